@@ -1,0 +1,25 @@
+"""The look of association codes, on the wire and to a person."""
+
+import re
+
+CODE_LENGTH = 32
+"""Characters of an association code: 128 random bits in lower-case hexadecimal."""
+
+SHORT_CODE_LENGTH = 6
+"""Characters that a screen shows and a person types, unless the message says more."""
+
+_ASSOCIATION_CODE = re.compile(r"[0-9a-f]{32}")
+
+
+def is_association_code(text: str) -> bool:
+    """Tell whether text is an association code exactly as the wire spells it."""
+    return _ASSOCIATION_CODE.fullmatch(text) is not None
+
+
+def grouped(short_code: str) -> str:
+    """Return a short code in groups, as it is shown and read aloud: `b71e09` is `b71 e09`.
+
+    Groups are of three where that comes out even, else of four.
+    """
+    size = 3 if len(short_code) % 3 == 0 else 4
+    return " ".join(short_code[start : start + size] for start in range(0, len(short_code), size))

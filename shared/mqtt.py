@@ -1,0 +1,200 @@
+"""A thin wrapper around paho-mqtt: what every client of ours needs, done once.
+
+Will before connect; birth and subscriptions on every connect; reconnecting with growing pauses, also at the
+very start; and the guard that no message gets past, because an exception inside a paho callback kills paho's
+thread while ``is_connected()`` stays true.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from shared.broker_url import BrokerUrl
+from shared.errors import BadMessage, quoted
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_SECONDS = 20
+"""A dead connection is noticed after one and a half times this; paho's own 60 leaves a screen wrong for long."""
+
+CONNECT_TIMEOUT_SECONDS = 3.0
+FIRST_PAUSE_SECONDS = 1
+LONGEST_PAUSE_SECONDS = 30
+STOP_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the broker delivered; the payload stays out of ``repr``, since it may hold a code."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    retained: bool
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What the broker is to be told; the payload stays out of ``repr``, since it may hold a code."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A topic filter and what takes its messages, called on paho's thread; it may raise `BadMessage`."""
+
+    topic_filter: str
+    qos: int
+    receive: Callable[[Message], None]
+
+
+def _ignore(_: object) -> None:
+    """Stand in for a callback that nobody asked for."""
+
+
+class BrokerLink:
+    """A connection to the broker that keeps itself alive from `start` to `stop`.
+
+    Callbacks run on paho's thread and must return at once: ``on_connection`` gets True when the
+    broker has accepted us and False when it is lost; ``on_confirmed`` gets the number that
+    `publish` returned once the broker has confirmed the message (PUBACK or PUBCOMP).
+    """
+
+    def __init__(
+        self,
+        broker: BrokerUrl,
+        client_id: str,
+        *,
+        subscriptions: Sequence[Subscription] = (),
+        will: Publication | None = None,
+        birth: Publication | None = None,
+        on_connection: Callable[[bool], None] = _ignore,
+        on_confirmed: Callable[[int], None] = _ignore,
+    ) -> None:
+        self._broker = broker
+        self._subscriptions = tuple(subscriptions)
+        self._will = will
+        self._birth = birth
+        self._on_connection = on_connection
+        self._on_confirmed = on_confirmed
+        self._outage_said = False
+        self._client = self._make_client(client_id)
+
+    def start(self) -> None:
+        """Connect, now or as soon as the broker can be reached; returns at once."""
+        self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE_SECONDS)
+        self._client.loop_start()
+
+    def stop(self) -> None:
+        """Say goodbye and end paho's thread, within a few seconds whatever the network does.
+
+        A clean goodbye makes the broker drop the will, so its message is published first.
+        """
+        if self._will is not None and self._client.is_connected():
+            farewell = self._client.publish(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
+            try:
+                farewell.wait_for_publish(STOP_SECONDS)
+            except (RuntimeError, ValueError):
+                log.debug("The broker went away before the goodbye")
+        self._client.disconnect()
+        # loop_stop() joins without a timeout, and paho's thread may sit in a connect to a host that is silent.
+        stopper = threading.Thread(target=self._client.loop_stop, daemon=True)
+        stopper.start()
+        stopper.join(STOP_SECONDS)
+
+    def publish(self, publication: Publication) -> int | None:
+        """Hand a message to the broker without waiting.
+
+        Returns the number that ``on_confirmed`` will get, or None when there is no connection. What is
+        not confirmed when the connection breaks is dropped: whoever published it says it again.
+        """
+        if not self._client.is_connected():
+            return None
+        sent = self._client.publish(publication.topic, publication.payload, publication.qos, publication.retain)
+        return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS else None
+
+    def _make_client(self, client_id: str) -> paho.Client:
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id)
+        client.connect_timeout = CONNECT_TIMEOUT_SECONDS
+        client.reconnect_delay_set(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        client.max_inflight_messages_set(0)  # no bound of paho's own: who publishes keeps a window
+        if self._broker.tls:
+            client.tls_set()
+        if self._broker.username is not None:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
+        client.on_connect = self._guarded(self._connected)
+        client.on_connect_fail = self._guarded(self._connect_failed)
+        client.on_disconnect = self._guarded(self._disconnected)
+        client.on_subscribe = self._guarded(self._subscribed)
+        client.on_publish = self._guarded(self._confirmed)
+        client.on_message = self._guarded(self._unexpected)
+        for subscription in self._subscriptions:
+            client.message_callback_add(subscription.topic_filter, self._receiver(subscription))
+        return client
+
+    @staticmethod
+    def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
+        def guarded(*arguments: Any) -> None:
+            try:
+                callback(*arguments)
+            except Exception:
+                log.exception("A fault in the program while talking to the broker; going on")
+
+        return guarded
+
+    def _receiver(self, subscription: Subscription) -> Callable[..., None]:
+        def receive(_client: object, _userdata: object, message: paho.MQTTMessage) -> None:
+            try:
+                subscription.receive(Message(message.topic, bytes(message.payload), message.retain))
+            except BadMessage as reason:
+                log.warning("Ignored a message on %s: %s", quoted(message.topic), reason)
+
+        return self._guarded(receive)
+
+    def _connected(self, client: paho.Client, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
+        if reason.is_failure:
+            self._say_outage(f"refuses the connection ({str(reason).lower()}); check the user and password")
+            return
+        client.drop_out_messages()
+        for subscription in self._subscriptions:
+            client.subscribe(subscription.topic_filter, subscription.qos)
+        if self._birth is not None:
+            client.publish(self._birth.topic, self._birth.payload, self._birth.qos, self._birth.retain)
+        log.info("Connected to the broker at %s", self._broker)
+        self._outage_said = False
+        self._on_connection(True)
+
+    def _connect_failed(self, _client: object, _userdata: object) -> None:
+        self._say_outage(f"can't be reached ({sys.exc_info()[1]})")
+
+    def _disconnected(self, _client: object, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
+        if reason.is_failure:
+            self._say_outage(f"went away ({str(reason).lower()})")
+        self._on_connection(False)
+
+    def _say_outage(self, what: str) -> None:
+        if not self._outage_said:
+            self._outage_said = True
+            log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
+
+    def _subscribed(self, _client: object, _userdata: object, _mid: int, reasons: Any, _props: object) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error("The broker at %s refuses a subscription; check the user's access rules", self._broker)
+
+    def _confirmed(self, _client: object, _userdata: object, mid: int, _reason: object, _props: object) -> None:
+        self._on_confirmed(mid)
+
+    @staticmethod
+    def _unexpected(_client: object, _userdata: object, _message: paho.MQTTMessage) -> None:
+        log.warning("Ignored a message on a topic that is not UTF-8, or that was not asked for")

@@ -1,0 +1,174 @@
+"""Every payload on the wire: what it means, how it is written, and how it is read from strangers."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH, is_association_code
+from shared.errors import BadPayload
+from shared.strict_json import decode_object
+
+UP = b"1"
+DOWN = b"0"
+CLEARED = b""
+"""An empty retained payload: the broker forgets the message that it had retained on the topic."""
+
+
+@dataclass(frozen=True)
+class Unassociated:
+    """Nobody owns the lamp: it shows the first ``short_code_length`` characters of its code.
+
+    ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log.
+    ``url`` is where to claim the lamp, for text and QR.
+    """
+
+    code: str = field(repr=False)
+    url: str | None = None
+    short_code_length: int = SHORT_CODE_LENGTH
+
+    def encode(self) -> bytes:
+        """Return the payload; optional members appear only where they differ from their defaults."""
+        members: dict[str, Any] = {"associated": False, "code": self.code}
+        if self.url is not None:
+            members["url"] = self.url
+        if self.short_code_length != SHORT_CODE_LENGTH:
+            members["short_code_length"] = self.short_code_length
+        return json.dumps(members).encode()
+
+
+@dataclass(frozen=True)
+class Associated:
+    """Somebody owns the lamp."""
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return b'{"associated": true}'
+
+
+Association = Unassociated | Associated
+
+
+def decode_association(payload: bytes) -> Association | None:
+    """Return what an `associated` topic says, or None where its retained message was cleared.
+
+    Raises:
+        BadPayload: see `decode_object`; or a member is missing, of the wrong type or out of range.
+    """
+    if payload == CLEARED:
+        return None
+    members = decode_object(payload)
+    if _boolean(members, "associated"):
+        return Associated()
+    code = _text(members, "code")
+    if not is_association_code(code):
+        raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
+    url = _text(members, "url") if "url" in members else None
+    length = members.get("short_code_length", SHORT_CODE_LENGTH)
+    if type(length) is not int or not SHORT_CODE_LENGTH <= length <= CODE_LENGTH:
+        raise BadPayload(f"'short_code_length' is not a whole number from {SHORT_CODE_LENGTH} to {CODE_LENGTH}")
+    return Unassociated(code, url, length)
+
+
+@dataclass(frozen=True)
+class Color:
+    """A lamp's colour: hue and saturation, each from 0 to 1."""
+
+    h: float
+    s: float
+
+
+@dataclass(frozen=True)
+class LampConfig:
+    """What a lamp shows (`changed`) or is asked to show (`set_config`).
+
+    ``brightness`` goes from 0 to 1. What is None is not named by the message and stays as it is.
+    ``client`` is the name of the client that asked for it, so that it can know its own echo.
+    """
+
+    color: Color | None = None
+    brightness: float | None = None
+    on: bool | None = None
+    client: str = ""
+
+    def encode(self) -> bytes:
+        """Return the payload, with the members that are named."""
+        members: dict[str, Any] = {}
+        if self.color is not None:
+            members["color"] = {"h": self.color.h, "s": self.color.s}
+        if self.brightness is not None:
+            members["brightness"] = self.brightness
+        if self.on is not None:
+            members["on"] = self.on
+        members["client"] = self.client
+        return json.dumps(members).encode()
+
+
+def decode_lamp_config(payload: bytes) -> LampConfig:
+    """Return what a `changed` or `set_config` message names.
+
+    Raises:
+        BadPayload: see `decode_object`; or a member is of the wrong type or out of range, or a
+            colour lacks one of its two.
+    """
+    members = decode_object(payload)
+    color = None
+    if "color" in members:
+        parts = members["color"]
+        if not isinstance(parts, dict):
+            raise BadPayload("'color' is not an object")
+        color = Color(_fraction(parts, "h"), _fraction(parts, "s"))
+    return LampConfig(
+        color=color,
+        brightness=_fraction(members, "brightness") if "brightness" in members else None,
+        on=_boolean(members, "on") if "on" in members else None,
+        client=_text(members, "client") if "client" in members else "",
+    )
+
+
+def encode_up(up: bool) -> bytes:
+    """Return the payload of a presence or connection state."""
+    return UP if up else DOWN
+
+
+def decode_up(payload: bytes) -> bool:
+    """Return what a presence or connection state says: True for up, False for down.
+
+    Raises:
+        BadPayload: it is neither `1` nor `0`.
+    """
+    if payload not in (UP, DOWN):
+        raise BadPayload("neither '1' nor '0'")
+    return payload == UP
+
+
+def _member(members: dict[str, Any], name: str) -> Any:
+    if name not in members:
+        raise BadPayload(f"{name!r} is missing")
+    return members[name]
+
+
+def _boolean(members: dict[str, Any], name: str) -> bool:
+    value = _member(members, name)
+    if not isinstance(value, bool):
+        raise BadPayload(f"{name!r} is neither true nor false")
+    return value
+
+
+def _text(members: dict[str, Any], name: str) -> str:
+    value = _member(members, name)
+    if not isinstance(value, str):
+        raise BadPayload(f"{name!r} is not a string")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # an escaped lone surrogate: JSON allows it, no screen or file can show it
+        raise BadPayload(f"{name!r} is not text") from None
+    return value
+
+
+def _fraction(members: dict[str, Any], name: str) -> float:
+    value = _member(members, name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadPayload(f"{name!r} is not a number")
+    if not 0 <= value <= 1:  # NaN compares false
+        raise BadPayload(f"{name!r} is not from 0 to 1")
+    return float(value)

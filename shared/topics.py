@@ -1,0 +1,65 @@
+"""Every topic on the wire, built and parsed here and nowhere else."""
+
+import re
+
+from shared.errors import BadTopic
+
+PRESENCE_FILTER = "$SYS/broker/connection/+/state"
+"""Matches the state of every bridge that reaches the broker, lamps' and others'."""
+
+_PRESENCE = re.compile(r"\$SYS/broker/connection/([0-9a-f]{12})_broker/state", re.IGNORECASE)
+_ASSOCIATED = re.compile(r"devices/([0-9a-f]{12})/lamp/associated")
+
+
+def lamp_prefix(device_id: str) -> str:
+    """Return the prefix of a lamp's topics as the cloud sees them.
+
+    On the lamp itself it is the same unless its bridge strips it; then it is the empty string.
+    """
+    return f"devices/{device_id}/"
+
+
+def presence(device_id: str) -> str:
+    """Return the topic on which a lamp's bridge says `1` (up) or `0` (down)."""
+    return f"$SYS/broker/connection/{device_id}_broker/state"
+
+
+def parse_presence(topic: str) -> str | None:
+    """Return the device id that a presence topic names, or None for some other bridge.
+
+    Case does not matter: bridges are named by hand, and a MAC is often written in upper case.
+    """
+    match = _PRESENCE.fullmatch(topic)
+    return match[1].lower() if match else None
+
+
+def associated(prefix: str) -> str:
+    """Return the topic that says whether a lamp is associated."""
+    return f"{prefix}lamp/associated"
+
+
+def parse_associated(topic: str) -> str:
+    """Return the device id that a cloud-side `associated` topic names.
+
+    Raises:
+        BadTopic: it is not ``devices/<device_id>/lamp/associated``.
+    """
+    match = _ASSOCIATED.fullmatch(topic)
+    if match is None:
+        raise BadTopic("not an 'associated' topic")
+    return match[1]
+
+
+def set_config(prefix: str) -> str:
+    """Return the topic on which a lamp is asked to take a colour, a brightness, or to switch."""
+    return f"{prefix}lamp/set_config"
+
+
+def changed(prefix: str) -> str:
+    """Return the topic on which a lamp says what it shows now."""
+    return f"{prefix}lamp/changed"
+
+
+def connection(prefix: str, client_name: str) -> str:
+    """Return the topic on which one client on a lamp says `1`, and its will says `0`."""
+    return f"{prefix}lamp/connection/{client_name}/state"

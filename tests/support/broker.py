@@ -1,0 +1,157 @@
+"""A real Mosquitto on a free loopback port, and ears to hear what it says."""
+
+import getpass
+import queue
+import shutil
+import socket
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import paho.mqtt.client as paho
+from paho.mqtt import publish
+from paho.mqtt.enums import CallbackAPIVersion
+
+from shared.broker_url import BrokerUrl
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
+
+MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "mosquitto"
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens on a port of the loopback interface."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True)
+class Heard:
+    topic: str
+    payload: bytes
+    qos: int
+    retained: bool
+
+
+class Ear:
+    """A client of its own that hears some topic filters, from the moment it is made."""
+
+    def __init__(self, port: int, *topic_filters: str) -> None:
+        self._heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.max_inflight_messages_set(0)
+        self._client.on_message = lambda _c, _u, message: self._heard.put(
+            Heard(message.topic, bytes(message.payload), message.qos, message.retain)
+        )
+        subscribed = queue.SimpleQueue[None]()
+        self._client.on_subscribe = lambda *_: subscribed.put(None)
+        self._client.on_connect = lambda client, *_: client.subscribe(
+            [(topic_filter, 2) for topic_filter in topic_filters]
+        )
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        subscribed.get(timeout=DEADLINE_SECONDS)
+
+    def next(self, seconds: float = DEADLINE_SECONDS) -> Heard:
+        """Return the next message; raise `queue.Empty` when none comes in time."""
+        return self._heard.get(timeout=seconds)
+
+    def all_so_far(self) -> list[Heard]:
+        """Return what was heard and not yet taken."""
+        heard = []
+        while not self._heard.empty():
+            heard.append(self._heard.get())
+        return heard
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+class Mosquitto:
+    """A broker that can be stopped, killed and started again on the same port, and keeps its store.
+
+    ``config`` is added to the few lines that give it a place of its own; without any, it has one
+    listener for anybody on the loopback interface, as the distribution's default.
+    """
+
+    def __init__(self, folder: Path, port: int | None = None, config: str | None = None) -> None:
+        self.port = port or free_port()
+        self.folder = folder
+        self.log = folder / "mosquitto.log"
+        self._config = folder / "mosquitto.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        listener = f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
+        # Without "user", a Mosquitto that root starts becomes somebody who may not write in this folder.
+        self._config.write_text(
+            f"user {getpass.getuser()}\npersistence true\npersistence_location {folder}/\nlog_dest file {self.log}\n"
+            + (listener if config is None else config)
+        )
+
+    @property
+    def url(self) -> BrokerUrl:
+        return BrokerUrl("127.0.0.1", self.port)
+
+    def start(self) -> Self:
+        self._process = subprocess.Popen([MOSQUITTO, "-c", self._config], stderr=subprocess.DEVNULL)
+        wait_until(lambda: listens(self.port) or self._died(), "Mosquitto to listen")
+        if self._died():
+            raise AssertionError(f"Mosquitto did not start:\n{self.log.read_text()}")
+        return self
+
+    def _died(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
+
+    def stop(self) -> None:
+        """End it in good order: it saves its store."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(DEADLINE_SECONDS)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(DEADLINE_SECONDS)
+            self._process = None
+
+    def hear(self, topic_filter: str) -> Ear:
+        return Ear(self.port, topic_filter)
+
+    def publish(self, topic: str, payload: bytes | str | None, qos: int = 1, retain: bool = False) -> None:
+        publish.single(topic, payload, qos, retain, "127.0.0.1", self.port)
+
+    def retained(self, topic_filter: str) -> dict[str, Heard]:
+        """Return every message that the broker retains on a filter, by topic."""
+        end = f"tests/end/{uuid.uuid4().hex}"
+        found: dict[str, Heard] = {}
+        with Ear(self.port, topic_filter, end) as ear:
+            self.publish(end, b"end", qos=2)
+            while (heard := ear.next()).topic != end:
+                found[heard.topic] = heard
+        return found
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
