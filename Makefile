@@ -1,0 +1,86 @@
+# Two commands do all of their own set-up: `make run` and `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
+RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr
+
+# $(call install,PACKAGES): installs those that are missing.
+define install
+	missing=""
+	for package in $(1); do
+	  dpkg-query --show --showformat '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"
+	done
+	if [ -n "$$missing" ]; then
+	  if ! command -v apt-get >/dev/null; then
+	    echo "Please install by your system's own means what Debian calls:$$missing" >&2
+	    exit 1
+	  fi
+	  as_root=""
+	  if [ "$$(id -u)" != 0 ]; then
+	    as_root=sudo
+	    command -v sudo >/dev/null || { echo "Please run as root: apt-get install$$missing" >&2; exit 1; }
+	  fi
+	  echo "Installing from the distribution:$$missing"
+	  $$as_root apt-get update -qq
+	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null \
+	    || { echo "Could not install:$$missing" >&2; exit 1; }
+	fi
+endef
+
+# $(call environment,EXTRAS): makes the virtual environment with these extras of setup.cfg.
+define environment
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed; name it as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	if [ ! -x $(BIN)/pip ]; then
+	  if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
+	    $(call install,python3-venv)
+	  fi
+	  echo "Making the virtual environment .venv"
+	  $(PYTHON) -m venv --clear .venv
+	fi
+	echo "Installing from PyPI into .venv: $(1)"
+	$(BIN)/pip install --quiet --editable '.[$(1)]'
+	touch $@
+endef
+
+.PHONY: help
+help: ## Say what can be made
+	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: run
+run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, one lamp
+	@$(call install,$(RUN_PACKAGES))
+	exec $(BIN)/python -m cloud.desk
+
+.PHONY: test
+test: .venv/test-ready ## Run every test
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/pytest -n 2 --dist loadgroup
+
+.PHONY: check
+check: .venv/test-ready ## Check style and types
+	@$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.PHONY: clean
+clean: ## Remove what was made here: the environment, the desk, caches
+	@rm -rf .venv .desk .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/run-ready: setup.cfg pyproject.toml
+	@$(call environment,cloud$(comma)ui)
+
+.venv/test-ready: setup.cfg pyproject.toml
+	@$(call environment,cloud$(comma)ui$(comma)dev)
+
+comma := ,

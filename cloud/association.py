@@ -1,0 +1,96 @@
+"""The association service: a code and a user go in, a lamp gets an owner; and the way back."""
+
+from datetime import datetime
+
+import peewee
+
+from cloud import outbox
+from cloud.codes import read_code
+from cloud.database import write_transaction
+from cloud.errors import BadUserName, NotAssociated, UnknownCode, UnknownUser
+from cloud.models import Lampi, User
+from shared.codes import CODE_LENGTH
+
+
+def associate_by_code(typed: str, user: User, now: datetime) -> Lampi:
+    """Give the lamp that waits under a typed code to a user, and return it.
+
+    Raises:
+        MalformedCode: it can't be a code.
+        UnknownCode: no unassociated lamp has it (any more).
+    """
+    code = read_code(typed)
+    # A range over the unique index instead of LIKE, which PostgreSQL can't serve from an ordinary index.
+    begins_with_it = Lampi.association_code.between(code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f"))
+    lampi = Lampi.claim(begins_with_it, user, now)
+    if lampi is None:
+        raise UnknownCode
+    return lampi
+
+
+def associate_by_device_id(device_id: str, user: User, now: datetime) -> Lampi:
+    """Give a lamp to a user without its code, for an operator, and return it.
+
+    Raises:
+        UnknownLamp: there is no such lamp.
+        AlreadyAssociated: it has an owner.
+    """
+    lampi = Lampi.named(device_id)
+    lampi.associate_and_publish_associated_msg(user, now)
+    return lampi
+
+
+def release(device_id: str) -> None:
+    """Make a lamp nobody's again, with a new code.
+
+    Raises:
+        UnknownLamp: there is no such lamp.
+        NotAssociated: nobody owns it.
+    """
+    with write_transaction():
+        lampi = Lampi.named(device_id)
+        if lampi.user_id is None:
+            raise NotAssociated(f"Nobody owns the lamp {device_id}; its screen shows its code.")
+        lampi.user = None
+        lampi.associated_at = None
+        (lampi.association_code,) = Lampi.fresh_codes(1)
+        lampi.save(only=[Lampi.user, Lampi.associated_at, Lampi.association_code])
+        outbox.enqueue([lampi.association_message()])
+
+
+def forget(device_id: str) -> None:
+    """Delete a lamp and clear its retained message; when it comes up again, it is a new lamp.
+
+    Raises:
+        UnknownLamp: there is no such lamp.
+    """
+    with write_transaction():
+        Lampi.named(device_id).delete_instance()
+
+
+def add_user(name: str) -> User:
+    """Make a user.
+
+    Raises:
+        BadUserName: the name is empty, too long, not one printable line, or taken.
+    """
+    if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > User.name.max_length:
+        raise BadUserName("A name is one line of at most 150 characters, without spaces around it.")
+    try:
+        with write_transaction():
+            user: User = User.create(name=name)
+    except peewee.IntegrityError:
+        raise BadUserName(f"There is a user {name} already.") from None
+    return user
+
+
+def user_named(name: str) -> User:
+    """Return the user with this name.
+
+    Raises:
+        UnknownUser: there is none.
+    """
+    user: User | None = User.get_or_none(User.name == name)
+    if user is None:
+        raise UnknownUser(f"There is no user {name!r}; 'lampi-cloud user add' makes one.")
+    return user

@@ -1,0 +1,23 @@
+"""The command line `lampi-cloud`, a module a subject."""
+
+import click
+
+import shared
+from cloud.cli.daemon import daemon, migrate
+from cloud.cli.edge import Commands
+from cloud.cli.lamps import associate, forget, lamps, release
+from cloud.cli.shell import shell
+from cloud.cli.simulate import simulate
+from cloud.cli.users import user
+
+
+@click.group(
+    cls=Commands, epilog="Each setting can be given by its environment variable, or by the option of its name."
+)
+@click.version_option(shared.__version__)
+def commands() -> None:
+    """Keep LAMPI lamps and their owners."""
+
+
+for command in (migrate, daemon, user, lamps, associate, release, forget, simulate, shell):
+    commands.add_command(command)

@@ -1,0 +1,34 @@
+"""`lampi-cloud migrate` and `lampi-cloud daemon`."""
+
+import click
+
+from cloud.cli.edge import broker_option, database_option, log_level_option, settings_from
+from cloud.daemon import Daemon
+from cloud.database import open_database
+from cloud.schema import upgrade
+from shared.logs import start_logging
+
+
+@click.command()
+@database_option
+def migrate(database_url: str | None) -> None:
+    """Create or upgrade the database."""
+    settings = settings_from(database_url=database_url)
+    database = open_database(settings.database_url, create=True)
+    applied = upgrade(database)
+    database.close()
+    for name in applied:
+        click.echo(f"Applied {name}.")
+    click.echo(f"The database {settings.shown_database_url} is up to date.")
+
+
+@click.command()
+@click.option("--migrate", is_flag=True, help="Create or upgrade the database first.")
+@broker_option
+@database_option
+@log_level_option
+def daemon(migrate: bool, broker_url: str | None, database_url: str | None, log_level: str | None) -> None:
+    """Run the daemon in the foreground, for supervisord."""
+    settings = settings_from(broker_url, database_url, log_level)
+    start_logging(settings.log_level)
+    Daemon(settings, migrate=migrate).run()

@@ -1,0 +1,95 @@
+"""`lampi-cloud lamps`, `associate`, `release` and `forget`."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+from peewee import JOIN
+
+from cloud import association
+from cloud.cli.edge import DeviceId, with_database
+from cloud.instants import utc_now
+from cloud.models import Lampi, User
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+@with_database
+def lamps(as_json: bool) -> None:
+    """List the lamps: whose they are, and whether their bridge is up."""
+    found = list(Lampi.select(Lampi, User).join(User, JOIN.LEFT_OUTER).order_by(Lampi.created_at, Lampi.device_id))
+    if as_json:
+        click.echo(json.dumps([_as_json(lampi) for lampi in found], indent=2))
+    elif found:
+        _print_table([("DEVICE ID", "NAME", "OWNER", "CONNECTED", "CREATED"), *map(_as_row, found)])
+    else:
+        click.echo("No lamp has been seen yet.")
+
+
+@click.command()
+@click.argument("code", required=False)
+@click.option("--device-id", type=DeviceId(), help="Instead of a code: the lamp itself.")
+@click.option("--user", "user_name", required=True, help="Who gets the lamp.")
+@with_database
+def associate(code: str | None, device_id: str | None, user_name: str) -> None:
+    """Give a lamp to a user, by the CODE on its screen or by its device id."""
+    if (code is None) == (device_id is None):
+        raise click.UsageError("Give either a CODE or a --device-id.")
+    user = association.user_named(user_name)
+    if code is not None:
+        lampi = association.associate_by_code(code, user, utc_now())
+    else:
+        lampi = association.associate_by_device_id(str(device_id), user, utc_now())
+    click.echo(f"The lamp {lampi.device_id} ({lampi.name}) now belongs to {user.name}.")
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId())
+@with_database
+def release(device_id: str) -> None:
+    """Make a lamp nobody's again; its screen shows a new code."""
+    association.release(device_id)
+    click.echo(f"The lamp {device_id} is nobody's now, and shows a new code.")
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId())
+@with_database
+def forget(device_id: str) -> None:
+    """Delete a lamp and clear its retained message; when it connects again, it is a new lamp."""
+    association.forget(device_id)
+    click.echo(f"The lamp {device_id} is forgotten.")
+
+
+def _as_json(lampi: Lampi) -> dict[str, object]:
+    return {
+        "device_id": lampi.device_id,
+        "name": lampi.name,
+        "user": lampi.user.name if lampi.user else None,
+        "connected": lampi.connected,
+        "created_at": _shown_instant(lampi.created_at),
+        "associated_at": _shown_instant(lampi.associated_at),
+    }
+
+
+def _as_row(lampi: Lampi) -> tuple[str, ...]:
+    return (
+        lampi.device_id,
+        lampi.name,
+        lampi.user.name if lampi.user else "-",
+        "yes" if lampi.connected else "no",
+        lampi.created_at.strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def _shown_instant(instant: datetime | None) -> str | None:
+    if instant is None:
+        return None
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

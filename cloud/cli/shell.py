@@ -1,0 +1,33 @@
+"""`lampi-cloud shell`."""
+
+import code
+
+import click
+
+from cloud import association, codes
+from cloud.cli.edge import with_database
+from cloud.models import Lampi, User
+
+_BANNER = """\
+Lampi and User are peewee models; association has associate_by_code, associate_by_device_id, release and forget.
+Examples:
+    Lampi.select().count()
+    lampi = Lampi.get(Lampi.device_id == "b827ebba0387")
+    lampi.delete_instance()       # the broker forgets its retained message, too
+Changes reach the broker through the running daemon. Ctrl-D ends."""
+
+
+@click.command()
+@with_database
+def shell() -> None:
+    """Open a Python prompt with the models at hand."""
+    code.interact(
+        banner=_BANNER,
+        exitmsg="",
+        local={
+            "Lampi": Lampi,
+            "User": User,
+            "association": association,
+            "generate_association_code": codes.generate_association_code,
+        },
+    )

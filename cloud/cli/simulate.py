@@ -1,0 +1,46 @@
+"""`lampi-cloud simulate`."""
+
+import signal
+
+import click
+
+from cloud import simulator
+from cloud.cli.edge import DeviceId, broker_option, log_level_option, settings_from
+from shared.device_id import own_device_id
+from shared.logs import start_logging
+from shared.payloads import Association
+
+_STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+_DEVICE_IDS = 16**12
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many lamps.")
+@click.option(
+    "--device-id",
+    type=DeviceId(),
+    envvar="LAMPI_DEVICE_ID",
+    help="The first lamp's id, the others count up from it; this machine's if not given.  [LAMPI_DEVICE_ID]",
+)
+@broker_option
+@log_level_option
+def simulate(count: int, device_id: str | None, broker_url: str | None, log_level: str | None) -> None:
+    """Be lamps without hardware: connect, show their code, follow their state, until Ctrl-C."""
+    settings = settings_from(broker_url=broker_url, log_level=log_level)
+    start_logging(settings.log_level)
+    draw = simulator.popup if count == 1 else simulator.one_line
+
+    def show(shown_id: str, association: Association | None) -> None:
+        click.echo(draw(shown_id, association))
+
+    # Blocked before paho's threads start, so that they inherit it and the signal waits for sigwait().
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+    first = int(device_id or own_device_id(), 16)
+    lamps = [
+        simulator.SimulatedLamp(f"{(first + step) % _DEVICE_IDS:012x}", settings.broker, show) for step in range(count)
+    ]
+    for lamp in lamps:
+        lamp.start()
+    signal.sigwait(_STOP_SIGNALS)
+    for lamp in lamps:
+        lamp.stop()

@@ -1,0 +1,42 @@
+"""The cloud's settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cloud.database import parse_database_url, shown_url
+from shared.broker_url import BrokerUrl, parse_broker_url
+from shared.logs import parse_level
+from shared.settings import SettingsReader
+
+DEFAULT_BROKER = BrokerUrl("localhost", 1883)
+DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
+
+
+@dataclass(frozen=True)
+class CloudSettings:
+    """What the cloud's commands are told by options and environment; passwords stay out of ``repr``."""
+
+    broker: BrokerUrl = DEFAULT_BROKER
+    database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
+    log_level: str = "INFO"
+
+    @property
+    def shown_database_url(self) -> str:
+        """The database URL as a person or a log may see it."""
+        return shown_url(self.database_url)
+
+
+def read_settings(values: Mapping[str, str]) -> CloudSettings:
+    """Return the settings from names and strings, as the environment has them.
+
+    Raises:
+        BadSettings: with a line for each setting that can't be used.
+    """
+    reader = SettingsReader(values)
+    settings = CloudSettings(
+        broker=reader.read("LAMPI_BROKER_URL", parse_broker_url, DEFAULT_BROKER),
+        database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
+        log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+    )
+    reader.finish()
+    return settings

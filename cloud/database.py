@@ -1,0 +1,120 @@
+"""Opening the database, and the one way to write to it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import peewee
+from playhouse import db_url
+
+from cloud.errors import DatabaseAway, UnusableDatabase
+
+SCHEMES = ("sqlite", "postgresql")
+BUSY_SECONDS = 5.0
+"""How long a write waits for another process's write before it fails."""
+
+_SQLITE_PRAGMAS = {
+    "journal_mode": "wal",
+    "foreign_keys": 1,
+    # NORMAL would be faster, and would lose the last commits in a power cut: then somebody was told
+    # "this lamp is yours" and it is not.
+    "synchronous": "full",
+}
+
+_WRITE_LOCK = 0x1A3B1
+"""PostgreSQL's advisory lock that stands for SQLite's write lock; any number that is ours alone."""
+
+database_proxy = peewee.DatabaseProxy()
+
+
+class Table(peewee.Model):
+    """What all tables share: the database that `open_database` opened."""
+
+    class Meta:
+        """Peewee's settings."""
+
+        database = database_proxy
+        legacy_table_names = False
+
+
+def parse_database_url(text: str) -> str:
+    """Return a database URL, checked.
+
+    Raises:
+        ValueError: it is not one that we can use; the text quotes no password.
+    """
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError as fault:
+        raise ValueError(f"not a URL: {fault}") from None
+    if parts.scheme not in SCHEMES:
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    if not parts.path.strip("/"):
+        raise ValueError("names no database, as in sqlite:///lampi.db or postgresql://user@host/lampi")
+    if parts.scheme == "sqlite" and parts.netloc:
+        raise ValueError("wants three slashes before a file's name (four before an absolute path): sqlite:///lampi.db")
+    return text.strip()
+
+
+def shown_url(url: str) -> str:
+    """Return a database URL as a person or a log may see it, without its password."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite URL, or None for another database."""
+    parts = urlsplit(url)
+    return Path(parts.path[1:]) if parts.scheme == "sqlite" else None
+
+
+def open_database(url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS) -> peewee.Database:
+    """Open the database and bind the tables to it.
+
+    A SQLite file that does not exist is made only with ``create``: a mistyped name would otherwise
+    be an empty database that seems to have lost every lamp.
+
+    Raises:
+        UnusableDatabase: it can't be opened.
+        DatabaseAway: its server does not answer (now).
+    """
+    file = sqlite_file(url)
+    if file is not None and not create and not file.exists():
+        raise UnusableDatabase(f"There is no database {file}; 'lampi-cloud migrate' makes it.")
+    try:
+        if file is not None:
+            database = db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)
+        else:
+            database = db_url.connect(url, prefer_psycopg3=True, connect_timeout=int(busy_seconds))
+        database.connect()
+    except peewee.PeeweeException as fault:
+        kind = DatabaseAway if file is None else UnusableDatabase
+        raise kind(f"The database {shown_url(url)} can't be opened: {one_line(fault)}") from None
+    database_proxy.initialize(database)
+    return database
+
+
+@contextmanager
+def write_transaction() -> Iterator[None]:
+    """Run a block as one transaction that holds the write lock from its start.
+
+    So that what the block reads is still true when it writes: on SQLite a transaction that read first
+    fails at once with "database is locked" when another process wrote since, whatever the busy timeout;
+    on PostgreSQL two could read the same and both write. A block inside another joins it.
+    """
+    if isinstance(database_proxy.obj, peewee.SqliteDatabase):
+        with database_proxy.atomic("IMMEDIATE"):
+            yield
+    else:
+        with database_proxy.atomic():
+            database_proxy.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_WRITE_LOCK,))
+            yield
+
+
+def one_line(fault: BaseException) -> str:
+    """Return a database's error message as one line."""
+    return " ".join(str(fault).split()) or type(fault).__name__

@@ -1,0 +1,159 @@
+"""`make run`: everything that one lamp needs, on this desk, until Ctrl-C."""
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from cloud import association, simulator
+from cloud.database import open_database, shown_url
+from cloud.desk.desk import Desk
+from cloud.errors import BadUserName, Refusal
+from cloud.schema import upgrade
+from shared import payloads, topics
+from shared.broker_url import BrokerUrl
+from shared.device_id import read_device_id
+from shared.logs import start_logging
+from shared.mqtt import BrokerLink, Message, Subscription
+from shared.payloads import Association, Unassociated
+
+FOLDER = Path(".desk")
+DEVICE_ID = "b827ebba0387"
+USER = "you"
+SIZE = "240x320"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Screen:
+    """The one lamp: the touchscreen's window where there is a display, else a drawing in the terminal."""
+
+    def __init__(self, desk: Desk, device_id: str, *, window: bool) -> None:
+        self._desk = desk
+        self._device_id = device_id
+        self._window = window
+        self._process: subprocess.Popen[bytes] | None = None
+        broker = BrokerUrl("127.0.0.1", desk.port)
+        self._lamp: simulator.SimulatedLamp | BrokerLink
+        if window:
+            topic = topics.associated(topics.lamp_prefix(device_id))
+            self._lamp = BrokerLink(broker, "desk", subscriptions=[Subscription(topic, 2, self._receive)])
+        else:
+            self._lamp = simulator.SimulatedLamp(device_id, broker, self._show)
+
+    def start(self) -> None:
+        """Show the lamp, and tell in the terminal what it shows."""
+        if self._window:
+            environment = os.environ | {
+                "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self._desk.lamp_port}",
+                "LAMPI_DEVICE_ID": self._device_id,
+            }
+            log = (self._desk.folder / "lamp.log").open("wb")
+            command = [sys.executable, "-m", "lamp_ui", "--size", SIZE]
+            self._process = subprocess.Popen(command, env=environment, stderr=log, start_new_session=True)
+        self._lamp.start()
+
+    def stop(self) -> None:
+        """Take it away."""
+        self._lamp.stop()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
+    def gone(self) -> bool:
+        """Tell whether the window was closed, or never came."""
+        return self._process is not None and self._process.poll() is not None
+
+    def _receive(self, message: Message) -> None:
+        self._show(self._device_id, payloads.decode_association(message.payload))
+
+    def _show(self, device_id: str, shown: Association | None) -> None:
+        if not self._window:
+            click.echo(simulator.popup(device_id, shown))
+        if isinstance(shown, Unassociated):
+            short = shown.code[: shown.short_code_length]
+            click.echo(f"\nThe lamp {device_id} shows the code {short}. To make it yours, type in another terminal:\n")
+            click.echo(f"    {_command('associate', short, '--user', USER)}\n")
+        elif shown is not None:
+            click.echo(f"\nThe lamp {device_id} is associated. To make it nobody's again:\n")
+            click.echo(f"    {_command('release', device_id)}\n")
+
+
+def _command(*words: str) -> str:
+    program = Path(sys.executable).with_name("lampi-cloud")
+    if program.is_relative_to(Path.cwd()):
+        program = program.relative_to(Path.cwd())
+    return " ".join([str(program), *words, "--database-url", f"sqlite:///{FOLDER / 'lampi.db'}"])
+
+
+def _prepare_database(url: str) -> None:
+    database = open_database(url, create=True)
+    upgrade(database)
+    try:
+        association.add_user(USER)
+    except BadUserName:  # it is there from the last run
+        pass
+    finally:
+        database.close()
+
+
+class Signals:
+    """What the desk waits for: being told to stop, or a child that ended.
+
+    Handlers and a queue instead of blocking the signals for `sigwait`: children would inherit the block, and
+    supervisord would not hear its TERM.
+    """
+
+    def __init__(self) -> None:
+        self._arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in (*STOP_SIGNALS, signal.SIGCHLD):
+            signal.signal(number, self._note)
+
+    def wait_for_end(self, has_ended: Callable[[], bool]) -> None:
+        """Return when a signal asks to stop, or when a child ended and ``has_ended`` says that it mattered."""
+        while self._arrived.get() not in STOP_SIGNALS and not has_ended():
+            pass
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._arrived.put(number)
+
+
+def run() -> None:
+    """Run the desk until Ctrl-C, or until the lamp's window is closed."""
+    signals = Signals()
+    device_id = read_device_id(os.environ.get("LAMPI_DEVICE_ID", DEVICE_ID))
+    window = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    desk = Desk(FOLDER, device_id, lamp_broker=window)
+    desk.take()
+    _prepare_database(desk.database_url)
+    screen = Screen(desk, device_id, window=window)
+    try:
+        desk.start()
+        where = "in the window" if window else "below (there is no display for its window)"
+        click.echo(f"Broker mqtt://127.0.0.1:{desk.port}, database {shown_url(desk.database_url)}, logs in {FOLDER}/.")
+        click.echo(f"The lamp {device_id} is shown {where}. Ctrl-C ends everything.\n")
+        screen.start()
+        signals.wait_for_end(lambda: screen.gone() or desk.gone())
+    finally:
+        screen.stop()
+        desk.stop()
+    click.echo(f"All ended; the state stays in {FOLDER}/ for the next run.")
+
+
+def main() -> None:
+    """Run the desk; what is wrong is one line."""
+    start_logging("WARNING")
+    try:
+        run()
+    except (Refusal, ValueError) as fault:
+        click.echo(f"Error: {fault}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What stands on the desk: two brokers and the daemon under supervisord, their state in one folder."""
+
+import ctypes
+import fcntl
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from cloud.desk import files
+from cloud.errors import Refusal
+
+START_SECONDS = 20.0
+STOP_SECONDS = 15.0
+_PR_SET_PDEATHSIG = 1
+_SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
+
+
+class DeskFault(Refusal):
+    """The desk can't be set up; the text says what to do."""
+
+
+class Desk:
+    """Makes the configurations and runs supervisord over them, from `start` to `stop`."""
+
+    def __init__(self, folder: Path, device_id: str, *, lamp_broker: bool) -> None:
+        self.folder = folder.resolve()
+        self.port, self.lamp_port = _free_ports(2)
+        self._device_id = device_id
+        self._lamp_broker = lamp_broker
+        self._lock: IO[str] | None = None
+        self._supervisord: subprocess.Popen[bytes] | None = None
+
+    @property
+    def database_url(self) -> str:
+        """The desk's SQLite file as a URL."""
+        return f"sqlite:///{self.folder / 'lampi.db'}"
+
+    def take(self) -> None:
+        """Make the folder and hold it.
+
+        Raises:
+            DeskFault: another desk runs on it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DeskFault(f"Another 'make run' works in {self.folder}; end that one first.") from None
+
+    def start(self) -> None:
+        """Write the configurations and start all of it; return when the broker listens.
+
+        Raises:
+            DeskFault: it does not start; the text names the log to read.
+        """
+        self._write_configurations()
+        self._supervisord = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", files.DESK_SUPERVISOR],
+            env=os.environ | self._environment(),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us alone: we end it in order
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads run yet
+        )
+        self._wait_for(self.port)
+        if self._lamp_broker:
+            self._wait_for(self.lamp_port)
+
+    def gone(self) -> bool:
+        """Tell whether supervisord, and so all that it keeps running, has ended by itself."""
+        return self._supervisord is not None and self._supervisord.poll() is not None
+
+    def stop(self) -> None:
+        """End everything that was started, and give the folder back."""
+        if self._supervisord is not None:
+            self._supervisord.terminate()
+            try:
+                self._supervisord.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._supervisord.kill()
+                self._supervisord.wait()
+            self._supervisord = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def _write_configurations(self) -> None:
+        user = getpass.getuser()
+        broker, lamp_broker = self.folder / "broker", self.folder / "lamp-broker"
+        broker.mkdir(exist_ok=True)
+        lamp_broker.mkdir(exist_ok=True)
+        (broker / "mosquitto.conf").write_text(files.cloud_broker(broker, user, self.port), encoding="utf-8")
+        (lamp_broker / "mosquitto.conf").write_text(
+            files.lamp_broker(lamp_broker, user, self.lamp_port, self._device_id, self.port), encoding="utf-8"
+        )
+
+    def _environment(self) -> dict[str, str]:
+        mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_PROGRAMS)
+        if mosquitto is None:
+            raise DeskFault("There is no mosquitto on this machine; 'make run' installs it.")
+        return {
+            "LAMPI_USER": getpass.getuser(),
+            "LAMPI_DESK": str(self.folder),
+            "LAMPI_MOSQUITTO": mosquitto,
+            "LAMPI_PYTHON": sys.executable,
+            "LAMPI_LAMP_BROKER": str(self._lamp_broker).lower(),
+            "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self.port}",
+            "LAMPI_DATABASE_URL": self.database_url,
+            "PYTHONPATH": str(files.PROJECT),
+        }
+
+    def _wait_for(self, port: int) -> None:
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if self.gone():
+                break
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            except OSError:
+                self._pause()
+            else:
+                return
+        raise DeskFault(f"The brokers do not start; the logs in {self.folder} say why.")
+
+    def _pause(self) -> None:
+        """Let supervisord work for a moment, or learn at once that it ended."""
+        try:
+            if self._supervisord is not None:
+                self._supervisord.wait(0.05)
+        except subprocess.TimeoutExpired:
+            return
+
+
+def _end_with_parent() -> None:
+    """Have Linux send TERM when our parent is gone, so that even a killed desk leaves nothing behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return different loopback ports on which nobody listens."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

@@ -1,0 +1,44 @@
+"""What the cloud refuses, in the words of the person who is told."""
+
+
+class Refusal(Exception):
+    """Something that was asked for and is not done; its text is the one line that the person reads."""
+
+
+class MalformedCode(Refusal):
+    """What was typed can't be an association code."""
+
+
+class UnknownCode(Refusal):
+    """No lamp waits under this code: mistyped, replaced, or somebody was faster. The text is always the same."""
+
+    def __init__(self) -> None:
+        super().__init__("No lamp is waiting under this code. Please look at the lamp's screen again.")
+
+
+class AlreadyAssociated(Refusal):
+    """The lamp has an owner."""
+
+
+class NotAssociated(Refusal):
+    """The lamp has no owner."""
+
+
+class UnknownLamp(Refusal):
+    """There is no lamp with this device id."""
+
+
+class UnknownUser(Refusal):
+    """There is no user with this name."""
+
+
+class BadUserName(Refusal):
+    """The name can't be a user's, or is another user's."""
+
+
+class UnusableDatabase(Refusal):
+    """The database is missing, unmigrated, of a newer release, or can't be opened."""
+
+
+class DatabaseAway(UnusableDatabase):
+    """The database server can't be reached; it may come back by itself."""

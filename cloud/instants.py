@@ -1,0 +1,23 @@
+"""Instants: always aware and UTC in the program, always UTC in the database."""
+
+from datetime import UTC, datetime
+
+from peewee import DateTimeField
+
+
+def utc_now() -> datetime:
+    """Return the present instant; read at the programs' edges only, and handed on as ``now``."""
+    return datetime.now(UTC)
+
+
+class InstantField(DateTimeField):
+    """A column that holds an instant, without its zone: both databases then store and compare it alike."""
+
+    def db_value(self, value: datetime | None) -> datetime | None:
+        """Return the instant as it is stored."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def python_value(self, value: object) -> datetime | None:
+        """Return the stored instant, aware."""
+        naive = super().python_value(value)
+        return naive.replace(tzinfo=UTC) if isinstance(naive, datetime) else None

@@ -1,0 +1,76 @@
+"""The lease that makes one daemon the publisher and any other a standby."""
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+
+from peewee import TextField
+
+from cloud.database import Table, write_transaction
+from cloud.instants import InstantField
+
+LEASE_SECONDS = 6.0
+"""How long a leader that fell silent is still believed to be one, where its death can't be seen."""
+
+RENEW_SECONDS = 2.0
+
+_PUBLISHER = "publisher"
+
+
+class Lease(Table):
+    """Who may publish, and until when; one row a role, and there is one role."""
+
+    name = TextField(primary_key=True)
+    holder = TextField()
+    expires_at: datetime = InstantField()
+
+
+class PublisherLease:
+    """One daemon's hold, or wish to hold, on the lease."""
+
+    def __init__(self) -> None:
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._expires_at: datetime | None = None
+
+    def held(self, now: datetime) -> bool:
+        """Tell whether we may publish at this instant, going by what we last wrote."""
+        return self._expires_at is not None and now < self._expires_at
+
+    def acquire(self, now: datetime) -> str:
+        """Take or renew the lease where it is ours to have; return who holds it now."""
+        with write_transaction():
+            lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
+            if lease and lease.holder != self.holder and lease.expires_at > now and not _is_dead(lease.holder):
+                self._expires_at = None
+                return str(lease.holder)
+            expires_at = now + timedelta(seconds=LEASE_SECONDS)
+            Lease.replace(name=_PUBLISHER, holder=self.holder, expires_at=expires_at).execute()
+        self._expires_at = expires_at
+        return self.holder
+
+    def give_back(self) -> None:
+        """Let the next one have it at once."""
+        self._expires_at = None
+        with write_transaction():
+            Lease.delete().where((Lease.name == _PUBLISHER) & (Lease.holder == self.holder)).execute()
+
+
+def shown_holder(holder: str) -> str:
+    """Return a holder as a person reads it."""
+    host, pid, _ = holder.rsplit(":", 2)
+    return f"process {pid} on {host}"
+
+
+def _is_dead(holder: str) -> bool:
+    """Tell whether the holder was a process of this machine that is gone: no need to wait for its lease to end."""
+    host, pid, _ = holder.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -1,0 +1,159 @@
+"""Users and lamps, with the two verbs that users of LAMPI know."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from peewee import SQL, AutoField, BooleanField, CharField, Expression, ForeignKeyField, TextField, chunked
+
+from cloud import outbox
+from cloud.codes import generate_association_code, short_code
+from cloud.database import Table, write_transaction
+from cloud.errors import AlreadyAssociated, UnknownLamp
+from cloud.instants import InstantField, utc_now
+from shared import topics
+from shared.codes import CODE_LENGTH
+from shared.payloads import Associated, Association, Unassociated
+
+DEFAULT_NAME = "My LAMPI"
+
+_SHORT_CODE = SQL("substr(association_code, 1, 6)")
+"""As the unique index over unassociated lamps spells it; with parameters, SQLite would not see that they are one."""
+
+
+class User(Table):
+    """Somebody who can own lamps."""
+
+    id = AutoField()
+    name = CharField(max_length=150, unique=True)
+
+    class Meta:
+        """Peewee's settings; ``user`` alone is a reserved word in PostgreSQL."""
+
+        table_name = "lampi_user"
+
+    def __repr__(self) -> str:
+        return f"<User: {self.name}>"
+
+
+class Lampi(Table):
+    """A lamp: whose it is, the code under which it waits, and whether its bridge is up."""
+
+    device_id = CharField(max_length=12, primary_key=True)
+    name = TextField(default=DEFAULT_NAME)
+    user = ForeignKeyField(User, null=True, backref="lamps", on_delete="RESTRICT")
+    association_code = CharField(max_length=CODE_LENGTH, unique=True, default=generate_association_code)
+    created_at: datetime = InstantField(default=utc_now)
+    associated_at: datetime | None = InstantField(null=True)
+    connected = BooleanField(default=False)
+
+    def __repr__(self) -> str:
+        return f"<Lampi: {self.device_id}: {self.name}>"
+
+    @classmethod
+    def claim(cls, which: Expression, user: User, now: datetime) -> "Lampi | None":
+        """Give the one unassociated lamp that ``which`` selects to a user, and have it told.
+
+        One conditional UPDATE: of any number of rivals exactly one gets the lamp, the others None.
+        """
+        with write_transaction():
+            taking = cls.update(user=user, associated_at=now).where(which & cls.user.is_null())
+            lamps: list[Lampi] = list(taking.returning(cls).execute())
+            outbox.enqueue([lampi.association_message() for lampi in lamps])
+        return lamps[0] if lamps else None
+
+    @classmethod
+    def fresh_codes(cls, count: int) -> list[str]:
+        """Return new codes whose short codes differ from each other's and from every waiting lamp's.
+
+        Inside the write transaction that stores them, nobody else can take one in between.
+        """
+        codes: dict[str, str] = {}
+        while len(codes) < count:
+            drawn = {
+                short_code(code): code for code in (generate_association_code() for _ in range(count - len(codes)))
+            }
+            for chunk in chunked(drawn, outbox.ROWS_A_STATEMENT):
+                taken = cls.select(_SHORT_CODE).where(cls.user.is_null() & _SHORT_CODE.in_(list(chunk))).tuples()
+                for (short,) in list(taken):
+                    del drawn[short]
+            codes |= drawn
+        return list(codes.values())
+
+    def association(self) -> Association:
+        """Return what the lamp's screen is to know."""
+        return Unassociated(self.association_code) if self.user_id is None else Associated()
+
+    def association_message(self) -> tuple[str, bytes]:
+        """Return the topic and payload that say so."""
+        return topics.associated(topics.lamp_prefix(self.device_id)), self.association().encode()
+
+    def publish_unassociated_msg(self) -> None:
+        """Have the lamp show its code (again).
+
+        What counts is the database, not this object, which may be older than the lamp's association.
+
+        Raises:
+            UnknownLamp: it was forgotten meanwhile.
+            AlreadyAssociated: somebody owns it; `cloud.association.release` takes it back.
+        """
+        with write_transaction():
+            current = self.reread()
+            if current.user_id is not None:
+                raise AlreadyAssociated(f"The lamp {self.device_id} has an owner; release it first.")
+            outbox.enqueue([current.association_message()])
+
+    def associate_and_publish_associated_msg(self, user: User, now: datetime | None = None) -> None:
+        """Give the lamp to a user and have its screen told, unless it has an owner.
+
+        Raises:
+            UnknownLamp: it was forgotten meanwhile.
+            AlreadyAssociated: somebody owns it.
+        """
+        taken = self.claim(Lampi.device_id == self.device_id, user, now or utc_now())
+        if taken is None:
+            self.reread()
+            raise AlreadyAssociated(f"The lamp {self.device_id} already has an owner.")
+        self.user, self.associated_at = user, taken.associated_at
+
+    def reread(self) -> "Lampi":
+        """Return the lamp as the database has it now.
+
+        Raises:
+            UnknownLamp: the database does not have it.
+        """
+        return self.named(self.device_id)
+
+    @classmethod
+    def named(cls, device_id: str) -> "Lampi":
+        """Return the lamp with this device id.
+
+        Raises:
+            UnknownLamp: there is none.
+        """
+        lampi: Lampi | None = cls.get_or_none(cls.device_id == device_id)
+        if lampi is None:
+            raise UnknownLamp(f"There is no lamp {device_id}; 'lampi-cloud lamps' lists them.")
+        return lampi
+
+    def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> int:
+        """Delete the lamp and have the broker forget its retained message, as `forget` does."""
+        with write_transaction():
+            outbox.enqueue_clearing(topics.associated(topics.lamp_prefix(self.device_id)))
+            deleted: int = super().delete_instance(recursive, delete_nullable)
+        return deleted
+
+    @classmethod
+    def create_unassociated(cls, device_ids: Iterable[str], now: datetime) -> list[str]:
+        """Make lamps that nobody owns, connected, and have each told its code; return the ids that are new."""
+        device_ids = list(device_ids)
+        created: list[Lampi] = []
+        with write_transaction():
+            rows: list[dict[str, Any]] = [
+                {"device_id": device_id, "association_code": code, "created_at": now, "connected": True}
+                for device_id, code in zip(device_ids, cls.fresh_codes(len(device_ids)), strict=True)
+            ]
+            for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
+                created += cls.insert_many(chunk).on_conflict_ignore().returning(cls).execute()
+            outbox.enqueue([lampi.association_message() for lampi in created])
+        return [lampi.device_id for lampi in created]

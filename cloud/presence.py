@@ -1,0 +1,66 @@
+"""The edge detector: which lamps are new, and whose bridge came up or went down."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from peewee import chunked
+
+from cloud.database import write_transaction
+from cloud.models import Lampi
+from cloud.outbox import ROWS_A_STATEMENT
+
+
+class PresenceBatch:
+    """What the bridges said since the last registration; the latest of each lamp counts.
+
+    A lamp that came up and went down again within one batch is remembered as seen: it is still a new lamp.
+    """
+
+    def __init__(self) -> None:
+        self._up: dict[str, bool] = {}
+        self._seen_up: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._up)
+
+    def add(self, device_id: str, up: bool) -> None:
+        """Take in one message."""
+        self._up[device_id] = up
+        if up:
+            self._seen_up.add(device_id)
+
+    def clear(self) -> None:
+        """Forget it all: it is registered."""
+        self._up.clear()
+        self._seen_up.clear()
+
+    def register(self, now: datetime) -> list[str]:
+        """Write what the batch changes, as one transaction; return the device ids of new lamps.
+
+        A known lamp whose presence is as it was causes no write and gets no message.
+        """
+        known = _presence_of(self._up)
+        new = [device_id for device_id in self._seen_up if device_id not in known]
+        went_up = [device_id for device_id, was_up in known.items() if self._up[device_id] and not was_up]
+        went_down = [device_id for device_id, was_up in known.items() if was_up and not self._up[device_id]]
+        went_down += [device_id for device_id in new if not self._up[device_id]]
+        if not (new or went_up or went_down):
+            return []
+        with write_transaction():
+            created = Lampi.create_unassociated(new, now) if new else []
+            _set_presence(went_up, True)
+            _set_presence(went_down, False)
+        return created
+
+
+def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
+    known: dict[str, bool] = {}
+    for chunk in chunked(device_ids, ROWS_A_STATEMENT):
+        rows = Lampi.select(Lampi.device_id, Lampi.connected).where(Lampi.device_id.in_(list(chunk)))
+        known.update(rows.tuples())
+    return known
+
+
+def _set_presence(device_ids: Iterable[str], up: bool) -> None:
+    for chunk in chunked(device_ids, ROWS_A_STATEMENT):
+        Lampi.update(connected=up).where(Lampi.device_id.in_(list(chunk))).execute()

@@ -1,0 +1,51 @@
+"""The single publisher: from the outbox to the broker, and out of the outbox once the broker has confirmed."""
+
+from collections.abc import Callable
+
+from cloud import outbox
+from shared.mqtt import Publication
+
+WINDOW = 500
+"""Messages under way at once. Mosquitto queues a client's QoS 2 messages beyond its own limits (20 and 1,000 by
+default) and drops the rest in silence, so this stays well below them."""
+
+
+class Publisher:
+    """Publishes what the outbox holds, oldest first, over a connection that may come and go."""
+
+    def __init__(self, publish: Callable[[Publication], int | None]) -> None:
+        self._publish = publish
+        self._under_way: dict[int, int] = {}
+        self._confirmed: set[int] = set()
+        self._sent_up_to = 0
+
+    @property
+    def idle(self) -> bool:
+        """True where all that was sent has been confirmed and removed."""
+        return not self._under_way and not self._confirmed
+
+    def start_over(self) -> None:
+        """Begin anew on a new connection: what the last one did not confirm is said again."""
+        self._under_way.clear()
+        self._sent_up_to = 0
+
+    def confirm(self, number: int) -> None:
+        """Take in that the broker has confirmed the message that was published under this number."""
+        version = self._under_way.pop(number, None)
+        if version is not None:
+            self._confirmed.add(version)
+
+    def pump(self) -> None:
+        """Remove what is confirmed and publish what is new, as far as the window has room."""
+        if self._confirmed:
+            outbox.remove(self._confirmed)
+            self._confirmed.clear()
+        room = WINDOW - len(self._under_way)
+        if room <= 0 or outbox.newest_version() <= self._sent_up_to:
+            return
+        for message in outbox.pending(after=self._sent_up_to, limit=room):
+            number = self._publish(Publication(message.topic, message.payload, qos=2, retain=True))
+            if number is None:
+                return
+            self._under_way[number] = message.version
+            self._sent_up_to = message.version

@@ -1,0 +1,59 @@
+"""Lamps without hardware: each connects as a bridge does, and follows its state as a screen does."""
+
+from collections.abc import Callable
+
+from shared import payloads, topics
+from shared.broker_url import BrokerUrl
+from shared.codes import grouped
+from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.payloads import Association, Unassociated
+
+_POPUP_WIDTH = 30
+
+
+class SimulatedLamp:
+    """One lamp on the cloud's broker; ``show`` gets each association as it arrives, on paho's thread."""
+
+    def __init__(self, device_id: str, broker: BrokerUrl, show: Callable[[str, Association | None], None]) -> None:
+        self.device_id = device_id
+        self._show = show
+        presence = topics.presence(device_id)
+        self._link = BrokerLink(
+            broker,
+            f"{device_id}_broker",
+            subscriptions=[Subscription(topics.associated(topics.lamp_prefix(device_id)), 2, self._receive)],
+            will=Publication(presence, payloads.DOWN, qos=1, retain=True),
+            birth=Publication(presence, payloads.UP, qos=1, retain=True),
+        )
+
+    def start(self) -> None:
+        """Connect, and say that the bridge is up."""
+        self._link.start()
+
+    def stop(self) -> None:
+        """Say that the bridge is down, and disconnect."""
+        self._link.stop()
+
+    def _receive(self, message: Message) -> None:
+        self._show(self.device_id, payloads.decode_association(message.payload))
+
+
+def popup(device_id: str, association: Association | None) -> str:
+    """Return a lamp's screen as text."""
+    if isinstance(association, Unassociated):
+        code = grouped(association.code[: association.short_code_length])
+        lines = ["Associate your Lamp", "", code, "", "Enter this code on the web", "to make this lamp yours."]
+    elif association is None:
+        lines = ["Nothing known yet"]
+    else:
+        lines = ["This lamp is associated."]
+    body = "\n".join(f"│{line:^{_POPUP_WIDTH}}│" for line in lines)
+    bar = "─" * _POPUP_WIDTH
+    return f"╭{f' {device_id} ':─^{_POPUP_WIDTH}}╮\n{body}\n╰{bar}╯"
+
+
+def one_line(device_id: str, association: Association | None) -> str:
+    """Return a lamp's state as one line, for when there are many."""
+    if isinstance(association, Unassociated):
+        return f"{device_id}  {grouped(association.code[: association.short_code_length])}"
+    return f"{device_id}  {'associated' if association else 'nothing known yet'}"
