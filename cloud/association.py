@@ -9,7 +9,6 @@ from cloud.codes import read_code
 from cloud.database import write_transaction
 from cloud.errors import BadUserName, NotAssociated, UnknownCode, UnknownUser
 from cloud.models import Lampi, User
-from shared.codes import CODE_LENGTH
 
 
 def associate_by_code(typed: str, user: User, now: datetime) -> Lampi:
@@ -19,10 +18,7 @@ def associate_by_code(typed: str, user: User, now: datetime) -> Lampi:
         MalformedCode: it can't be a code.
         UnknownCode: no unassociated lamp has it (any more).
     """
-    code = read_code(typed)
-    # A range over the unique index instead of LIKE, which PostgreSQL can't serve from an ordinary index.
-    begins_with_it = Lampi.association_code.between(code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f"))
-    lampi = Lampi.claim(begins_with_it, user, now)
+    lampi = Lampi.claim(Lampi.waits_under(read_code(typed)), user, now)
     if lampi is None:
         raise UnknownCode
     return lampi

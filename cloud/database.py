@@ -1,5 +1,6 @@
 """Opening the database, and the one way to write to it."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,9 @@ _WRITE_LOCK = 0x1A3B1
 """PostgreSQL's advisory lock that stands for SQLite's write lock; any number that is ours alone."""
 
 database_proxy = peewee.DatabaseProxy()
+
+# At DEBUG peewee logs every statement with its parameters, association codes among them.
+logging.getLogger("peewee").setLevel(logging.INFO)
 
 
 class Table(peewee.Model):

@@ -17,7 +17,7 @@ from shared.payloads import Associated, Association, Unassociated
 
 DEFAULT_NAME = "My LAMPI"
 
-_SHORT_CODE = SQL("substr(association_code, 1, 6)")
+_short_code_of_row = SQL("substr(association_code, 1, 6)")
 """As the unique index over unassociated lamps spells it; with parameters, SQLite would not see that they are one."""
 
 
@@ -63,6 +63,16 @@ class Lampi(Table):
         return lamps[0] if lamps else None
 
     @classmethod
+    def waits_under(cls, code: str) -> Expression:
+        """Return the condition that selects the lamp whose code begins with these 6 to 32 characters.
+
+        At most one unassociated lamp does. The first six characters lead SQLite to the index over just those
+        lamps; by the range alone it would walk through every lamp that nobody owns.
+        """
+        lowest, highest = code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f")
+        return (_short_code_of_row == short_code(code)) & cls.association_code.between(lowest, highest)
+
+    @classmethod
     def fresh_codes(cls, count: int) -> list[str]:
         """Return new codes whose short codes differ from each other's and from every waiting lamp's.
 
@@ -74,7 +84,11 @@ class Lampi(Table):
                 short_code(code): code for code in (generate_association_code() for _ in range(count - len(codes)))
             }
             for chunk in chunked(drawn, outbox.ROWS_A_STATEMENT):
-                taken = cls.select(_SHORT_CODE).where(cls.user.is_null() & _SHORT_CODE.in_(list(chunk))).tuples()
+                taken = (
+                    cls.select(_short_code_of_row)
+                    .where(cls.user.is_null() & _short_code_of_row.in_(list(chunk)))
+                    .tuples()
+                )
                 for (short,) in list(taken):
                     del drawn[short]
             codes |= drawn

@@ -25,4 +25,4 @@ def up(_migrator: SchemaMigrator, db: Database) -> None:
             database = db
             table_name = "lampi"
 
-    db.create_tables([User, Lampi])
+    db.create_tables([User, Lampi], safe=False)

@@ -69,7 +69,7 @@ def _make_tables(db: Database) -> type[Model]:
             database = db
             table_name = "lease"
 
-    db.create_tables([OutboxMessage, OutboxSequence, Lease])
+    db.create_tables([OutboxMessage, OutboxSequence, Lease], safe=False)
     return OutboxMessage
 
 

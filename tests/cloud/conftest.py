@@ -1,0 +1,38 @@
+"""A real database of this release, on which the cloud's modules work in this process."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import peewee
+import pytest
+
+from cloud.association import add_user
+from cloud.database import open_database
+from cloud.models import User
+from cloud.schema import upgrade
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'lampi.db'}"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[peewee.Database]:
+    opened = open_database(database_url, create=True)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ada(database: peewee.Database) -> User:
+    return add_user("ada")
+
+
+@pytest.fixture
+def bob(database: peewee.Database) -> User:
+    return add_user("bob")

@@ -1,0 +1,63 @@
+"""What a person may type, and what can't be a code."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.codes import generate_association_code, read_code, short_code
+from cloud.errors import MalformedCode
+from shared.codes import is_association_code
+
+
+def test_a_new_code_is_32_lower_case_hexadecimal_characters() -> None:
+    codes = {generate_association_code() for _ in range(1000)}
+    assert len(codes) == 1000
+    assert all(is_association_code(code) for code in codes)
+
+
+def test_the_short_code_is_its_first_six_characters() -> None:
+    assert short_code("b71e09" + "0" * 26) == "b71e09"
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("b71e09", "b71e09"),
+        ("B71 E09", "b71e09"),
+        ("  b7-1e\t09\n", "b71e09"),
+        ("b71\u2013e09\u00a0", "b71e09"),
+        ("oOiIlL", "001111"),
+        ("0123456789abcdef0123456789ABCDEF", "0123456789abcdef0123456789abcdef"),
+    ],
+)
+def test_case_separators_and_lookalikes_do_not_matter(typed: str, code: str) -> None:
+    assert read_code(typed) == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("", "this has 0"),
+        ("b71", "this has 3"),
+        ("b 7 1 e 0", "this has 5"),
+        ("0" * 33, "this has 33"),
+        ("b71e0g", "only the digits"),
+        ("b71e0%", "only the digits"),
+        ("b71e0_", "only the digits"),
+        ("\u0661" * 6, "only the digits"),
+        ("b71e0\x00", "only the digits"),
+    ],
+)
+def test_what_can_not_be_a_code_is_refused_with_the_reason(typed: str, why: str) -> None:
+    with pytest.raises(MalformedCode, match=why):
+        read_code(typed)
+
+
+@given(st.text())
+def test_no_text_does_more_than_be_read_or_refused(typed: str) -> None:
+    try:
+        code = read_code(typed)
+    except MalformedCode:
+        return
+    assert 6 <= len(code) <= 32
+    assert set(code) <= set("0123456789abcdef")

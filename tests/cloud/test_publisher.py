@@ -1,0 +1,114 @@
+"""The publisher: from the outbox to a connection that comes and goes."""
+
+import pytest
+
+from cloud import outbox
+from cloud.database import write_transaction
+from cloud.publisher import WINDOW, Publisher
+from shared.mqtt import Publication
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+class Connection:
+    """Stands for the link: takes what is published, gives it a number, or is lost."""
+
+    def __init__(self) -> None:
+        self.taken: list[Publication] = []
+        self.lost = False
+        self._number = 0
+
+    def publish(self, publication: Publication) -> int | None:
+        if self.lost:
+            return None
+        self._number += 1
+        self.taken.append(publication)
+        return self._number
+
+    def payloads(self) -> list[bytes]:
+        return [publication.payload for publication in self.taken]
+
+
+def enqueue(*messages: tuple[str, bytes]) -> None:
+    with write_transaction():
+        outbox.enqueue(messages)
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return Connection()
+
+
+@pytest.fixture
+def publisher(connection: Connection) -> Publisher:
+    return Publisher(connection.publish)
+
+
+def test_publishes_once_retained_at_qos_2(publisher: Publisher, connection: Connection) -> None:
+    enqueue(("a", b"1"))
+    publisher.pump()
+    publisher.pump()
+    assert connection.taken == [Publication("a", b"1", qos=2, retain=True)]
+
+
+def test_a_row_stays_until_it_is_confirmed(publisher: Publisher) -> None:
+    enqueue(("a", b"1"))
+    publisher.pump()
+    assert outbox.newest_version() == 1
+    assert not publisher.idle
+    publisher.confirm(1)
+    publisher.pump()
+    assert outbox.newest_version() == 0
+    assert publisher.idle
+
+
+def test_a_newer_version_stays_when_the_older_is_confirmed(publisher: Publisher, connection: Connection) -> None:
+    enqueue(("a", b"old"))
+    publisher.pump()
+    enqueue(("a", b"new"))
+    publisher.confirm(1)
+    publisher.pump()
+    assert connection.payloads() == [b"old", b"new"]
+    assert outbox.newest_version() == 2
+    publisher.confirm(2)
+    publisher.pump()
+    assert outbox.newest_version() == 0
+
+
+def test_a_new_connection_is_told_all_that_is_unconfirmed(publisher: Publisher, connection: Connection) -> None:
+    enqueue(("a", b"1"), ("b", b"2"))
+    publisher.pump()
+    publisher.confirm(1)
+    publisher.start_over()
+    publisher.pump()
+    assert connection.payloads() == [b"1", b"2", b"2"]
+
+
+def test_a_confirmation_from_an_older_connection_means_nothing(publisher: Publisher) -> None:
+    enqueue(("a", b"1"))
+    publisher.pump()
+    publisher.start_over()
+    publisher.confirm(1)
+    publisher.pump()
+    assert outbox.newest_version() == 1
+
+
+def test_what_could_not_be_handed_over_is_tried_again(publisher: Publisher, connection: Connection) -> None:
+    enqueue(("a", b"1"))
+    connection.lost = True
+    publisher.pump()
+    connection.lost = False
+    publisher.start_over()
+    publisher.pump()
+    assert connection.payloads() == [b"1"]
+
+
+def test_no_more_than_the_window_is_under_way(publisher: Publisher, connection: Connection) -> None:
+    enqueue(*((f"topic {number}", b"x") for number in range(WINDOW + 100)))
+    for _ in range(5):
+        publisher.pump()
+    assert len(connection.taken) == WINDOW
+    for number in range(1, 51):
+        publisher.confirm(number)
+    publisher.pump()
+    assert len(connection.taken) == WINDOW + 50

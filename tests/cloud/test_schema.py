@@ -1,0 +1,62 @@
+"""Migrations: new, old and newer databases."""
+
+from pathlib import Path
+
+import peewee
+import pytest
+from playhouse.migrations import Runner
+
+from cloud import lease, models, outbox
+from cloud.database import Table, open_database
+from cloud.errors import UnusableDatabase
+from cloud.schema import MIGRATIONS, require_current, upgrade
+
+TABLES: list[type[Table]] = [models.User, models.Lampi, outbox.OutboxMessage, outbox.OutboxSequence, lease.Lease]
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> peewee.Database:
+    return open_database(f"sqlite:///{tmp_path}/lampi.db", create=True)
+
+
+def test_the_migrations_make_what_the_models_expect(database: peewee.Database) -> None:
+    for table in TABLES:
+        columns = {column.name: column for column in database.get_columns(table._meta.table_name)}
+        fields = {field.column_name: field for field in table._meta.sorted_fields}
+        assert columns.keys() == fields.keys()
+        for name, field in fields.items():
+            assert columns[name].null == field.null, f"{table.__name__}.{name}"
+            assert columns[name].primary_key == field.primary_key
+
+
+def test_upgrading_twice_does_nothing_more(database: peewee.Database) -> None:
+    assert upgrade(database) == []
+    require_current(database)
+
+
+def test_an_unmigrated_database_is_refused(empty: peewee.Database) -> None:
+    with pytest.raises(UnusableDatabase, match="run 'lampi-cloud migrate' first"):
+        require_current(empty)
+
+
+def test_a_half_migrated_database_is_refused_and_upgraded(empty: peewee.Database) -> None:
+    Runner(empty, str(MIGRATIONS)).up("0001_lamps")
+    with pytest.raises(UnusableDatabase, match="run 'lampi-cloud migrate' first"):
+        require_current(empty)
+    assert upgrade(empty) == ["0002_association"]
+    require_current(empty)
+
+
+def test_a_newer_database_is_left_alone(database: peewee.Database) -> None:
+    database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_tomorrow', '2030-01-01')")
+    for act in (require_current, upgrade):
+        with pytest.raises(UnusableDatabase, match=r"newer release made this database.*9999_tomorrow"):
+            act(database)
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: peewee.Database) -> None:
+    Runner(empty, str(MIGRATIONS)).up("0001_lamps")
+    empty.execute_sql("CREATE TABLE lease (name TEXT)")  # in the way of 0002
+    with pytest.raises(UnusableDatabase, match="can't be upgraded"):
+        upgrade(empty)
+    assert {column.name for column in empty.get_columns("lampi")} == {"device_id", "name", "user_id", "created_at"}
