@@ -17,11 +17,10 @@ from cloud.errors import DatabaseAway
 from cloud.instants import utc_now
 from cloud.lease import RENEW_SECONDS, PublisherLease, shown_holder
 from cloud.outbox import ROWS_A_STATEMENT
-from cloud.presence import PresenceBatch
+from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
 from cloud.schema import require_current, upgrade
 from shared import payloads, topics
-from shared.errors import quoted
 from shared.mqtt import BrokerLink, Message, Publication, Subscription
 
 log = logging.getLogger(__name__)
@@ -80,7 +79,7 @@ class Daemon:
         self._publisher = Publisher(self._publish)
         self._connected = False
         self._stopping = False
-        self._other_bridges: set[str] = set()
+        self._other_bridges = OtherBridges()
 
     def run(self) -> None:
         """Work until a TERM or INT signal, then finish what is begun and leave within seconds.
@@ -164,14 +163,9 @@ class Daemon:
         """Decode on paho's thread, so that its guard reports what is bad, and hand over at once."""
         device_id = topics.parse_presence(message.topic)
         if device_id is None:
-            self._say_other_bridge(message.topic)
+            self._other_bridges.add(message.topic)
         else:
             self._inbox.put(Presence(device_id, payloads.decode_up(message.payload)))
-
-    def _say_other_bridge(self, topic: str) -> None:
-        if topic not in self._other_bridges:
-            self._other_bridges.add(topic)
-            log.info("Ignoring the bridge on %s: not a lamp's (<12 hexadecimal characters>_broker)", quoted(topic))
 
     def _take(self, seconds: float) -> None:
         """Wait for an event at most so long, then take all that have arrived, up to a batch."""
@@ -229,6 +223,8 @@ class Daemon:
         if self._database_ready:
             self._give_back_lease()
             database_proxy.close()
+        if self._other_bridges.messages:
+            log.info("Ignored %d messages of bridges that are not lamps'", self._other_bridges.messages)
         log.info("Daemon stopped")
 
     def _give_back_lease(self) -> None:

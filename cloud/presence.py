@@ -1,5 +1,6 @@
 """The edge detector: which lamps are new, and whose bridge came up or went down."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -8,6 +9,9 @@ from peewee import chunked
 from cloud.database import write_transaction
 from cloud.models import Lampi
 from cloud.outbox import ROWS_A_STATEMENT
+from shared.errors import quoted
+
+log = logging.getLogger(__name__)
 
 
 class PresenceBatch:
@@ -51,6 +55,23 @@ class PresenceBatch:
             _set_presence(went_up, True)
             _set_presence(went_down, False)
         return created
+
+
+class OtherBridges:
+    """The bridges that are not lamps': each is said once, all their messages are counted."""
+
+    _MOST_NAMES = 1000  # a stranger can invent names without end; memory and log have one
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self._names: set[str] = set()
+
+    def add(self, topic: str) -> None:
+        """Take in one message of such a bridge."""
+        self.messages += 1
+        if topic not in self._names and len(self._names) < self._MOST_NAMES:
+            self._names.add(topic)
+            log.info("Ignoring the bridge on %s: not a lamp's (<12 hexadecimal characters>_broker)", quoted(topic))
 
 
 def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:

@@ -28,7 +28,8 @@ def lampi(ada: User) -> Lampi:
     return made
 
 
-COMMANDS = (",migrate,daemon,user,user add,user list,lamps,associate,release,forget,simulate,shell").split(",")
+COMMANDS = ["", "migrate", "daemon", "user", "user add", "user list", "lamps", "associate", "release", "forget"]
+COMMANDS += ["simulate", "shell"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -5,7 +5,7 @@ import pytest
 
 from cloud import outbox
 from cloud.models import Lampi, User
-from cloud.presence import PresenceBatch
+from cloud.presence import OtherBridges, PresenceBatch
 from tests.cloud.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -104,3 +104,15 @@ def test_a_batch_that_failed_can_be_registered_again(monkeypatch: pytest.MonkeyP
     batch.clear()
     assert len(batch) == 0
     assert batch.register(NOW) == []
+
+
+def test_other_bridges_are_said_once_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    others = OtherBridges()
+    for _ in range(3):
+        others.add("$SYS/broker/connection/office/state")
+    for number in range(2000):
+        others.add(f"$SYS/broker/connection/{number}/state")
+    assert others.messages == 2003
+    assert caplog.text.count("connection/office/state") == 1
+    assert len(caplog.records) == 1000
