@@ -45,7 +45,9 @@ class PublisherLease:
                 self._expires_at = None
                 return str(lease.holder)
             expires_at = now + timedelta(seconds=LEASE_SECONDS)
-            Lease.replace(name=_PUBLISHER, holder=self.holder, expires_at=expires_at).execute()
+            Lease.insert(name=_PUBLISHER, holder=self.holder, expires_at=expires_at).on_conflict(
+                conflict_target=[Lease.name], preserve=[Lease.holder, Lease.expires_at]
+            ).execute()
         self._expires_at = expires_at
         return self.holder
 

@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
+from tests.support.postgres import Postgres
 
 
 @pytest.fixture
@@ -22,3 +25,15 @@ def cloud(tmp_path: Path, broker: Mosquitto) -> Cloud:
     made = Cloud(tmp_path / "cloud", broker.port)
     made.command("migrate")
     return made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Give a running PostgreSQL server; each test makes databases of its own on it."""
+    # Not under pytest's folder, which only its owner may enter: the server runs as another user where we are root.
+    # In memory where that can be had: each database that a test makes is a copy of thousands of pages.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="lampi-postgres-", dir=memory) as folder:
+        Path(folder).chmod(0o755)
+        with Postgres(Path(folder) / "server") as server:
+            yield server

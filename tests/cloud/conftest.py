@@ -11,18 +11,32 @@ from cloud.association import add_user
 from cloud.database import open_database
 from cloud.models import User
 from cloud.schema import upgrade
+from tests.support.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'lampi.db'}"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give an empty database of either kind: what the cloud promises, it promises on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'lampi.db'}"
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.make_database()
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[peewee.Database]:
     opened = open_database(database_url, create=True)
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path) -> Iterator[peewee.Database]:
+    """Give a migrated SQLite database, for what can be seen on SQLite alone."""
+    opened = open_database(f"sqlite:///{tmp_path / 'lampi.db'}", create=True)
     upgrade(opened)
     yield opened
     opened.close()

@@ -24,7 +24,6 @@ from cloud.errors import (
 )
 from cloud.models import Lampi, User
 from tests.cloud.conftest import NOW
-from tests.support.plans import plans
 
 CODE = "b71e09c4" * 4
 TOPIC = "devices/b827ebba0387/lamp/associated"
@@ -73,11 +72,6 @@ def test_a_malformed_code_does_not_reach_the_database(database: peewee.Database,
     with pytest.raises(MalformedCode):
         associate_by_code("b71", ada, NOW)
     database.autoconnect = True
-
-
-def test_associating_by_code_searches_the_index_of_waiting_lamps(database: peewee.Database, ada: User) -> None:
-    (plan,) = plans(database, "UPDATE", lambda: associate_by_code("b71e09", ada, NOW))[:1]
-    assert plan == "SEARCH lampi USING INDEX lampi_short_code (<expr>=?)"
 
 
 def test_an_operator_associates_by_device_id(ada: User, bob: User) -> None:

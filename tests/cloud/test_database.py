@@ -1,6 +1,5 @@
 """Opening the database, and the write lock."""
 
-import sqlite3
 from pathlib import Path
 
 import peewee
@@ -66,29 +65,6 @@ def test_a_server_that_does_not_answer_is_away_and_its_password_stays_hidden() -
     assert "secret" not in str(refused.value)
 
 
-def test_a_write_transaction_holds_the_write_lock_before_its_first_write(
-    database: peewee.Database, tmp_path: Path
-) -> None:
-    rival = sqlite3.connect(tmp_path / "lampi.db", timeout=0, isolation_level=None)
-    with write_transaction(), pytest.raises(sqlite3.OperationalError, match="locked"):
-        rival.execute("BEGIN IMMEDIATE")
-    rival.execute("BEGIN IMMEDIATE")
-    rival.execute("ROLLBACK")
-    rival.close()
-
-
-def test_reading_first_and_writing_then_survives_another_writer(database: peewee.Database, tmp_path: Path) -> None:
-    rival = sqlite3.connect(tmp_path / "lampi.db", isolation_level=None)
-    with write_transaction():
-        assert User.select().count() == 0
-        add_user("ada")
-    rival.execute("INSERT INTO lampi_user (name) VALUES ('bob')")
-    with write_transaction():
-        assert User.select().count() == 2
-        add_user("eve")
-    rival.close()
-
-
 def test_a_failed_transaction_leaves_nothing(database: peewee.Database) -> None:
     def fail() -> None:
         with write_transaction():
@@ -98,9 +74,3 @@ def test_a_failed_transaction_leaves_nothing(database: peewee.Database) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert User.select().count() == 0
-
-
-def test_commits_survive_a_power_cut_and_readers_do_not_wait(database: peewee.Database) -> None:
-    pragmas = {name: database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2}
-    assert database.execute_sql("PRAGMA foreign_keys").fetchone()[0] == 1

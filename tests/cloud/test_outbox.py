@@ -1,12 +1,10 @@
 """The outbox keeps what the broker has not confirmed, and nothing else."""
 
-import peewee
 import pytest
 
 from cloud import outbox
 from cloud.database import write_transaction
 from cloud.outbox import OutboxMessage, Pending
-from tests.support.plans import plans
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -69,12 +67,3 @@ def test_nothing_is_enqueued_when_the_change_fails() -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert outbox.newest_version() == 0
-
-
-def test_looking_for_what_is_new_searches_the_index_of_versions(database: peewee.Database) -> None:
-    assert plans(database, "SELECT", outbox.newest_version) == [
-        "SEARCH outbox_message USING COVERING INDEX outboxmessage_version"
-    ]
-    assert plans(database, "SELECT", lambda: outbox.pending(after=5, limit=10)) == [
-        "SEARCH t1 USING INDEX outboxmessage_version (version>?)"
-    ]

@@ -1,0 +1,75 @@
+"""What can be seen on SQLite alone: its locks, its pragmas, its query plans."""
+
+import sqlite3
+from pathlib import Path
+
+import peewee
+import pytest
+
+from cloud import outbox
+from cloud.association import add_user, associate_by_code
+from cloud.database import write_transaction
+from cloud.models import Lampi, User
+from cloud.presence import PresenceBatch
+from tests.cloud.conftest import NOW
+from tests.support.plans import plans
+
+
+def test_a_write_transaction_holds_the_write_lock_before_its_first_write(
+    sqlite_database: peewee.Database, tmp_path: Path
+) -> None:
+    rival = sqlite3.connect(tmp_path / "lampi.db", timeout=0, isolation_level=None)
+    with write_transaction(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        rival.execute("BEGIN IMMEDIATE")
+    rival.execute("BEGIN IMMEDIATE")
+    rival.execute("ROLLBACK")
+    rival.close()
+
+
+def test_reading_and_then_writing_survives_another_writer(
+    sqlite_database: peewee.Database, tmp_path: Path
+) -> None:
+    rival = sqlite3.connect(tmp_path / "lampi.db", isolation_level=None)
+    with write_transaction():
+        assert User.select().count() == 0
+        add_user("ada")
+    rival.execute("INSERT INTO lampi_user (name) VALUES ('bob')")
+    with write_transaction():
+        assert User.select().count() == 2
+        add_user("eve")
+    rival.close()
+
+
+def test_commits_survive_a_power_cut_and_readers_do_not_wait(sqlite_database: peewee.Database) -> None:
+    pragmas = {
+        name: sqlite_database.execute_sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    }
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2}
+    assert sqlite_database.execute_sql("PRAGMA foreign_keys").fetchone()[0] == 1
+
+
+def test_looking_for_what_is_new_searches_the_index_of_versions(sqlite_database: peewee.Database) -> None:
+    assert plans(sqlite_database, "SELECT", outbox.newest_version) == [
+        "SEARCH outbox_message USING COVERING INDEX outboxmessage_version"
+    ]
+    assert plans(sqlite_database, "SELECT", lambda: outbox.pending(after=5, limit=10)) == [
+        "SEARCH t1 USING INDEX outboxmessage_version (version>?)"
+    ]
+
+
+def test_unchanged_presence_writes_nothing(sqlite_database: peewee.Database) -> None:
+    ids = [f"{number:012x}" for number in range(1200)]
+    batch = PresenceBatch()
+    for device_id in ids:
+        batch.add(device_id, True)
+    assert len(batch.register(NOW)) == 1200
+    before = sqlite_database.connection().total_changes
+    assert batch.register(NOW) == []
+    assert sqlite_database.connection().total_changes == before
+
+
+def test_associating_by_code_searches_the_index_of_waiting_lamps(sqlite_database: peewee.Database) -> None:
+    ada = add_user("ada")
+    Lampi.create(device_id="b827ebba0387", association_code="b71e09c4" * 4)
+    (plan,) = plans(sqlite_database, "UPDATE", lambda: associate_by_code("b71e09", ada, NOW))[:1]
+    assert plan == "SEARCH lampi USING INDEX lampi_short_code (<expr>=?)"

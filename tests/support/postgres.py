@@ -1,0 +1,98 @@
+"""A real PostgreSQL server of the tests' own, from the distribution's packages."""
+
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from tests.support.broker import free_port
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
+
+_SERVER_USER = "postgres"
+"""Who runs the server where we are root, whom PostgreSQL refuses; the distribution's package makes this user."""
+
+
+def _program(name: str) -> str:
+    places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[4]))
+    found = str(places[-1]) if places else shutil.which(name)
+    assert found, f"PostgreSQL's {name} is not on this machine; 'make test' installs it"
+    return found
+
+
+class Postgres:
+    """A server in a folder, on a free loopback port, that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._as_user = ["setpriv", f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups"]
+        if os.geteuid() != 0:
+            self._as_user = []
+
+    def start(self) -> Self:
+        """Start the server, and make its store the first time."""
+        store = self.folder / "store"
+        if not store.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self._as_user:
+                shutil.chown(self.folder, _SERVER_USER)
+            self._run(_program("initdb"), "-D", store, "-U", "lampi", "--auth=trust", "--no-sync", "-E", "UTF8")
+        settings = ["-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder, "-c", "max_connections=300"]
+        settings += ["-c", "fsync=off"]  # tests kill the server, not the machine
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._as_user, _program("postgres"), "-D", store, *settings], stdout=log, stderr=log, cwd="/"
+            )
+        wait_until(self._answers, "PostgreSQL to answer")
+        return self
+
+    def make_database(self) -> str:
+        """Return the URL of a new empty database."""
+        name = f"test_{uuid.uuid4().hex}"
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        if self._process is not None:
+            self._process.send_signal(2)  # "fast": doesn't wait for clients
+            self._process.wait(DEADLINE_SECONDS)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it as a power cut does: its own processes die with it."""
+        if self._process is not None:
+            self._process.send_signal(3)  # "immediate": no clean-up, recovery at the next start
+            self._process.wait(DEADLINE_SECONDS)
+            self._process = None
+
+    def _url(self, name: str) -> str:
+        return f"postgresql://lampi@127.0.0.1:{self.port}/{name}"
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "server.log").read_text()
+        try:
+            psycopg.connect(self._url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _run(self, *command: str | Path) -> None:
+        done = subprocess.run([*self._as_user, *command], cwd="/", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
