@@ -1,24 +1,26 @@
 """The association service: a code and a user go in, a lamp gets an owner; and the way back."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import peewee
 
-from cloud import outbox
 from cloud.codes import read_code
 from cloud.database import write_transaction
 from cloud.errors import BadUserName, NotAssociated, UnknownCode, UnknownUser
 from cloud.models import Lampi, User
 
 
-def associate_by_code(typed: str, user: User, now: datetime) -> Lampi:
+def associate_by_code(typed: str, user: User, now: datetime, code_ttl: timedelta | None = None) -> Lampi:
     """Give the lamp that waits under a typed code to a user, and return it.
+
+    A code that is older than ``code_ttl`` has lapsed, whether or not it has been replaced yet.
 
     Raises:
         MalformedCode: it can't be a code.
         UnknownCode: no unassociated lamp has it (any more).
     """
-    lampi = Lampi.claim(Lampi.waits_under(read_code(typed)), user, now)
+    issued_after = None if code_ttl is None else now - code_ttl
+    lampi = Lampi.claim(Lampi.waits_under(read_code(typed), issued_after), user, now)
     if lampi is None:
         raise UnknownCode
     return lampi
@@ -36,7 +38,7 @@ def associate_by_device_id(device_id: str, user: User, now: datetime) -> Lampi:
     return lampi
 
 
-def release(device_id: str) -> None:
+def release(device_id: str, now: datetime) -> None:
     """Make a lamp nobody's again, with a new code.
 
     Raises:
@@ -49,9 +51,7 @@ def release(device_id: str) -> None:
             raise NotAssociated(f"Nobody owns the lamp {device_id}; its screen shows its code.")
         lampi.user = None
         lampi.associated_at = None
-        (lampi.association_code,) = Lampi.fresh_codes(1)
-        lampi.save(only=[Lampi.user, Lampi.associated_at, Lampi.association_code])
-        outbox.enqueue([lampi.association_message()])
+        Lampi.issue_codes([lampi], now)
 
 
 def forget(device_id: str) -> None:

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from cloud.database import parse_database_url, shown_url
 from shared.broker_url import BrokerUrl, parse_broker_url
+from shared.errors import quoted
 from shared.logs import parse_level
 from shared.settings import SettingsReader
 
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
+DEFAULT_CODE_TTL = timedelta(seconds=900)
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,23 @@ class CloudSettings:
     broker: BrokerUrl = DEFAULT_BROKER
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
+    code_ttl: timedelta | None = DEFAULT_CODE_TTL
 
     @property
     def shown_database_url(self) -> str:
         """The database URL as a person or a log may see it."""
         return shown_url(self.database_url)
+
+
+def parse_code_ttl(text: str) -> timedelta | None:
+    """Return how long a code is good for, from seconds; None, for ever, from 0.
+
+    Raises:
+        ValueError: it is not a whole number of seconds, or more than ten years.
+    """
+    if not text.strip().isdecimal() or int(text) > 10 * 365 * 24 * 3600:
+        raise ValueError(f"{quoted(text)} is not a whole number of seconds (0 for codes that never lapse)")
+    return timedelta(seconds=int(text)) if int(text) else None
 
 
 def read_settings(values: Mapping[str, str]) -> CloudSettings:
@@ -37,6 +52,7 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         broker=reader.read("LAMPI_BROKER_URL", parse_broker_url, DEFAULT_BROKER),
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+        code_ttl=reader.read("LAMPI_CODE_TTL", parse_code_ttl, DEFAULT_CODE_TTL),
     )
     reader.finish()
     return settings

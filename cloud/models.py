@@ -1,17 +1,29 @@
 """Users and lamps, with the two verbs that users of LAMPI know."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from peewee import SQL, AutoField, BooleanField, CharField, Expression, ForeignKeyField, TextField, chunked
+from peewee import (
+    SQL,
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    Expression,
+    ForeignKeyField,
+    TextField,
+    chunked,
+)
 
 from cloud import outbox
 from cloud.codes import generate_association_code, short_code
 from cloud.database import Table, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
+from cloud.forgotten import Forgotten, associated_topic
 from cloud.instants import InstantField, utc_now
-from shared import topics
+from cloud.outbox import Pending
 from shared.codes import CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
 
@@ -46,6 +58,8 @@ class Lampi(Table):
     created_at: datetime = InstantField(default=utc_now)
     associated_at: datetime | None = InstantField(null=True)
     connected = BooleanField(default=False)
+    code_issued_at: datetime = InstantField(default=utc_now)
+    message_version = BigIntegerField(default=0, index=True)
 
     def __repr__(self) -> str:
         return f"<Lampi: {self.device_id}: {self.name}>"
@@ -59,18 +73,19 @@ class Lampi(Table):
         with write_transaction():
             taking = cls.update(user=user, associated_at=now).where(which & cls.user.is_null())
             lamps: list[Lampi] = list(taking.returning(cls).execute())
-            outbox.enqueue([lampi.association_message() for lampi in lamps])
+            cls.tell(lamps)
         return lamps[0] if lamps else None
 
     @classmethod
-    def waits_under(cls, code: str) -> Expression:
+    def waits_under(cls, code: str, issued_after: datetime | None) -> Expression:
         """Return the condition that selects the lamp whose code begins with these 6 to 32 characters.
 
         At most one unassociated lamp does. The first six characters lead SQLite to the index over just those
         lamps; by the range alone it would walk through every lamp that nobody owns.
         """
         lowest, highest = code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f")
-        return (_short_code_of_row == short_code(code)) & cls.association_code.between(lowest, highest)
+        condition = (_short_code_of_row == short_code(code)) & cls.association_code.between(lowest, highest)
+        return condition if issued_after is None else condition & (cls.code_issued_at > issued_after)
 
     @classmethod
     def fresh_codes(cls, count: int) -> list[str]:
@@ -98,9 +113,20 @@ class Lampi(Table):
         """Return what the lamp's screen is to know."""
         return Unassociated(self.association_code) if self.user_id is None else Associated()
 
-    def association_message(self) -> tuple[str, bytes]:
-        """Return the topic and payload that say so."""
-        return topics.associated(topics.lamp_prefix(self.device_id)), self.association().encode()
+    def message(self) -> Pending:
+        """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
+        return Pending(self.message_version, associated_topic(self.device_id), self.association().encode())
+
+    @classmethod
+    def tell(cls, lamps: "Sequence[Lampi]") -> None:
+        """Have lamps told where they stand; inside the write transaction of the change."""
+        if not lamps:
+            return
+        for version, lampi in enumerate(lamps, outbox.reserve(len(lamps))):
+            lampi.message_version = version
+        for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
+            cls.bulk_update(chunk, [cls.message_version])
+        outbox.put([lampi.message() for lampi in lamps])
 
     def publish_unassociated_msg(self) -> None:
         """Have the lamp show its code (again).
@@ -115,7 +141,7 @@ class Lampi(Table):
             current = self.reread()
             if current.user_id is not None:
                 raise AlreadyAssociated(f"The lamp {self.device_id} has an owner; release it first.")
-            outbox.enqueue([current.association_message()])
+            self.tell([current])
 
     def associate_and_publish_associated_msg(self, user: User, now: datetime | None = None) -> None:
         """Give the lamp to a user and have its screen told, unless it has an owner.
@@ -153,9 +179,18 @@ class Lampi(Table):
     def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> int:
         """Delete the lamp and have the broker forget its retained message, as `forget` does."""
         with write_transaction():
-            outbox.enqueue_clearing(topics.associated(topics.lamp_prefix(self.device_id)))
+            Forgotten.tell([self.device_id], utc_now())
             deleted: int = super().delete_instance(recursive, delete_nullable)
         return deleted
+
+    @classmethod
+    def issue_codes(cls, lamps: "Sequence[Lampi]", now: datetime) -> None:
+        """Store lamps that nobody owns (any more) under new codes, and have them told; inside a write transaction."""
+        for lampi, code in zip(lamps, cls.fresh_codes(len(lamps)), strict=True):
+            lampi.association_code, lampi.code_issued_at = code, now
+        for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
+            cls.bulk_update(chunk, [cls.user, cls.associated_at, cls.association_code, cls.code_issued_at])
+        cls.tell(lamps)
 
     @classmethod
     def create_unassociated(cls, device_ids: Iterable[str], now: datetime) -> list[str]:
@@ -163,11 +198,20 @@ class Lampi(Table):
         device_ids = list(device_ids)
         created: list[Lampi] = []
         with write_transaction():
+            version = itertools.count(outbox.reserve(len(device_ids)))
             rows: list[dict[str, Any]] = [
-                {"device_id": device_id, "association_code": code, "created_at": now, "connected": True}
+                {
+                    "device_id": device_id,
+                    "association_code": code,
+                    "created_at": now,
+                    "code_issued_at": now,
+                    "connected": True,
+                    "message_version": next(version),
+                }
                 for device_id, code in zip(device_ids, cls.fresh_codes(len(device_ids)), strict=True)
             ]
             for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
                 created += cls.insert_many(chunk).on_conflict_ignore().returning(cls).execute()
-            outbox.enqueue([lampi.association_message() for lampi in created])
+            Forgotten.remember(device_ids)
+            outbox.put([lampi.message() for lampi in created])
         return [lampi.device_id for lampi in created]

@@ -7,10 +7,9 @@ goes when the broker has confirmed exactly its version; a newer one stays.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from peewee import AutoField, BigIntegerField, TextField, chunked
+from peewee import AutoField, BigIntegerField, CharField, TextField, chunked, fn
 
 from cloud.database import Table, database_proxy
-from shared.payloads import CLEARED
 
 ROWS_A_STATEMENT = 500
 
@@ -24,10 +23,14 @@ class OutboxMessage(Table):
 
 
 class OutboxSequence(Table):
-    """The single row that numbers publications: under the write lock, in the order of their commits."""
+    """The single row that numbers publications: under the write lock, in the order of their commits.
+
+    ``origin`` is this database's own name, random: numbers of another database mean nothing here.
+    """
 
     id = AutoField()
     last_version = BigIntegerField()
+    origin = CharField(max_length=32)
 
 
 @dataclass(frozen=True)
@@ -39,30 +42,27 @@ class Pending:
     payload: bytes = field(repr=False)
 
 
-def enqueue(messages: Sequence[tuple[str, bytes]]) -> None:
-    """Have the broker told these (topic, payload) pairs; the latest for a topic wins.
-
-    Call it inside the write transaction of the change that it tells of.
-    """
-    if not messages:
-        return
-    numbering = OutboxSequence.update(last_version=OutboxSequence.last_version + len(messages))
+def reserve(count: int) -> int:
+    """Return the first of so many new versions, for messages of the present write transaction."""
+    numbering = OutboxSequence.update(last_version=OutboxSequence.last_version + count)
     (counter,) = numbering.returning(OutboxSequence.last_version).execute()
-    first = counter.last_version - len(messages) + 1
+    return int(counter.last_version) - count + 1
+
+
+def put(messages: Sequence[Pending]) -> None:
+    """Have the broker told these messages, under versions that were reserved; the latest for a topic wins.
+
+    Call it inside the write transaction of the change that they tell of.
+    """
     rows = [
-        {"topic": topic, "payload": payload.decode(), "version": version}
-        for version, (topic, payload) in enumerate(messages, first)
+        {"topic": message.topic, "payload": message.payload.decode(), "version": message.version}
+        for message in messages
     ]
     for chunk in chunked(rows, ROWS_A_STATEMENT):
         insert = OutboxMessage.insert_many(chunk)
         insert.on_conflict(
             conflict_target=[OutboxMessage.topic], preserve=[OutboxMessage.payload, OutboxMessage.version]
         ).execute()
-
-
-def enqueue_clearing(topic: str) -> None:
-    """Have the broker forget what it retains on a topic; inside the change's transaction, as `enqueue`."""
-    enqueue([(topic, CLEARED)])
 
 
 def pending(after: int, limit: int) -> list[Pending]:
@@ -84,6 +84,28 @@ def newest_version() -> int:
     """
     (newest,) = database_proxy.execute_sql("SELECT COALESCE(MAX(version), 0) FROM outbox_message").fetchone()
     return int(newest)
+
+
+def confirmed_up_to() -> int:
+    """Return the high-water mark: the highest version up to which the broker has confirmed everything."""
+    oldest_pending = fn.MIN(OutboxMessage.version)
+    mark = OutboxSequence.select(fn.COALESCE(OutboxMessage.select(oldest_pending) - 1, OutboxSequence.last_version))
+    return int(mark.scalar())
+
+
+def last_version() -> int:
+    """Return the highest version that was ever given."""
+    return int(OutboxSequence.get().last_version)
+
+
+def skip_to(version: int) -> None:
+    """Give only versions above this one from now on; inside a write transaction."""
+    OutboxSequence.update(last_version=version).where(OutboxSequence.last_version < version).execute()
+
+
+def origin() -> str:
+    """Return this database's own name."""
+    return str(OutboxSequence.get().origin)
 
 
 def remove(versions: Iterable[int]) -> None:

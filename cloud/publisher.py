@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from cloud import outbox
+from shared import topics
 from shared.mqtt import Publication
+from shared.payloads import HighWaterMark
 
 WINDOW = 500
 """Messages under way at once. Mosquitto queues a client's QoS 2 messages beyond its own limits (20 and 1,000 by
@@ -18,6 +20,9 @@ class Publisher:
         self._under_way: dict[int, int] = {}
         self._confirmed: set[int] = set()
         self._sent_up_to = 0
+        self._mark_under_way: int | None = None
+        self._mark_is_ours = False
+        self._mark_may_have_moved = True
 
     @property
     def idle(self) -> bool:
@@ -28,9 +33,21 @@ class Publisher:
         """Begin anew on a new connection: what the last one did not confirm is said again."""
         self._under_way.clear()
         self._sent_up_to = 0
+        self._mark_under_way = None
+        self._mark_is_ours = False
+
+    def take_over_mark(self) -> None:
+        """Publish the high-water mark from now on: the broker's own has been read, and what it lost is enqueued.
+
+        Before that, a new mark would hide what the broker lost.
+        """
+        self._mark_is_ours = True
+        self._mark_may_have_moved = True
 
     def confirm(self, number: int) -> None:
         """Take in that the broker has confirmed the message that was published under this number."""
+        if number == self._mark_under_way:
+            self._mark_under_way = None
         version = self._under_way.pop(number, None)
         if version is not None:
             self._confirmed.add(version)
@@ -40,6 +57,9 @@ class Publisher:
         if self._confirmed:
             outbox.remove(self._confirmed)
             self._confirmed.clear()
+            self._mark_may_have_moved = True
+        if self._mark_is_ours and self._mark_may_have_moved and self._mark_under_way is None:
+            self._publish_mark()
         room = WINDOW - len(self._under_way)
         if room <= 0 or outbox.newest_version() <= self._sent_up_to:
             return
@@ -49,3 +69,9 @@ class Publisher:
                 return
             self._under_way[number] = message.version
             self._sent_up_to = message.version
+
+    def _publish_mark(self) -> None:
+        """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
+        mark = HighWaterMark(outbox.origin(), outbox.confirmed_up_to())
+        self._mark_under_way = self._publish(Publication(topics.HIGH_WATER_MARK, mark.encode(), qos=1, retain=True))
+        self._mark_may_have_moved = self._mark_under_way is None

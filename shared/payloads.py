@@ -125,6 +125,42 @@ def decode_lamp_config(payload: bytes) -> LampConfig:
     )
 
 
+@dataclass(frozen=True)
+class HighWaterMark:
+    """Up to which version of a database's publications (``origin`` names it) the broker has everything."""
+
+    origin: str
+    version: int
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        return json.dumps({"origin": self.origin, "version": self.version}).encode()
+
+
+def decode_high_water_mark(payload: bytes) -> HighWaterMark:
+    """Return the mark that the broker retained.
+
+    Raises:
+        BadPayload: see `decode_object`; or a member is missing or of the wrong type.
+    """
+    members = decode_object(payload)
+    version = _member(members, "version")
+    if type(version) is not int or not 0 <= version < 2**63:
+        raise BadPayload("'version' is not a whole number from 0 to 2^63 - 1")
+    return HighWaterMark(_text(members, "origin"), version)
+
+
+def decode_count(payload: bytes) -> int:
+    """Return a counter of Mosquitto's.
+
+    Raises:
+        BadPayload: it is not a whole number in digits.
+    """
+    if not payload.isdigit() or len(payload) > 20:
+        raise BadPayload("not a count")
+    return int(payload)
+
+
 def encode_up(up: bool) -> bytes:
     """Return the payload of a presence or connection state."""
     return UP if up else DOWN

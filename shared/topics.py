@@ -50,6 +50,16 @@ def parse_associated(topic: str) -> str:
     return match[1]
 
 
+HIGH_WATER_MARK = "lampi/cloud/high_water_mark"
+"""Where the daemon retains up to which publication the broker has everything."""
+
+PROBE = "lampi/cloud/probe"
+"""Where the daemon hears its own word again, and with it knows that all that was retained has come."""
+
+DROPPED = "$SYS/broker/publish/messages/dropped"
+"""Where Mosquitto counts the messages that it dropped because a client's queue was full."""
+
+
 def set_config(prefix: str) -> str:
     """Return the topic on which a lamp is asked to take a colour, a brightness, or to switch."""
     return f"{prefix}lamp/set_config"

@@ -1,0 +1,67 @@
+"""The daemon's connection to the broker: messages become events, on paho's thread, whose guard reports bad ones."""
+
+from cloud.events import Confirmation, Connection, Dropped, Inbox, Presence, Probe
+from cloud.presence import OtherBridges
+from shared import payloads, topics
+from shared.broker_url import BrokerUrl
+from shared.mqtt import BrokerLink, Message, Publication, Subscription
+
+CLIENT_ID = "lampi-cloud-daemon"
+"""The same for every daemon, so that the broker itself ends the connection of a leader that was paused as soon as
+its successor connects: what the old one had still to send can't come after what the new one says."""
+
+
+class DaemonLink:
+    """What the daemon hears and says on the broker, from `start` to `stop`."""
+
+    def __init__(self, broker: BrokerUrl, inbox: Inbox, other_bridges: OtherBridges) -> None:
+        self._inbox = inbox
+        self._other_bridges = other_bridges
+        # Presence is a state that the broker retains, so QoS 0 loses nothing that a look at it would not bring
+        # back; at QoS 1 Mosquitto queues 1,000 messages by default and drops the rest, at QoS 0 it drops none.
+        self._link = BrokerLink(
+            broker,
+            CLIENT_ID,
+            subscriptions=[
+                Subscription(topics.HIGH_WATER_MARK, 1, self._receive_mark),
+                Subscription(topics.DROPPED, 0, self._receive_dropped),
+                Subscription(topics.PROBE, 1, lambda message: inbox.put(Probe(message.payload))),
+                Subscription(topics.PRESENCE_FILTER, 0, self._receive_presence),
+            ],
+            on_connection=lambda up: inbox.put(Connection(up)),
+            on_confirmed=lambda number: inbox.put(Confirmation(number)),
+        )
+
+    def start(self) -> None:
+        """Connect, now or as soon as the broker can be reached; returns at once."""
+        self._link.start()
+
+    def stop(self) -> None:
+        """Disconnect, within a few seconds."""
+        self._link.stop()
+
+    def publish(self, publication: Publication) -> int | None:
+        """Hand a message over, as `BrokerLink.publish` does."""
+        return self._link.publish(publication)
+
+    def probe(self, word: bytes) -> None:
+        """Say a word that comes back as `Probe` after all that the broker retains."""
+        self._link.publish(Publication(topics.PROBE, word, qos=1, retain=False))
+
+    def ask_again(self) -> None:
+        """Have the broker send again all that it retains of what is subscribed to."""
+        self._link.subscribe()
+
+    def _receive_mark(self, message: Message) -> None:
+        if message.retained:  # else it is our own word, coming back
+            self._inbox.put(payloads.decode_high_water_mark(message.payload))
+
+    def _receive_dropped(self, message: Message) -> None:
+        self._inbox.put(Dropped(payloads.decode_count(message.payload)))
+
+    def _receive_presence(self, message: Message) -> None:
+        device_id = topics.parse_presence(message.topic)
+        if device_id is None:
+            self._other_bridges.add(message.topic)
+        else:
+            self._inbox.put(Presence(device_id, payloads.decode_up(message.payload)))

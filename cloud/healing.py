@@ -1,0 +1,56 @@
+"""Healing a broker that forgot: what it lost is told again, and no more than that.
+
+Mosquitto saves its retained messages from time to time; a power cut takes what came since. Beside them the daemon
+retains the high-water mark of what they cover, so the mark is lost with them, and says how far back to go.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from cloud import outbox
+from cloud.database import write_transaction
+from cloud.forgotten import Forgotten
+from cloud.models import Lampi
+from cloud.outbox import ROWS_A_STATEMENT
+from shared.payloads import HighWaterMark
+
+REMEMBERED_FOR = timedelta(days=30)
+"""How long the clearing of a forgotten lamp's message can be done again; no broker saves less often."""
+
+
+def version_to_heal_from(mark: HighWaterMark | None) -> int:
+    """Return the version up to which the broker has everything, going by the mark that it retains.
+
+    A mark of another database means nothing. One that is ahead of us says that this database is an older
+    copy (a backup that was restored): then nothing that is retained can be trusted, and versions go on above it.
+    """
+    if mark is None or mark.origin != outbox.origin():
+        return 0
+    if mark.version > outbox.last_version():
+        with write_transaction():
+            outbox.skip_to(mark.version)
+        return 0
+    return mark.version
+
+
+def tell_again(after: int, now: datetime) -> Iterator[int]:
+    """Have the lamps told again whose last publication came after a version; yield after each batch its size."""
+    newest = outbox.last_version()
+    for table in (Lampi, Forgotten):
+        while True:
+            with write_transaction():
+                rows = list(
+                    table.select()
+                    .where(table.message_version.between(after + 1, newest))
+                    .order_by(table.message_version)
+                    .limit(ROWS_A_STATEMENT)
+                )
+                if table is Lampi:
+                    Lampi.tell(rows)
+                else:
+                    Forgotten.tell([row.device_id for row in rows], now)
+            if not rows:
+                break
+            yield len(rows)
+    with write_transaction():
+        Forgotten.delete().where(Forgotten.forgotten_at < now - REMEMBERED_FOR).execute()

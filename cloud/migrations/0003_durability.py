@@ -1,0 +1,32 @@
+"""What healing, rotation and several daemons need: when a lamp was last told, how old its code is, who is forgotten."""
+
+import uuid
+from datetime import UTC, datetime
+
+from peewee import BigIntegerField, CharField, Database, DateTimeField, Model
+from playhouse.migrate import SchemaMigrator
+
+
+def up(migrator: SchemaMigrator, db: Database) -> None:
+    """Add the columns and the table, and number what is already there."""
+
+    class Forgotten(Model):
+        device_id = CharField(max_length=12, primary_key=True)
+        message_version = BigIntegerField(index=True)
+        forgotten_at = DateTimeField(index=True)
+
+        class Meta:
+            database = db
+            table_name = "forgotten"
+
+    now = datetime.now(UTC).replace(tzinfo=None)
+    migrator.migrate(
+        migrator.add_column("lampi", "message_version", BigIntegerField(default=0)),
+        migrator.add_column("lampi", "code_issued_at", DateTimeField(default=now)),
+        migrator.add_column("outbox_sequence", "origin", CharField(max_length=32, default=uuid.uuid4().hex)),
+        migrator.add_index("lampi", ("message_version",)),
+    )
+    db.create_tables([Forgotten], safe=False)
+    # Which publication told a lamp last was not kept; the newest of all is never too low, so healing leaves none out.
+    db.execute_sql("UPDATE lampi SET message_version = (SELECT MAX(last_version) FROM outbox_sequence)")
+    db.execute_sql("CREATE INDEX lampi_waiting_since ON lampi (code_issued_at) WHERE user_id IS NULL")

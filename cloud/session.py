@@ -1,0 +1,62 @@
+"""What one connection to the broker has told the daemon so far."""
+
+import logging
+import uuid
+
+from cloud.presence import RollCall
+from shared.payloads import HighWaterMark
+
+log = logging.getLogger(__name__)
+
+PROBE_AGAIN_SECONDS = 10.0
+"""After how long a probe that did not come back is sent again: a broker that drops messages drops it, too."""
+
+
+class Session:
+    """From one acceptance by the broker to the loss of that connection."""
+
+    def __init__(self) -> None:
+        self.mark: HighWaterMark | None = None
+        self.roll: RollCall | None = None
+        self.word = b""
+        self.all_is_read = False
+        self._probed_at: float | None = None
+        self._dropped: int | None = None
+
+    def begin_reading(self) -> None:
+        """Expect all that the broker retains, and after it the probe with a new word."""
+        self.roll = RollCall()
+        self.word = uuid.uuid4().hex.encode()
+        self.all_is_read = False
+        self._probed_at = None
+
+    def probe_is_due(self, monotonic: float) -> bool:
+        """Tell whether the probe should be sent (again), and count it as sent."""
+        if self.roll is None or self.all_is_read:
+            return False
+        if self._probed_at is not None and monotonic < self._probed_at + PROBE_AGAIN_SECONDS:
+            return False
+        self._probed_at = monotonic
+        return True
+
+    def note_probe(self, word: bytes) -> None:
+        """Take in a probe that came back."""
+        if word == self.word:
+            self.all_is_read = True
+
+    def note_presence(self, device_id: str, up: bool) -> None:
+        """Put a lamp on the roll while it is called."""
+        if up and self.roll is not None:
+            self.roll.add(device_id)
+
+    def note_dropped(self, count: int) -> bool:
+        """Take in Mosquitto's count; return whether messages were dropped since the last look."""
+        before, self._dropped = self._dropped, count
+        if before is None or count <= before:
+            return False
+        log.error(
+            "The broker dropped %d messages, perhaps lamps' states: asking for all of them again. "
+            "Set max_queued_messages to 0 in mosquitto.conf",
+            count - before,
+        )
+        return True
