@@ -1,7 +1,7 @@
 """Where the broker is: `mqtt://user:password@host:1883` or `mqtts://...`."""
 
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -18,33 +18,74 @@ class BrokerUrl:
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        user = "" if self.username is None else f"{self.username}{'' if self.password is None else ':***'}@"
+        password = "" if self.password is None else ":***"
+        user = "" if self.username is None else f"{quote(self.username, safe='')}{password}@"
         return f"{'mqtts' if self.tls else 'mqtt'}://{user}{host}:{self.port}"
 
 
 def parse_broker_url(text: str) -> BrokerUrl:
     """Return the broker that a URL names.
 
+    Characters of the user and the password that mean something in a URL (`@ : / ? # %`) are
+    percent-encoded.
+
     Raises:
         ValueError: it is not such a URL; the text says why and never quotes a password.
     """
     try:
         parts = urlsplit(text.strip())
-        port = parts.port
-    except ValueError as fault:
-        raise ValueError(f"not a URL: {fault}") from None
+    except ValueError:  # its text may quote what stands before the host: the password
+        raise ValueError("not a URL; is every special character in the password percent-encoded?") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise ValueError("must start with mqtt:// or mqtts://")
+    port = _port(parts)
     if not parts.hostname:
         raise ValueError("names no host, as in mqtt://localhost:1883")
+    _refuse_impossible_host(parts.hostname)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError("has more in it than a user, a password, a host and a port")
-    if port == 0:
-        raise ValueError("port 0 is not a broker's")
+    username = _decoded(parts.username) or None
+    password = _decoded(parts.password)
+    if username is None and password:
+        raise ValueError("has a password but no user")
     return BrokerUrl(
         host=parts.hostname,
-        port=port or _DEFAULT_PORTS[parts.scheme],
+        port=_DEFAULT_PORTS[parts.scheme] if port is None else port,
         tls=parts.scheme == "mqtts",
-        username=None if parts.username is None else unquote(parts.username),
-        password=None if parts.password is None else unquote(parts.password),
+        username=username,
+        password=password if username is not None else None,
     )
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError:  # its text quotes the port, which is half a password where the other half has a slash in it
+        port = 0
+    if port == 0:
+        raise ValueError(
+            "its port is not a number from 1 to 65535; is every special character in the password percent-encoded?"
+        )
+    return port
+
+
+def _refuse_impossible_host(host: str) -> None:
+    """Refuse what makes the resolver raise something other than OSError, at every attempt."""
+    try:
+        host.encode("idna")
+        possible = host.isprintable() and " " not in host
+    except UnicodeError:
+        possible = False
+    if not possible:
+        raise ValueError("its host is not a host name; its labels have 1 to 63 characters each")
+
+
+def _decoded(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        decoded = unquote(text, errors="strict")
+        decoded.encode("utf-8")
+    except UnicodeError:
+        raise ValueError("its user or password is not UTF-8") from None
+    return decoded

@@ -40,7 +40,11 @@ def own_device_id(interfaces: Path = _NETWORK_INTERFACES) -> str:
     ``interfaces`` is the kernel's list of network interfaces (sysfs). A machine that shows none
     (a container, a Mac) falls back on what Python's ``uuid.getnode`` finds.
     """
-    candidates = sorted(interfaces.glob("*/address"), key=lambda path: (path.parent.name != "eth0", path))
+    # Only hardware has a "device"; a bridge of Docker's comes first by name and has another address at every start.
+    candidates = sorted(
+        interfaces.glob("*/address"),
+        key=lambda path: (path.parent.name != "eth0", not (path.parent / "device").exists(), path),
+    )
     for address in candidates:
         try:
             device_id = read_device_id(address.read_text(encoding="ascii"))

@@ -3,6 +3,8 @@
 import logging
 import time
 
+from shared.errors import quoted
+
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -14,7 +16,7 @@ def parse_level(text: str) -> str:
     """
     level = text.strip().upper()
     if level not in LEVELS:
-        raise ValueError(f"{text!r} is none of {', '.join(LEVELS)}")
+        raise ValueError(f"{quoted(text)} is none of {', '.join(LEVELS)}")
     return level
 
 

@@ -8,25 +8,34 @@ thread while ``is_connected()`` stays true.
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
 from shared.broker_url import BrokerUrl
 from shared.errors import BadMessage, quoted
+from shared.log_throttle import LogThrottle
+from shared.paho_client import SturdyClient
 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_SECONDS = 20
-"""A dead connection is noticed after one and a half times this; paho's own 60 leaves a screen wrong for long."""
+"""We notice a dead connection within twice this, the broker after one and a half times this; with paho's own
+60 a screen would be wrong for long."""
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 FIRST_PAUSE_SECONDS = 1
 LONGEST_PAUSE_SECONDS = 30
 STOP_SECONDS = 2.0
+
+MOST_IN_FLIGHT = 20
+"""Messages of QoS 1 and 2 on their way at once; paho keeps the others back. Mosquitto's `max_inflight_messages` has the
+same default, and of QoS 2 messages beyond it, 2.0.11 confirms each and loses most: 878 of 1,000, retained ones too."""
+
+_CREDENTIALS_REFUSED = ("Bad user name or password", "Not authorized")
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,12 @@ class BrokerLink:
     """A connection to the broker that keeps itself alive from `start` to `stop`.
 
     Callbacks run on paho's thread and must return at once: ``on_connection`` gets True when the
-    broker has accepted us and False when it is lost; ``on_confirmed`` gets the number that
-    `publish` returned once the broker has confirmed the message (PUBACK or PUBCOMP).
+    broker has accepted us and False when that connection is lost; ``on_confirmed`` gets the number
+    that `publish` returned once the broker has confirmed the message (PUBACK or PUBCOMP), perhaps
+    before `publish` has returned it. It also gets the number of the birth message, and it is called
+    under paho's lock: it must not wait for a thread that publishes.
+
+    ``now`` is the clock by which repeated warnings are counted, in seconds.
     """
 
     def __init__(
@@ -79,6 +92,7 @@ class BrokerLink:
         birth: Publication | None = None,
         on_connection: Callable[[bool], None] = _ignore,
         on_confirmed: Callable[[int], None] = _ignore,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._broker = broker
         self._subscriptions = tuple(subscriptions)
@@ -86,7 +100,13 @@ class BrokerLink:
         self._birth = birth
         self._on_connection = on_connection
         self._on_confirmed = on_confirmed
+        self._now = now
+        self._throttle = LogThrottle(log)
         self._outage_said = False
+        self._stopping = False
+        # One object for each time the broker accepted us, None between. paho's is_connected() won't do: it is true
+        # before drop_out_messages(), which would take back what another thread published a moment ago.
+        self._session: object | None = None
         self._client = self._make_client(client_id)
 
     def start(self) -> None:
@@ -99,7 +119,8 @@ class BrokerLink:
 
         A clean goodbye makes the broker drop the will, so its message is published first.
         """
-        if self._will is not None and self._client.is_connected():
+        self._stopping = True
+        if self._will is not None and self._session is not None:
             farewell = self._client.publish(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
             try:
                 farewell.wait_for_publish(STOP_SECONDS)
@@ -110,6 +131,7 @@ class BrokerLink:
         stopper = threading.Thread(target=self._client.loop_stop, daemon=True)
         stopper.start()
         stopper.join(STOP_SECONDS)
+        self._throttle.finish(self._now())
 
     def publish(self, publication: Publication) -> int | None:
         """Hand a message to the broker without waiting.
@@ -117,16 +139,17 @@ class BrokerLink:
         Returns the number that ``on_confirmed`` will get, or None when there is no connection. What is
         not confirmed when the connection breaks is dropped: whoever published it says it again.
         """
-        if not self._client.is_connected():
+        session = self._session
+        if session is None:
             return None
         sent = self._client.publish(publication.topic, publication.payload, publication.qos, publication.retain)
-        return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS else None
+        return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS and self._session is session else None
 
     def _make_client(self, client_id: str) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id)
+        client = SturdyClient(client_id, on_tick=self._tick, on_fault=self._paho_failed)
         client.connect_timeout = CONNECT_TIMEOUT_SECONDS
         client.reconnect_delay_set(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-        client.max_inflight_messages_set(0)  # no bound of paho's own: who publishes keeps a window
+        client.max_inflight_messages_set(MOST_IN_FLIGHT)
         if self._broker.tls:
             client.tls_set()
         if self._broker.username is not None:
@@ -143,13 +166,13 @@ class BrokerLink:
             client.message_callback_add(subscription.topic_filter, self._receiver(subscription))
         return client
 
-    @staticmethod
-    def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
+    def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
         def guarded(*arguments: Any) -> None:
             try:
                 callback(*arguments)
-            except Exception:
-                log.exception("A fault in the program while talking to the broker; going on")
+            except Exception as fault:
+                what = f"A fault in the program, {type(fault).__name__}, while talking to the broker; going on"
+                self._throttle.warning(what, self._now(), fault)
 
         return guarded
 
@@ -158,13 +181,17 @@ class BrokerLink:
             try:
                 subscription.receive(Message(message.topic, bytes(message.payload), message.retain))
             except BadMessage as reason:
-                log.warning("Ignored a message on %s: %s", quoted(message.topic), reason)
+                self._throttle.warning(f"Ignored a message on {quoted(message.topic)}: {reason}", self._now())
 
         return self._guarded(receive)
 
     def _connected(self, client: paho.Client, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
         if reason.is_failure:
-            self._say_outage(f"refuses the connection ({str(reason).lower()}); check the user and password")
+            check = "; check the user and password" if reason.getName() in _CREDENTIALS_REFUSED else ""
+            self._say_outage(f"refuses the connection ({str(reason).lower()}){check}")
+            return
+        if self._stopping:  # stop() came while paho was in connect(), which it can't interrupt
+            client.disconnect()
             return
         client.drop_out_messages()
         for subscription in self._subscriptions:
@@ -173,15 +200,25 @@ class BrokerLink:
             client.publish(self._birth.topic, self._birth.payload, self._birth.qos, self._birth.retain)
         log.info("Connected to the broker at %s", self._broker)
         self._outage_said = False
+        self._session = object()
         self._on_connection(True)
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
         self._say_outage(f"can't be reached ({sys.exc_info()[1]})")
 
     def _disconnected(self, _client: object, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
-        if reason.is_failure:
-            self._say_outage(f"went away ({str(reason).lower()})")
-        self._on_connection(False)
+        if reason.is_failure and not self._stopping:
+            self._say_outage("does not answer as a broker does" if self._session is None else "went away")
+        self._lose_session()
+
+    def _paho_failed(self, fault: Exception) -> None:
+        self._say_outage(f"can't be talked to ({type(fault).__name__}: {fault})")
+        self._guarded(self._lose_session)()
+
+    def _lose_session(self) -> None:
+        if self._session is not None:
+            self._session = None
+            self._on_connection(False)
 
     def _say_outage(self, what: str) -> None:
         if not self._outage_said:
@@ -195,6 +232,8 @@ class BrokerLink:
     def _confirmed(self, _client: object, _userdata: object, mid: int, _reason: object, _props: object) -> None:
         self._on_confirmed(mid)
 
-    @staticmethod
-    def _unexpected(_client: object, _userdata: object, _message: paho.MQTTMessage) -> None:
-        log.warning("Ignored a message on a topic that is not UTF-8, or that was not asked for")
+    def _unexpected(self, _client: object, _userdata: object, _message: paho.MQTTMessage) -> None:
+        self._throttle.warning("Ignored a message on a topic that is not UTF-8, or that was not asked for", self._now())
+
+    def _tick(self) -> None:
+        self._throttle.tick(self._now())

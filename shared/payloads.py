@@ -63,10 +63,7 @@ def decode_association(payload: bytes) -> Association | None:
     if not is_association_code(code):
         raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
     url = _text(members, "url") if "url" in members else None
-    length = members.get("short_code_length", SHORT_CODE_LENGTH)
-    if type(length) is not int or not SHORT_CODE_LENGTH <= length <= CODE_LENGTH:
-        raise BadPayload(f"'short_code_length' is not a whole number from {SHORT_CODE_LENGTH} to {CODE_LENGTH}")
-    return Unassociated(code, url, length)
+    return Unassociated(code, url, _short_code_length(members))
 
 
 @dataclass(frozen=True)
@@ -199,6 +196,14 @@ def _text(members: dict[str, Any], name: str) -> str:
     except UnicodeEncodeError:  # an escaped lone surrogate: JSON allows it, no screen or file can show it
         raise BadPayload(f"{name!r} is not text") from None
     return value
+
+
+def _short_code_length(members: dict[str, Any]) -> int:
+    value = members.get("short_code_length", SHORT_CODE_LENGTH)
+    whole = type(value) is int or (isinstance(value, float) and value.is_integer())  # to JSON, 6.0 is 6
+    if not whole or not SHORT_CODE_LENGTH <= value <= CODE_LENGTH:
+        raise BadPayload(f"'short_code_length' is not a whole number from {SHORT_CODE_LENGTH} to {CODE_LENGTH}")
+    return int(value)
 
 
 def _fraction(members: dict[str, Any], name: str) -> float:

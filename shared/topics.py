@@ -1,13 +1,28 @@
 """Every topic on the wire, built and parsed here and nowhere else."""
 
 import re
+from dataclasses import dataclass
 
 from shared.errors import BadTopic
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a topic's messages are published."""
+
+    qos: int
+    retain: bool
+
+
+ASSOCIATED = Delivery(qos=2, retain=True)
+SET_CONFIG = Delivery(qos=1, retain=False)
+CHANGED = Delivery(qos=1, retain=True)
+CONNECTION = Delivery(qos=2, retain=True)
 
 PRESENCE_FILTER = "$SYS/broker/connection/+/state"
 """Matches the state of every bridge that reaches the broker, lamps' and others'."""
 
-_PRESENCE = re.compile(r"\$SYS/broker/connection/([0-9a-f]{12})_broker/state", re.IGNORECASE)
+_PRESENCE = re.compile(r"\$SYS/broker/connection/([0-9a-f]{12})_broker/state", re.IGNORECASE | re.ASCII)
 _ASSOCIATED = re.compile(r"devices/([0-9a-f]{12})/lamp/associated")
 
 

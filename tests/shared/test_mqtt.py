@@ -1,45 +1,319 @@
-"""The link to the broker, on a real Mosquitto."""
+"""The link to a broker that behaves: a real Mosquitto, stopped, killed and started again."""
 
+import logging
 import queue
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
+from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload
-from shared.mqtt import BrokerLink, Message, Subscription
-from tests.support.broker import Mosquitto
+from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from tests.support.broker import Heard, Mosquitto
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
+
+READY = "tests/ready"
+UP = Publication("client/state", b"1", qos=2, retain=True)
+DOWN = Publication("client/state", b"0", qos=2, retain=True)
 
 
-def test_receives_what_it_subscribed_to(broker: Mosquitto) -> None:
-    heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
-    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    link = BrokerLink(
-        broker.url, "test", subscriptions=[Subscription("a/+", 2, heard.put)], on_connection=connected.put
-    )
-    broker.publish("a/b", b"kept", retain=True)
+@contextmanager
+def running(link: BrokerLink) -> Iterator[BrokerLink]:
     link.start()
     try:
-        assert connected.get(timeout=5)
-        assert heard.get(timeout=5) == Message("a/b", b"kept", retained=True)
+        yield link
     finally:
         link.stop()
 
 
-def test_a_bad_message_is_logged_and_the_next_one_received(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+@contextmanager
+def listening(broker: Mosquitto, *subscriptions: Subscription) -> Iterator[BrokerLink]:
+    """Run a link, from the moment on which the broker has all of its subscriptions."""
+    ready: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    broker.publish(READY, b"ready", retain=True)
+    # The broker takes subscriptions in their order, and sends what it retains for this one when it has the others.
+    with running(
+        BrokerLink(broker.url, "test", subscriptions=[*subscriptions, Subscription(READY, 1, ready.put)])
+    ) as link:
+        ready.get(timeout=DEADLINE_SECONDS)
+        yield link
+
+
+def warned(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return what our programs warned of; the clients of the tests' own log, too."""
+    return [
+        record for record in caplog.records if record.levelno >= logging.WARNING and record.name.startswith("shared.")
+    ]
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in warned(caplog)]
+
+
+def test_receives_what_the_broker_retains_and_what_comes_later(broker: Mosquitto) -> None:
+    heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    broker.publish("a/b", b"kept", retain=True)
+    with listening(broker, Subscription("a/+", 2, heard.put)):
+        broker.publish("a/c", b"new", qos=2)
+        assert heard.get(timeout=DEADLINE_SECONDS) == Message("a/b", b"kept", retained=True)
+        assert heard.get(timeout=DEADLINE_SECONDS) == Message("a/c", b"new", retained=False)
+
+
+def test_the_will_speaks_for_a_program_that_was_killed(broker: Mosquitto) -> None:
+    program = f"""
+import threading
+from shared.broker_url import BrokerUrl
+from shared.mqtt import BrokerLink, Publication
+BrokerLink(
+    BrokerUrl("127.0.0.1", {broker.port}),
+    "victim",
+    will=Publication("client/state", b"0", qos=2, retain=True),
+    birth=Publication("client/state", b"1", qos=2, retain=True),
+).start()
+threading.Event().wait()
+"""
+    with broker.hear(UP.topic) as ear, subprocess.Popen([sys.executable, "-c", program]) as victim:
+        try:
+            assert ear.next().payload == b"1"
+        finally:
+            victim.kill()
+        assert ear.next().payload == b"0"
+    assert broker.retained(UP.topic) == {UP.topic: Heard(UP.topic, b"0", 2, retained=True)}
+
+
+def test_says_goodbye_itself_when_it_stops(broker: Mosquitto) -> None:
+    with broker.hear("#") as ear:
+        with running(BrokerLink(broker.url, "test", will=DOWN, birth=UP)):
+            assert ear.next() == Heard(UP.topic, b"1", 2, retained=False)
+        assert ear.next() == Heard(UP.topic, b"0", 2, retained=False)
+        broker.publish("end", b"")
+        assert ear.next().topic == "end"  # and the will, which would say it again, is dropped
+    assert "client test disconnected" in broker.log.read_text().lower()
+
+
+def test_birth_and_subscriptions_come_again_after_the_broker_was_away(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    link = BrokerLink(
+        broker.url,
+        "test",
+        subscriptions=[Subscription("a", 1, heard.put)],
+        birth=UP,
+        on_connection=connected.put,
+    )
+    with running(link):
+        assert connected.get(timeout=DEADLINE_SECONDS)
+        wait_until(lambda: UP.topic in broker.retained("#"), "the birth message")
+        broker.kill()
+        assert not connected.get(timeout=DEADLINE_SECONDS)
+        assert link.publish(UP) is None
+        broker.start()
+        assert connected.get(timeout=DEADLINE_SECONDS)
+        wait_until(lambda: UP.topic in broker.retained("#"), "the birth message, again")
+        broker.publish("a", b"later", retain=True)
+        assert heard.get(timeout=DEADLINE_SECONDS).payload == b"later"
+    assert connected.get(timeout=DEADLINE_SECONDS) is False
+    assert connected.empty()
+    assert warnings(caplog) == [f"The broker at {broker.url} went away; trying again until it answers"]
+
+
+def test_a_broker_that_starts_later_is_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    broker = Mosquitto(tmp_path / "broker")
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    link = BrokerLink(broker.url, "test", birth=UP, on_connection=connected.put)
+    with running(link):
+        wait_until(lambda: "can't be reached" in caplog.text, "the outage to be said")
+        assert link.publish(UP) is None
+        with broker:
+            assert connected.get(timeout=DEADLINE_SECONDS)
+            wait_until(lambda: UP.topic in broker.retained("#"), "the birth message")
+    (warning, *more) = warnings(caplog)
+    assert warning.startswith(f"The broker at mqtt://127.0.0.1:{broker.port} can't be reached (")
+    assert "refused" in warning
+    # Leaving the "with" ends the broker first: that outage is another.
+    assert all("went away" in line for line in more)
+
+
+def test_a_refused_password_is_said_once_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "ann", "right"], check=True, capture_output=True)
+    bare = Mosquitto(tmp_path / "bare")
+    broker = Mosquitto(
+        tmp_path / "broker",
+        bare.port,
+        f"listener {bare.port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n",
+    )
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    url = BrokerUrl("127.0.0.1", broker.port, username="ann", password="wrong-hunter2")
+    with broker, running(BrokerLink(url, "test", on_connection=connected.put)):
+        wait_until(lambda: broker.log.read_text().count("not authorised") >= 2, "two attempts")
+    assert warnings(caplog) == [
+        f"The broker at mqtt://ann:***@127.0.0.1:{broker.port} refuses the connection (not authorized); "
+        "check the user and password; trying again until it answers"
+    ]
+    assert connected.empty()
+    assert "hunter2" not in caplog.text
+
+
+def test_the_right_password_lets_it_in(tmp_path: Path) -> None:
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "ann", "p/w:@"], check=True, capture_output=True)
+    port = Mosquitto(tmp_path / "bare").port
+    config = f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n"
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    url = BrokerUrl("127.0.0.1", port, username="ann", password="p/w:@")
+    with (
+        Mosquitto(tmp_path / "broker", port, config),
+        running(BrokerLink(url, "test", on_connection=connected.put)),
+    ):
+        assert connected.get(timeout=DEADLINE_SECONDS)
+
+
+def test_bad_messages_are_each_told_once_and_the_next_good_one_is_received(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
     heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
     def receive(message: Message) -> None:
-        if message.payload == b"bad":
+        if message.payload.startswith(b"bad"):
             raise BadPayload("not JSON")
+        if message.payload.startswith(b"worse"):
+            raise BadPayload("not UTF-8")
+        heard.put(message)
+
+    with listening(broker, Subscription("lamp/+", 1, receive)):
+        for topic, payload in (
+            ("a", b"bad hunter2"),
+            ("a", b"worse hunter2"),
+            ("b\u202e", b"bad hunter2"),
+            ("a", b"ok"),
+        ):
+            broker.publish(f"lamp/{topic}", payload)
+        assert heard.get(timeout=DEADLINE_SECONDS).payload == b"ok"
+        assert warnings(caplog) == [
+            "Ignored a message on 'lamp/a': not JSON",
+            "Ignored a message on 'lamp/a': not UTF-8",
+            r"Ignored a message on 'lamp/b\u202e': not JSON",
+        ]
+    assert "hunter2" not in caplog.text
+
+
+def test_a_receiver_that_raises_is_reported_and_hears_the_next_message(
+    broker: Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    def receive(message: Message) -> None:
         if message.payload == b"fault":
             raise ZeroDivisionError
         heard.put(message)
 
-    link = BrokerLink(broker.url, "test", subscriptions=[Subscription("a", 1, receive)])
-    link.start()
-    try:
-        for payload in (b"bad", b"fault", b"good"):
-            broker.publish("a", payload, retain=True)
-        assert heard.get(timeout=5).payload == b"good"
-    finally:
-        link.stop()
-    assert "Ignored a message on 'a': not JSON" in caplog.text
+    with listening(broker, Subscription("a", 1, receive)):
+        broker.publish("a", b"fault")
+        broker.publish("a", b"good")
+        assert heard.get(timeout=DEADLINE_SECONDS).payload == b"good"
+    (record,) = warned(caplog)
+    assert record.levelno == logging.ERROR
+    assert "ZeroDivisionError" in record.getMessage()
+    assert record.exc_info is not None
+
+
+def test_a_listener_to_connections_that_raises_does_not_deafen(broker: Mosquitto) -> None:
+    heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    def fail(up: bool) -> None:
+        raise ZeroDivisionError
+
+    broker.publish("a", b"kept", retain=True)
+    with running(BrokerLink(broker.url, "test", subscriptions=[Subscription("a", 1, heard.put)], on_connection=fail)):
+        assert heard.get(timeout=DEADLINE_SECONDS).payload == b"kept"
+
+
+def test_a_flood_of_bad_messages_is_two_lines_in_the_log(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    clock = [1000.0]
+    heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    ready: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    def receive(message: Message) -> None:
+        if message.payload == b"bad":
+            raise BadPayload("not JSON")
+        heard.put(message)
+
+    broker.publish(READY, b"ready", retain=True)
+    link = BrokerLink(
+        broker.url,
+        "test",
+        subscriptions=[Subscription("a", 1, receive), Subscription(READY, 1, ready.put)],
+        now=lambda: clock[0],
+    )
+    with running(link):
+        ready.get(timeout=DEADLINE_SECONDS)
+        flood = paho.Client(CallbackAPIVersion.VERSION2)
+        flood.connect("127.0.0.1", broker.port)
+        flood.loop_start()
+        for _ in range(999):
+            flood.publish("a", b"bad", qos=1)
+        flood.publish("a", b"good", qos=1).wait_for_publish(DEADLINE_SECONDS)
+        flood.disconnect()
+        flood.loop_stop()
+        heard.get(timeout=DEADLINE_SECONDS)
+        clock[0] += 60
+        wait_until(lambda: len(warnings(caplog)) > 1, "the sum, without another message")
+    assert warnings(caplog) == [
+        "Ignored a message on 'a': not JSON",
+        "Ignored a message on 'a': not JSON ... and 998 more like it in the last 60 s",
+    ]
+
+
+def test_what_was_counted_is_told_at_the_end(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+    heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
+
+    def receive(message: Message) -> None:
+        heard.put(message)
+        raise BadPayload("not JSON")
+
+    with listening(broker, Subscription("a", 1, receive)):
+        for _ in range(3):
+            broker.publish("a", b"bad")
+            heard.get(timeout=DEADLINE_SECONDS)
+    assert warnings(caplog)[1:] == ["Ignored a message on 'a': not JSON ... and 2 more like it in the last 1 s"]
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_a_confirmation_names_the_number_of_its_message(broker: Mosquitto, qos: int) -> None:
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    confirmed: queue.SimpleQueue[int] = queue.SimpleQueue()
+    link = BrokerLink(broker.url, "test", on_connection=connected.put, on_confirmed=confirmed.put)
+    assert link.publish(UP) is None
+    with broker.hear("a/#") as ear, running(link):
+        connected.get(timeout=DEADLINE_SECONDS)
+        # Many more than Mosquitto takes at once: what is sent beyond that, it confirms and loses.
+        numbers = [link.publish(Publication(f"a/{i}", b"x", qos, retain=True)) for i in range(500)]
+        assert None not in numbers
+        assert {confirmed.get(timeout=DEADLINE_SECONDS) for _ in numbers} == set(numbers)
+        assert [ear.next().topic for _ in numbers] == [f"a/{i}" for i in range(500)]
+    assert link.publish(UP) is None
+
+
+def test_what_is_published_the_moment_it_connects_is_confirmed(broker: Mosquitto) -> None:
+    numbers: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    confirmed: queue.SimpleQueue[int] = queue.SimpleQueue()
+    link = BrokerLink(
+        broker.url,
+        "test",
+        on_connection=lambda up: numbers.put(link.publish(UP)) if up else None,
+        on_confirmed=confirmed.put,
+    )
+    with running(link):
+        number = numbers.get(timeout=DEADLINE_SECONDS)
+        assert number is not None
+        assert confirmed.get(timeout=DEADLINE_SECONDS) == number

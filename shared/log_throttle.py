@@ -1,0 +1,78 @@
+"""Warnings that strangers can cause: the first at once, the rest counted, the log never full."""
+
+import logging
+import threading
+
+INTERVAL_SECONDS = 60.0
+"""How long repeats are counted before one line sums them up."""
+
+MOST_KINDS = 20
+"""How many different warnings an interval may bring; what is beyond them is counted together."""
+
+
+class LogThrottle:
+    """Writes each warning once an interval, then how many more like it came.
+
+    Strangers choose topics and payloads, so neither lines nor memory may grow with what they send:
+    an interval brings at most ``most_kinds`` warnings, as many sums and one sum of all others.
+    Every instant ``now`` is in seconds of one clock that doesn't go backwards, such as
+    ``time.monotonic``. May be called from any thread.
+    """
+
+    def __init__(
+        self, log: logging.Logger, *, interval_seconds: float = INTERVAL_SECONDS, most_kinds: int = MOST_KINDS
+    ) -> None:
+        self._log = log
+        self._interval_seconds = interval_seconds
+        self._most_kinds = most_kinds
+        self._lock = threading.Lock()
+        self._began: float | None = None
+        self._repeats: dict[str, int] = {}
+        self._others = 0
+
+    def warning(self, text: str, now: float, fault: BaseException | None = None) -> None:
+        """Log a warning, or count it where the same text, or too much else, was logged in this interval.
+
+        A ``fault`` is logged with its traceback, as an error in the program.
+        """
+        with self._lock:
+            self._sum_up_if_due(now)
+            if self._began is None:
+                self._began = now
+            if text in self._repeats:
+                self._repeats[text] += 1
+            elif len(self._repeats) >= self._most_kinds:
+                self._others += 1
+            else:
+                self._repeats[text] = 0
+                self._log.log(logging.WARNING if fault is None else logging.ERROR, "%s", text, exc_info=fault)
+
+    def tick(self, now: float) -> None:
+        """Log the sums if the interval is over; costs next to nothing when it isn't, so call it often."""
+        if self._began is not None:
+            with self._lock:
+                self._sum_up_if_due(now)
+
+    def finish(self, now: float) -> None:
+        """Log what is counted so far and begin anew: for the end of a program."""
+        with self._lock:
+            if self._began is not None:
+                self._sum_up(now - self._began)
+            self._repeats.clear()
+            self._began = None
+
+    def _sum_up_if_due(self, now: float) -> None:
+        if self._began is not None and now - self._began >= self._interval_seconds:
+            self._sum_up(now - self._began)
+            self._began = now if self._repeats else None
+
+    def _sum_up(self, seconds: float) -> None:
+        span = f"in the last {max(1, round(seconds))} s"
+        for text, count in self._repeats.items():
+            if count:
+                self._log.warning("%s ... and %s more like it %s", text, f"{count:,}", span)
+        if self._others:
+            self._log.warning("... and %s other warnings of such kinds %s", f"{self._others:,}", span)
+        # What goes on is only summed up from now on; what has ended is news when it comes again.
+        self._repeats = {text: 0 for text, count in self._repeats.items() if count}
+        self._others = 0

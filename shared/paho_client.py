@@ -1,0 +1,42 @@
+"""paho's client, whose thread outlives what paho does not expect."""
+
+import logging
+from collections.abc import Callable
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+log = logging.getLogger(__name__)
+
+
+class SturdyClient(paho.Client):
+    """A `paho.Client` that goes on after any exception and calls ``on_tick`` at least once a second.
+
+    paho catches ``OSError`` around a connection attempt and nothing else, and only in its own loop; so an address that
+    no host can have (`UnicodeError`), a lying certificate store or a fault of paho's ends its thread in
+    silence while ``is_connected()`` stays true. ``on_tick`` is called while there is a connection;
+    ``on_fault`` gets the exception. Neither may raise.
+    """
+
+    def __init__(self, client_id: str, *, on_tick: Callable[[], None], on_fault: Callable[[Exception], None]) -> None:
+        super().__init__(CallbackAPIVersion.VERSION2, client_id=client_id)
+        self._on_tick = on_tick
+        self._on_fault = on_fault
+
+    def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
+        """Run paho's loop, again after an exception, until `disconnect` or `loop_stop`."""
+        while True:
+            try:
+                return super().loop_forever(timeout, retry_first_connection)
+            except Exception as fault:
+                log.debug("paho raised", exc_info=True)
+                self._on_fault(fault)
+                # A closed socket sends paho's loop into its own pause and its own next attempt.
+                connection = self.socket()
+                if connection is not None:
+                    connection.close()
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """Do what paho does between messages, and tick."""
+        self._on_tick()
+        return super().loop_misc()

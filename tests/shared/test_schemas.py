@@ -1,0 +1,263 @@
+"""The machine-readable contract says what the code does, no more and no less."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from shared import topics
+from shared.contract import SCHEMAS, read_asyncapi, read_schema
+from shared.errors import BadPayload
+from shared.payloads import Association, LampConfig, decode_association, decode_lamp_config, decode_up, encode_up
+from shared.strict_json import MAX_BYTES, MAX_DEPTH
+from tests.shared.json_documents import (
+    ANYTHING,
+    ASSOCIATIONS,
+    LAMP_CONFIGS,
+    NEARLY_ASSOCIATIONS,
+    NEARLY_LAMP_CONFIGS,
+    written,
+)
+
+CODE = "b71e09c4d5f64a1f9c3a2e8b7d605143"
+DECODERS = {"associated": decode_association, "lamp_config": decode_lamp_config, "state": decode_up}
+VALIDATORS = {name: Draft202012Validator(read_schema(name)) for name in SCHEMAS}
+
+
+def decoder_accepts(name: str, payload: bytes) -> bool:
+    try:
+        DECODERS[name](payload)
+    except BadPayload:
+        return False
+    return True
+
+
+def schema_accepts(name: str, payload: bytes) -> bool:
+    document = payload.decode() if name == "state" else json.loads(payload.decode())
+    return VALIDATORS[name].is_valid(document)
+
+
+def depth(document: Any) -> int:
+    if isinstance(document, dict | list):
+        return 1 + max(map(depth, document.values() if isinstance(document, dict) else document), default=0)
+    return 0
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one_and_explains_itself(name: str) -> None:
+    schema = read_schema(name)
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["title"]
+    assert schema["description"]
+    for example in schema["examples"]:
+        VALIDATORS[name].validate(example)
+        assert decoder_accepts(name, example.encode() if name == "state" else written(example))
+
+
+def test_every_payload_has_a_schema() -> None:
+    assert set(SCHEMAS) == set(DECODERS)
+
+
+@given(ASSOCIATIONS)
+def test_an_association_that_is_written_is_valid(association: Association) -> None:
+    assert schema_accepts("associated", association.encode())
+
+
+@given(LAMP_CONFIGS)
+def test_a_configuration_that_is_written_is_valid(config: LampConfig) -> None:
+    assert schema_accepts("lamp_config", config.encode())
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_a_state_that_is_written_is_valid(up: bool) -> None:
+    assert schema_accepts("state", encode_up(up))
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "accepted"),
+    [
+        ("associated", '{"associated": true}', True),
+        ("associated", '{"associated": true, "code": 1, "url": 2, "short_code_length": 3}', True),
+        ("associated", '{"associated": false}', False),
+        ("associated", f'{{"associated": false, "code": "{CODE}"}}', True),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "more": null}}', True),
+        ("associated", f'{{"associated": false, "code": "{CODE}\\n"}}', False),
+        ("associated", f'{{"associated": false, "code": "{CODE.upper()}"}}', False),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "url": 1}}', False),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "short_code_length": 6.0}}', True),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "short_code_length": 5}}', False),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "short_code_length": 32}}', True),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "short_code_length": 33}}', False),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "short_code_length": null}}', False),
+        ("associated", f'{{"associated": 0, "code": "{CODE}"}}', False),
+        ("associated", "{}", False),
+        ("associated", "[]", False),
+        ("associated", "true", False),
+        ("lamp_config", "{}", True),
+        ("lamp_config", "null", False),
+        ("lamp_config", '{"color": {"h": 0, "s": 1}}', True),
+        ("lamp_config", '{"color": {"h": 0, "s": 1, "v": "x"}}', True),
+        ("lamp_config", '{"color": {"h": 0}}', False),
+        ("lamp_config", '{"color": {"h": -1e-9, "s": 1}}', False),
+        ("lamp_config", '{"color": "red"}', False),
+        ("lamp_config", '{"brightness": 1}', True),
+        ("lamp_config", '{"brightness": -0.0}', True),
+        ("lamp_config", '{"brightness": 1.0000001}', False),
+        ("lamp_config", '{"brightness": 1e999}', False),
+        ("lamp_config", '{"brightness": true}', False),
+        ("lamp_config", '{"on": 1}', False),
+        ("lamp_config", '{"on": null}', False),
+        ("lamp_config", '{"client": 1}', False),
+        ("state", "1", True),
+        ("state", "0", True),
+        ("state", "2", False),
+        ("state", "01", False),
+        ("state", "1\n", False),
+        ("state", "", False),
+    ],
+)
+def test_schema_and_decoder_accept_the_same(name: str, payload: str, accepted: bool) -> None:
+    assert schema_accepts(name, payload.encode()) is accepted
+    assert decoder_accepts(name, payload.encode()) is accepted
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
+        ("associated", '{"associated": true, "associated": true}'),
+        ("associated", '{"associated": true, "more": {"a": 1, "a": 1}}'),
+        ("associated", f'{{"associated": true, "more": "{"x" * MAX_BYTES}"}}'),
+        ("associated", f'{{"associated": true, "more": {"[" * MAX_DEPTH}{"]" * MAX_DEPTH}}}'),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "url": "\\ud800"}}'),
+        ("associated", '{"associated": true, "more": NaN}'),
+        ("lamp_config", '{"client": "\\udfff"}'),
+        ("lamp_config", '{"more": Infinity}'),
+    ],
+    ids=["twice", "twice inside", "size", "depth", "surrogate", "not a number", "surrogate too", "not finite"],
+)
+def test_what_a_schema_can_not_say_is_still_refused(name: str, payload: str) -> None:
+    assert schema_accepts(name, payload.encode())
+    assert not decoder_accepts(name, payload.encode())
+
+
+def test_a_cleared_message_is_no_json_and_needs_no_schema() -> None:
+    assert decoder_accepts("associated", b"")
+    with pytest.raises(ValueError, match="Expecting value"):
+        schema_accepts("associated", b"")
+
+
+@given(NEARLY_ASSOCIATIONS | ANYTHING)
+def test_schema_and_decoder_accept_the_same_associations(document: Any) -> None:
+    payload = written(document)
+    assume(len(payload) <= MAX_BYTES and depth(document) <= MAX_DEPTH)
+    assert decoder_accepts("associated", payload) is schema_accepts("associated", payload)
+
+
+@given(NEARLY_LAMP_CONFIGS | ANYTHING)
+def test_schema_and_decoder_accept_the_same_configurations(document: Any) -> None:
+    payload = written(document)
+    assume(len(payload) <= MAX_BYTES and depth(document) <= MAX_DEPTH)
+    assert decoder_accepts("lamp_config", payload) is schema_accepts("lamp_config", payload)
+
+
+@given(st.text("01 \n") | st.text())
+def test_schema_and_decoder_accept_the_same_states(text: str) -> None:
+    assert decoder_accepts("state", text.encode()) is schema_accepts("state", text.encode())
+
+
+ASYNCAPI = yaml.safe_load(read_asyncapi())
+PREFIX = topics.lamp_prefix("{deviceId}")
+DELIVERIES = {
+    "associated": topics.ASSOCIATED,
+    "setConfig": topics.SET_CONFIG,
+    "changed": topics.CHANGED,
+    "connection": topics.CONNECTION,
+}
+
+
+def resolved(reference: str) -> Any:
+    place: Any = ASYNCAPI
+    for step in reference.removeprefix("#/").split("/"):
+        place = place[step]
+    return place
+
+
+def references(place: Any) -> list[str]:
+    if isinstance(place, dict):
+        own = [place["$ref"]] if "$ref" in place else []
+        return own + [found for inner in place.values() for found in references(inner)]
+    return [found for inner in place for found in references(inner)] if isinstance(place, list) else []
+
+
+def test_the_asyncapi_document_is_of_the_version_that_readers_know() -> None:
+    assert ASYNCAPI["asyncapi"] == "3.0.0"
+
+
+def test_channels_are_the_topics_of_the_code() -> None:
+    assert {name: channel["address"] for name, channel in ASYNCAPI["channels"].items()} == {
+        "presence": topics.presence("{deviceId}"),
+        "associated": topics.associated(PREFIX),
+        "setConfig": topics.set_config(PREFIX),
+        "changed": topics.changed(PREFIX),
+        "connection": topics.connection(PREFIX, "{clientName}"),
+    }
+
+
+def test_every_parameter_of_an_address_is_described() -> None:
+    for channel in ASYNCAPI["channels"].values():
+        in_address = {piece.split("}")[0] for piece in channel["address"].split("{")[1:]}
+        assert set(channel["parameters"]) == in_address
+
+
+def test_messages_are_published_as_the_code_publishes_them() -> None:
+    sent = set()
+    for operation in ASYNCAPI["operations"].values():
+        channel = operation["channel"]["$ref"].removeprefix("#/channels/")
+        if operation["action"] == "send" and channel != "presence":  # any quality of service will do
+            binding = operation["bindings"]["mqtt"]
+            assert topics.Delivery(binding["qos"], binding["retain"]) == DELIVERIES[channel]
+            sent.add(channel)
+        else:
+            assert "bindings" not in operation
+    assert sent == set(DELIVERIES)
+
+
+def test_every_channel_has_somebody_at_either_end() -> None:
+    for side, action in (("cloud", "receive"), ("cloud", "send"), ("lamp", "receive"), ("lamp", "send")):
+        found = [
+            name
+            for name, operation in ASYNCAPI["operations"].items()
+            if name.startswith(side) and operation["action"] == action
+        ]
+        assert found
+        for name in found:
+            assert ASYNCAPI["operations"][name]["tags"] == [{"$ref": f"#/components/tags/{side}"}]
+    used = {operation["channel"]["$ref"].split("/")[-1] for operation in ASYNCAPI["operations"].values()}
+    assert used == set(ASYNCAPI["channels"])
+
+
+def test_every_reference_leads_somewhere() -> None:
+    found = references(ASYNCAPI)
+    assert {reference for reference in found if not reference.startswith("#/")} == {
+        f"./schemas/{name}.schema.json" for name in SCHEMAS
+    }
+    for reference in found:
+        if reference.startswith("#/"):
+            assert resolved(reference)
+
+
+@pytest.mark.parametrize(("message", "schema"), [("associated", "associated"), ("lampConfig", "lamp_config")])
+def test_examples_of_messages_are_valid(message: str, schema: str) -> None:
+    for example in ASYNCAPI["components"]["messages"][message]["examples"]:
+        VALIDATORS[schema].validate(example["payload"])
+        assert decoder_accepts(schema, written(example["payload"]))
+
+
+def test_the_limits_in_the_description_are_those_of_the_code() -> None:
+    description = " ".join(ASYNCAPI["info"]["description"].split())
+    assert f"larger than {MAX_BYTES} bytes, nested deeper than {MAX_DEPTH}," in description
