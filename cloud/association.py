@@ -49,9 +49,11 @@ def release(device_id: str, now: datetime) -> None:
         lampi = Lampi.named(device_id)
         if lampi.user_id is None:
             raise NotAssociated(f"Nobody owns the lamp {device_id}; its screen shows its code.")
+        Lampi.issue_codes([lampi], now)  # first: the short code of the old one may be a waiting lamp's by now
         lampi.user = None
         lampi.associated_at = None
-        Lampi.issue_codes([lampi], now)
+        lampi.save(only=[Lampi.user, Lampi.associated_at])
+        Lampi.tell([lampi])
 
 
 def forget(device_id: str) -> None:

@@ -12,7 +12,7 @@ from shared.settings import SettingsReader
 
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
-DEFAULT_CODE_TTL = timedelta(seconds=900)
+DEFAULT_CODE_TTL: timedelta | None = timedelta(seconds=900)
 
 
 @dataclass(frozen=True)

@@ -39,3 +39,187 @@ FLUSH_SECONDS = 1.5
 ROTATION_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Daemon:
+    """Runs on one thread; paho's thread only puts events into its inbox.
+
+    Events are taken in without touching the database, and what they ask for is done afterwards, step by step: so a
+    database that fails in between loses none of them.
+    """
+
+    def __init__(self, settings: CloudSettings, *, migrate: bool, now: Callable[[], datetime] = utc_now) -> None:
+        self._settings = settings
+        self._migrate = migrate
+        self._now = now
+        self._database_ready = False
+        self._stopping = False
+        self._inbox = Inbox()
+        self._leadership = Leadership()
+        self._presence = PresenceBatch()
+        self._other_bridges = OtherBridges()
+        self._publisher = Publisher(self._publish)
+        self._link: DaemonLink | None = None
+        self._session: Session | None = None
+        self._rotate_at = 0.0
+
+    def run(self) -> None:
+        """Work until a TERM or INT signal, then finish what is begun and leave within seconds.
+
+        Raises:
+            UnusableDatabase: only a person can mend it; one that is merely away is waited for.
+        """
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, self._request_stop)
+        log.info("Daemon started; broker %s, database %s", self._settings.broker, self._settings.shown_database_url)
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping:
+            try:
+                self._step()
+            except (peewee.PeeweeException, DatabaseAway) as fault:
+                if pause == FIRST_PAUSE_SECONDS:
+                    log.error("The database fails (%s); trying again until it works", one_line(fault))
+                self._wait_out(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                if pause > FIRST_PAUSE_SECONDS:
+                    log.info("The database works again")
+                pause = FIRST_PAUSE_SECONDS
+        self._leave()
+
+    def _request_stop(self, _signal_number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _step(self) -> None:
+        """Do one round: lead or stand by, take what arrived, write what it changes, publish what is pending."""
+        if not self._database_ready:
+            self._open_database()
+        if self._leadership.keep(self._now(), time.monotonic()):
+            self._connect()
+        else:
+            self._disconnect()
+        self._take(POLL_SECONDS)
+        self._register()
+        if self._session is not None:
+            self._read_back(self._session)
+            self._rotate()
+            self._pump()
+
+    def _open_database(self) -> None:
+        database = open_database(self._settings.database_url, create=self._migrate, busy_seconds=BUSY_SECONDS)
+        if self._migrate:
+            for name in upgrade(database):
+                log.info("Upgraded the database: %s", name)
+        require_current(database)
+        self._database_ready = True
+
+    def _connect(self) -> None:
+        if self._link is None:
+            self._link = DaemonLink(self._settings.broker, self._inbox, self._other_bridges)
+            self._link.start()
+
+    def _disconnect(self) -> None:
+        if self._link is not None:
+            self._link.stop()
+            self._link = None
+            self._session = None
+
+    def _take(self, seconds: float) -> None:
+        for event in self._inbox.take(seconds, LARGEST_BATCH):
+            self._note(event)
+
+    def _note(self, event: Event) -> None:
+        """Take in an event, without touching the database."""
+        if isinstance(event, Confirmation):
+            self._publisher.confirm(event.number)
+        elif isinstance(event, Connection):
+            self._publisher.start_over()
+            self._session = Session() if event.up else None
+        elif self._session is None:
+            pass  # of a connection that is gone: the next one brings it again
+        elif isinstance(event, Presence):
+            self._presence.add(event.device_id, event.up)
+            self._session.note_presence(event.device_id, event.up)
+        elif isinstance(event, HighWaterMark):
+            self._session.mark = event
+        elif isinstance(event, Probe):
+            self._session.note_probe(event.word)
+        elif isinstance(event, Dropped) and self._session.note_dropped(event.count) and self._link is not None:
+            self._session.begin_reading()
+            self._link.ask_again()
+
+    def _register(self) -> None:
+        if not self._presence:
+            return
+        created = self._presence.register(self._now())
+        self._presence.clear()
+        if len(created) > 10:
+            log.info("%d new lamps", len(created))
+        else:
+            for device_id in created:
+                log.info("New lamp %s", device_id)
+
+    def _read_back(self, session: Session) -> None:
+        """Ask for the end of what the broker retains, and once it has come make up for what is not there."""
+        if self._link is not None and session.probe_is_due(time.monotonic()):
+            self._link.probe(session.word)
+        if not session.all_is_read or session.roll is None:
+            return
+        went_down = session.roll.settle()
+        if went_down:
+            log.info("%d lamps went away unseen", went_down)
+        if not session.mark_is_settled:
+            self._heal(session)
+        session.roll = None
+
+    def _heal(self, session: Session) -> None:
+        after = healing.version_to_heal_from(session.mark)
+        told = sum(healing.tell_again(after, self._now()))
+        if told:
+            log.warning("The broker had lost up to %d messages; saying them again", told)
+        session.mark_is_settled = True
+        self._publisher.take_over_mark()
+
+    def _rotate(self) -> None:
+        if self._settings.code_ttl is None or time.monotonic() < self._rotate_at:
+            return
+        rotated = rotate(self._now() - self._settings.code_ttl, self._now())
+        if rotated:
+            log.info("Replaced the codes of %d lamps", len(rotated))
+        else:
+            self._rotate_at = time.monotonic() + ROTATION_SECONDS
+
+    def _pump(self) -> None:
+        if self._leadership.held(self._now()):
+            self._publisher.pump()
+
+    def _publish(self, publication: Publication) -> int | None:
+        return self._link.publish(publication) if self._link is not None else None
+
+    def _wait_out(self, seconds: float) -> None:
+        """Let a failing database be for a while; what arrives meanwhile is kept, a stop is heeded."""
+        if self._database_ready:
+            database_proxy.close()
+        end = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < end:
+            self._take(POLL_SECONDS)
+
+    def _leave(self) -> None:
+        """Register what has arrived and wait for the broker's confirmations, but not for long."""
+        end = time.monotonic() + FLUSH_SECONDS
+        try:
+            while self._session is not None and time.monotonic() < end:
+                self._take(POLL_SECONDS)
+                self._register()
+                self._pump()
+                if self._publisher.idle and not self._presence:
+                    break
+        except peewee.PeeweeException as fault:
+            log.error("The database fails (%s); what is left is done at the next start", one_line(fault))
+        self._disconnect()
+        if self._database_ready:
+            self._leadership.give_back()
+            database_proxy.close()
+        if self._other_bridges.messages:
+            log.info("Ignored %d messages of bridges that are not lamps'", self._other_bridges.messages)
+        log.info("Daemon stopped")

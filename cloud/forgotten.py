@@ -27,8 +27,7 @@ class Forgotten(Table):
             return
         numbered = list(enumerate(device_ids, outbox.reserve(len(device_ids))))
         rows = [
-            {"device_id": device_id, "message_version": version, "forgotten_at": now}
-            for version, device_id in numbered
+            {"device_id": device_id, "message_version": version, "forgotten_at": now} for version, device_id in numbered
         ]
         for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
             cls.insert_many(chunk).on_conflict(

@@ -185,12 +185,11 @@ class Lampi(Table):
 
     @classmethod
     def issue_codes(cls, lamps: "Sequence[Lampi]", now: datetime) -> None:
-        """Store lamps that nobody owns (any more) under new codes, and have them told; inside a write transaction."""
+        """Store lamps under new codes; inside a write transaction."""
         for lampi, code in zip(lamps, cls.fresh_codes(len(lamps)), strict=True):
             lampi.association_code, lampi.code_issued_at = code, now
         for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
-            cls.bulk_update(chunk, [cls.user, cls.associated_at, cls.association_code, cls.code_issued_at])
-        cls.tell(lamps)
+            cls.bulk_update(chunk, [cls.association_code, cls.code_issued_at])
 
     @classmethod
     def create_unassociated(cls, device_ids: Iterable[str], now: datetime) -> list[str]:

@@ -88,9 +88,9 @@ def newest_version() -> int:
 
 def confirmed_up_to() -> int:
     """Return the high-water mark: the highest version up to which the broker has confirmed everything."""
-    oldest_pending = fn.MIN(OutboxMessage.version)
-    mark = OutboxSequence.select(fn.COALESCE(OutboxMessage.select(oldest_pending) - 1, OutboxSequence.last_version))
-    return int(mark.scalar())
+    newest = last_version()  # before the look at what is pending: whatever is enqueued in between lies above it
+    oldest_pending = OutboxMessage.select(fn.MIN(OutboxMessage.version)).scalar()
+    return newest if oldest_pending is None else min(newest, int(oldest_pending) - 1)
 
 
 def last_version() -> int:

@@ -64,7 +64,7 @@ class Publisher:
         if room <= 0 or outbox.newest_version() <= self._sent_up_to:
             return
         for message in outbox.pending(after=self._sent_up_to, limit=room):
-            number = self._publish(Publication(message.topic, message.payload, qos=2, retain=True))
+            number = self._publish(_as_retained(message.topic, message.payload))
             if number is None:
                 return
             self._under_way[number] = message.version
@@ -73,5 +73,9 @@ class Publisher:
     def _publish_mark(self) -> None:
         """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
         mark = HighWaterMark(outbox.origin(), outbox.confirmed_up_to())
-        self._mark_under_way = self._publish(Publication(topics.HIGH_WATER_MARK, mark.encode(), qos=1, retain=True))
+        self._mark_under_way = self._publish(_as_retained(topics.HIGH_WATER_MARK, mark.encode()))
         self._mark_may_have_moved = self._mark_under_way is None
+
+
+def _as_retained(topic: str, payload: bytes) -> Publication:
+    return Publication(topic, payload, topics.ASSOCIATED.qos, topics.ASSOCIATED.retain)

@@ -23,4 +23,5 @@ def rotate(issued_before: datetime, now: datetime) -> list[str]:
     with write_transaction():
         lamps = list(lapsed)
         Lampi.issue_codes(lamps, now)
+        Lampi.tell(lamps)
     return [lampi.device_id for lampi in lamps]

@@ -17,18 +17,16 @@ class Session:
 
     def __init__(self) -> None:
         self.mark: HighWaterMark | None = None
-        self.roll: RollCall | None = None
-        self.word = b""
-        self.all_is_read = False
-        self._probed_at: float | None = None
+        self.mark_is_settled = False
         self._dropped: int | None = None
+        self.begin_reading()
 
     def begin_reading(self) -> None:
         """Expect all that the broker retains, and after it the probe with a new word."""
-        self.roll = RollCall()
+        self.roll: RollCall | None = RollCall()
         self.word = uuid.uuid4().hex.encode()
         self.all_is_read = False
-        self._probed_at = None
+        self._probed_at: float | None = None
 
     def probe_is_due(self, monotonic: float) -> bool:
         """Tell whether the probe should be sent (again), and count it as sent."""

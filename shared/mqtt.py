@@ -145,6 +145,11 @@ class BrokerLink:
         sent = self._client.publish(publication.topic, publication.payload, publication.qos, publication.retain)
         return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS and self._session is session else None
 
+    def subscribe(self) -> None:
+        """Subscribe (again): the broker then sends once more what it retains."""
+        for subscription in self._subscriptions:
+            self._client.subscribe(subscription.topic_filter, subscription.qos)
+
     def _make_client(self, client_id: str) -> paho.Client:
         client = SturdyClient(client_id, on_tick=self._tick, on_fault=self._paho_failed)
         client.connect_timeout = CONNECT_TIMEOUT_SECONDS
@@ -194,8 +199,7 @@ class BrokerLink:
             client.disconnect()
             return
         client.drop_out_messages()
-        for subscription in self._subscriptions:
-            client.subscribe(subscription.topic_filter, subscription.qos)
+        self.subscribe()
         if self._birth is not None:
             client.publish(self._birth.topic, self._birth.payload, self._birth.qos, self._birth.retain)
         log.info("Connected to the broker at %s", self._broker)

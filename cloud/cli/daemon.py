@@ -2,7 +2,7 @@
 
 import click
 
-from cloud.cli.edge import broker_option, database_option, log_level_option, settings_from
+from cloud.cli.edge import broker_option, code_ttl_option, database_option, log_level_option, settings_from
 from cloud.daemon import Daemon
 from cloud.database import open_database
 from cloud.schema import upgrade
@@ -27,8 +27,9 @@ def migrate(database_url: str | None) -> None:
 @broker_option
 @database_option
 @log_level_option
-def daemon(migrate: bool, broker_url: str | None, database_url: str | None, log_level: str | None) -> None:
+@code_ttl_option
+def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord."""
-    settings = settings_from(broker_url, database_url, log_level)
+    settings = settings_from(**options)
     start_logging(settings.log_level)
     Daemon(settings, migrate=migrate).run()

@@ -27,6 +27,9 @@ database_option = click.option(
     "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
 )
 log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR  [LAMPI_LOG_LEVEL]")
+code_ttl_option = click.option(
+    "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
+)
 
 
 class Commands(click.Group):
@@ -47,14 +50,22 @@ class Commands(click.Group):
 
 
 def settings_from(
-    broker_url: str | None = None, database_url: str | None = None, log_level: str | None = None
+    broker_url: str | None = None,
+    database_url: str | None = None,
+    log_level: str | None = None,
+    code_ttl: str | None = None,
 ) -> CloudSettings:
     """Return the settings of the environment, with the options that were given instead.
 
     Raises:
         BadSettings: some can't be used.
     """
-    given = {"LAMPI_BROKER_URL": broker_url, "LAMPI_DATABASE_URL": database_url, "LAMPI_LOG_LEVEL": log_level}
+    given = {
+        "LAMPI_BROKER_URL": broker_url,
+        "LAMPI_DATABASE_URL": database_url,
+        "LAMPI_LOG_LEVEL": log_level,
+        "LAMPI_CODE_TTL": code_ttl,
+    }
     return read_settings(os.environ | {name: value for name, value in given.items() if value is not None})
 
 

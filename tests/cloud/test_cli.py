@@ -40,7 +40,7 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
 
 
 def test_migrate_says_what_it_did(run: Run) -> None:
-    assert "Applied 0001_lamps.\nApplied 0002_association.\n" in run("migrate").output
+    assert "Applied 0001_lamps.\nApplied 0002_association.\nApplied 0003_durability.\n" in run("migrate").output
     again = run("migrate")
     assert "Applied" not in again.output
     assert "is up to date" in again.output

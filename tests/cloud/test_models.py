@@ -74,7 +74,7 @@ def test_an_object_older_than_the_association_can_not_undo_it(lampi: Lampi, ada:
 def test_an_object_older_than_the_code_publishes_the_code_of_now(lampi: Lampi, ada: User) -> None:
     stale = Lampi.named("b827ebba0387")
     lampi.associate_and_publish_associated_msg(ada, NOW)
-    release("b827ebba0387")
+    release("b827ebba0387", NOW)
     stale.publish_unassociated_msg()
     assert told() == [(TOPIC, unassociated(Lampi.named("b827ebba0387").association_code))]
 
@@ -102,7 +102,7 @@ def test_the_change_and_its_message_are_one_transaction(
     def fail(_messages: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(outbox, "enqueue", fail)
+    monkeypatch.setattr(outbox, "put", fail)
     with pytest.raises(ZeroDivisionError):
         getattr(lampi, verb)(*([ada] if verb.startswith("associate") else []))
     assert Lampi.named("b827ebba0387").user is None

@@ -87,7 +87,7 @@ def test_a_batch_that_failed_can_be_registered_again(monkeypatch: pytest.MonkeyP
     batch = PresenceBatch()
     batch.add("b827ebba0387", True)
     with monkeypatch.context() as patched:
-        patched.setattr(outbox, "enqueue", lambda _messages: 1 / 0)
+        patched.setattr(outbox, "put", lambda _messages: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             batch.register(NOW)
     assert Lampi.select().count() == 0

@@ -1,9 +1,12 @@
 """The publisher: from the outbox to a connection that comes and goes."""
 
+import sys
+
 import pytest
 
 from cloud import outbox
 from cloud.database import write_transaction
+from cloud.outbox import Pending
 from cloud.publisher import WINDOW, Publisher
 from shared.mqtt import Publication
 
@@ -31,7 +34,8 @@ class Connection:
 
 def enqueue(*messages: tuple[str, bytes]) -> None:
     with write_transaction():
-        outbox.enqueue(messages)
+        versions = range(outbox.reserve(len(messages)), sys.maxsize)
+        outbox.put([Pending(version, *message) for version, message in zip(versions, messages, strict=False)])
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import peewee
 import pytest
 from playhouse.migrations import Runner
 
-from cloud import lease, models, outbox
+from cloud import forgotten, lease, models, outbox
 from cloud.database import Table, open_database
 from cloud.errors import UnusableDatabase
 from cloud.schema import MIGRATIONS, require_current, upgrade
 
 TABLES: list[type[Table]] = [models.User, models.Lampi, outbox.OutboxMessage, outbox.OutboxSequence, lease.Lease]
+TABLES += [forgotten.Forgotten]
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_half_migrated_database_is_refused_and_upgraded(empty: peewee.Database
     Runner(empty, str(MIGRATIONS)).up("0001_lamps")
     with pytest.raises(UnusableDatabase, match="run 'lampi-cloud migrate' first"):
         require_current(empty)
-    assert upgrade(empty) == ["0002_association"]
+    assert upgrade(empty) == ["0002_association", "0003_durability"]
     require_current(empty)
 
 

@@ -26,9 +26,7 @@ def test_a_write_transaction_holds_the_write_lock_before_its_first_write(
     rival.close()
 
 
-def test_reading_and_then_writing_survives_another_writer(
-    sqlite_database: peewee.Database, tmp_path: Path
-) -> None:
+def test_reading_and_then_writing_survives_another_writer(sqlite_database: peewee.Database, tmp_path: Path) -> None:
     rival = sqlite3.connect(tmp_path / "lampi.db", isolation_level=None)
     with write_transaction():
         assert User.select().count() == 0

@@ -43,7 +43,16 @@ class Postgres:
             if self._as_user:
                 shutil.chown(self.folder, _SERVER_USER)
             self._run(_program("initdb"), "-D", store, "-U", "lampi", "--auth=trust", "--no-sync", "-E", "UTF8")
-        settings = ["-h", "127.0.0.1", "-p", str(self.port), "-k", self.folder, "-c", "max_connections=300"]
+        settings: list[str | Path] = [
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-k",
+            self.folder,
+            "-c",
+            "max_connections=300",
+        ]
         settings += ["-c", "fsync=off"]  # tests kill the server, not the machine
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -85,7 +94,7 @@ class Postgres:
             return False
         return True
 
-    def _run(self, *command: str | Path) -> None:
+    def _run(self, *command: str | os.PathLike[str]) -> None:
         done = subprocess.run([*self._as_user, *command], cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 

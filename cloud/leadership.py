@@ -1,0 +1,46 @@
+"""Whether this daemon publishes, or stands by."""
+
+import logging
+from datetime import datetime
+
+import peewee
+
+from cloud.database import one_line
+from cloud.lease import RENEW_SECONDS, PublisherLease, shown_holder
+
+log = logging.getLogger(__name__)
+
+
+class Leadership:
+    """Renews the lease in time and says when it changes hands."""
+
+    def __init__(self) -> None:
+        self._lease = PublisherLease()
+        self._leader: str | None = None
+        self._renew_at = 0.0
+
+    def held(self, now: datetime) -> bool:
+        """Tell whether we may publish at this instant."""
+        return self._lease.held(now)
+
+    def keep(self, now: datetime, monotonic: float) -> bool:
+        """Take or renew the lease when it is time to; return whether it is ours."""
+        we_lead = self._leader == self._lease.holder
+        if monotonic < self._renew_at and (self.held(now) or not we_lead):
+            return we_lead
+        leader = self._lease.acquire(now)
+        self._renew_at = monotonic + RENEW_SECONDS
+        if leader != self._leader:
+            if leader == self._lease.holder:
+                log.info("This daemon is the publisher")
+            else:
+                log.warning("Another daemon publishes (%s); standing by to take over from it", shown_holder(leader))
+        self._leader = leader
+        return leader == self._lease.holder
+
+    def give_back(self) -> None:
+        """Let the next daemon lead at once."""
+        try:
+            self._lease.give_back()
+        except peewee.PeeweeException as fault:
+            log.info("The lease could not be given back (%s); it ends by itself", one_line(fault))
