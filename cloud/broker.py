@@ -1,5 +1,7 @@
 """The daemon's connection to the broker: messages become events, on paho's thread, whose guard reports bad ones."""
 
+from collections.abc import Sequence
+
 from cloud.events import Confirmation, Connection, Dropped, Inbox, Presence, Probe
 from cloud.presence import OtherBridges
 from shared import payloads, topics
@@ -14,7 +16,9 @@ its successor connects: what the old one had still to send can't come after what
 class DaemonLink:
     """What the daemon hears and says on the broker, from `start` to `stop`."""
 
-    def __init__(self, broker: BrokerUrl, inbox: Inbox, other_bridges: OtherBridges) -> None:
+    def __init__(
+        self, broker: BrokerUrl, presence_filters: Sequence[str], inbox: Inbox, other_bridges: OtherBridges
+    ) -> None:
         self._inbox = inbox
         self._other_bridges = other_bridges
         # Presence is a state that the broker retains, so QoS 0 loses nothing that a look at it would not bring
@@ -26,7 +30,7 @@ class DaemonLink:
                 Subscription(topics.HIGH_WATER_MARK, 1, self._receive_mark),
                 Subscription(topics.DROPPED, 0, self._receive_dropped),
                 Subscription(topics.PROBE, 1, lambda message: inbox.put(Probe(message.payload))),
-                Subscription(topics.PRESENCE_FILTER, 0, self._receive_presence),
+                *(Subscription(topic_filter, 0, self._receive_presence) for topic_filter in presence_filters),
             ],
             on_connection=lambda up: inbox.put(Connection(up)),
             on_confirmed=lambda number: inbox.put(Confirmation(number)),

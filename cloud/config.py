@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cloud.database import parse_database_url, shown_url
+from shared import topics
 from shared.broker_url import BrokerUrl, parse_broker_url
 from shared.errors import quoted
 from shared.logs import parse_level
@@ -12,6 +13,7 @@ from shared.settings import SettingsReader
 
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
+DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER,)
 DEFAULT_CODE_TTL: timedelta | None = timedelta(seconds=900)
 
 
@@ -23,6 +25,7 @@ class CloudSettings:
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
     code_ttl: timedelta | None = DEFAULT_CODE_TTL
+    presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
 
     @property
     def shown_database_url(self) -> str:
@@ -52,6 +55,7 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         broker=reader.read("LAMPI_BROKER_URL", parse_broker_url, DEFAULT_BROKER),
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+        presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
         code_ttl=reader.read("LAMPI_CODE_TTL", parse_code_ttl, DEFAULT_CODE_TTL),
     )
     reader.finish()

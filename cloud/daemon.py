@@ -115,7 +115,9 @@ class Daemon:
 
     def _connect(self) -> None:
         if self._link is None:
-            self._link = DaemonLink(self._settings.broker, self._inbox, self._other_bridges)
+            self._link = DaemonLink(
+                self._settings.broker, self._settings.presence_filters, self._inbox, self._other_bridges
+            )
             self._link.start()
 
     def _disconnect(self) -> None:

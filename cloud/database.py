@@ -77,7 +77,14 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def open_database(url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS) -> peewee.Database:
-    """Open the database and bind the tables to it.
+    """Open the database as `connect_database` does, and bind the tables to it."""
+    database = connect_database(url, create=create, busy_seconds=busy_seconds)
+    database_proxy.initialize(database)
+    return database
+
+
+def connect_database(url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS) -> peewee.Database:
+    """Open a database.
 
     A SQLite file that does not exist is made only with ``create``: a mistyped name would otherwise
     be an empty database that seems to have lost every lamp.
@@ -98,24 +105,24 @@ def open_database(url: str, *, create: bool = False, busy_seconds: float = BUSY_
     except peewee.PeeweeException as fault:
         kind = DatabaseAway if file is None else UnusableDatabase
         raise kind(f"The database {shown_url(url)} can't be opened: {one_line(fault)}") from None
-    database_proxy.initialize(database)
     return database
 
 
 @contextmanager
-def write_transaction() -> Iterator[None]:
-    """Run a block as one transaction that holds the write lock from its start.
+def write_transaction(database: peewee.Database | None = None) -> Iterator[None]:
+    """Run a block as one transaction that holds the write lock from its start; on the open database if not given.
 
     So that what the block reads is still true when it writes: on SQLite a transaction that read first
     fails at once with "database is locked" when another process wrote since, whatever the busy timeout;
     on PostgreSQL two could read the same and both write. A block inside another joins it.
     """
-    if isinstance(database_proxy.obj, peewee.SqliteDatabase):
-        with database_proxy.atomic("IMMEDIATE"):
+    database = database or database_proxy.obj
+    if isinstance(database, peewee.SqliteDatabase):
+        with database.atomic("IMMEDIATE"):
             yield
     else:
-        with database_proxy.atomic():
-            database_proxy.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_WRITE_LOCK,))
+        with database.atomic():
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_WRITE_LOCK,))
             yield
 
 

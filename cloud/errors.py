@@ -40,5 +40,9 @@ class UnusableDatabase(Refusal):
     """The database is missing, unmigrated, of a newer release, or can't be opened."""
 
 
+class BrokerAway(Refusal):
+    """The broker can't be reached, or fell silent."""
+
+
 class DatabaseAway(UnusableDatabase):
     """The database server can't be reached; it may come back by itself."""

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from shared.errors import BadTopic
+from shared.errors import BadTopic, quoted
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,13 @@ CONNECTION = Delivery(qos=2, retain=True)
 PRESENCE_FILTER = "$SYS/broker/connection/+/state"
 """Matches the state of every bridge that reaches the broker, lamps' and others'."""
 
-_PRESENCE = re.compile(r"\$SYS/broker/connection/([0-9a-f]{12})_broker/state", re.IGNORECASE | re.ASCII)
+CLIENT_PRESENCE_FILTER = re.compile(r"devices/\+/lamp/connection/[^/+#\x00]+/state")
+"""What a filter looks like that takes a lamp's presence from one of its clients, for brokers without `$SYS`."""
+
+_PRESENCE = re.compile(
+    r"\$SYS/broker/connection/([0-9a-f]{12})_broker/state|devices/([0-9a-f]{12})/lamp/connection/[^/]+/state",
+    re.IGNORECASE | re.ASCII,
+)
 _ASSOCIATED = re.compile(r"devices/([0-9a-f]{12})/lamp/associated")
 
 
@@ -45,7 +51,22 @@ def parse_presence(topic: str) -> str | None:
     Case does not matter: bridges are named by hand, and a MAC is often written in upper case.
     """
     match = _PRESENCE.fullmatch(topic)
-    return match[1].lower() if match else None
+    return (match[1] or match[2]).lower() if match else None
+
+
+def parse_presence_filters(text: str) -> tuple[str, ...]:
+    """Return the topic filters, written with commas between, from which presence is taken.
+
+    Raises:
+        ValueError: one of them is not a filter for lamps' presence.
+    """
+    filters = tuple(part.strip() for part in text.split(","))
+    for topic_filter in filters:
+        if topic_filter != PRESENCE_FILTER and not CLIENT_PRESENCE_FILTER.fullmatch(topic_filter):
+            raise ValueError(
+                f"{quoted(topic_filter)} is neither {PRESENCE_FILTER} nor devices/+/lamp/connection/<client>/state"
+            )
+    return filters
 
 
 def associated(prefix: str) -> str:
@@ -64,6 +85,9 @@ def parse_associated(topic: str) -> str:
         raise BadTopic("not an 'associated' topic")
     return match[1]
 
+
+ASSOCIATED_FILTER = "devices/+/lamp/associated"
+"""Matches the `associated` topic of every lamp."""
 
 HIGH_WATER_MARK = "lampi/cloud/high_water_mark"
 """Where the daemon retains up to which publication the broker has everything."""

@@ -3,9 +3,11 @@
 import click
 
 import shared
+from cloud.cli.copy_database import copy_database_command
 from cloud.cli.daemon import daemon, migrate
 from cloud.cli.edge import Commands
 from cloud.cli.lamps import associate, forget, lamps, release
+from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
 from cloud.cli.users import user
@@ -19,5 +21,17 @@ def commands() -> None:
     """Keep LAMPI lamps and their owners."""
 
 
-for command in (migrate, daemon, user, lamps, associate, release, forget, simulate, shell):
+for command in (
+    migrate,
+    daemon,
+    user,
+    lamps,
+    associate,
+    release,
+    forget,
+    reconcile,
+    copy_database_command,
+    simulate,
+    shell,
+):
     commands.add_command(command)

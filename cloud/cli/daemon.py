@@ -2,7 +2,14 @@
 
 import click
 
-from cloud.cli.edge import broker_option, code_ttl_option, database_option, log_level_option, settings_from
+from cloud.cli.edge import (
+    broker_option,
+    code_ttl_option,
+    database_option,
+    log_level_option,
+    presence_filters_option,
+    settings_from,
+)
 from cloud.daemon import Daemon
 from cloud.database import open_database
 from cloud.schema import upgrade
@@ -28,6 +35,7 @@ def migrate(database_url: str | None) -> None:
 @database_option
 @log_level_option
 @code_ttl_option
+@presence_filters_option
 def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord."""
     settings = settings_from(**options)

@@ -30,6 +30,9 @@ log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INF
 code_ttl_option = click.option(
     "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
 )
+presence_filters_option = click.option(
+    "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
+)
 
 
 class Commands(click.Group):
@@ -54,6 +57,7 @@ def settings_from(
     database_url: str | None = None,
     log_level: str | None = None,
     code_ttl: str | None = None,
+    presence_filters: str | None = None,
 ) -> CloudSettings:
     """Return the settings of the environment, with the options that were given instead.
 
@@ -65,6 +69,7 @@ def settings_from(
         "LAMPI_DATABASE_URL": database_url,
         "LAMPI_LOG_LEVEL": log_level,
         "LAMPI_CODE_TTL": code_ttl,
+        "LAMPI_PRESENCE_FILTERS": presence_filters,
     }
     return read_settings(os.environ | {name: value for name, value in given.items() if value is not None})
 

@@ -1,0 +1,44 @@
+"""`lampi-cloud copy-database`."""
+
+import sys
+
+import click
+
+from cloud.copying import copy_database, rows_to_copy
+from cloud.database import connect_database, parse_database_url, shown_url
+
+
+class DatabaseUrl(click.ParamType[str]):
+    """A database URL on the command line."""
+
+    name = "url"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return it, checked."""
+        try:
+            return parse_database_url(value)
+        except ValueError as fault:
+            self.fail(f"{fault}.", param, ctx)
+
+
+@click.command("copy-database")
+@click.argument("source", metavar="FROM", type=DatabaseUrl())
+@click.argument("target", metavar="TO", type=DatabaseUrl())
+def copy_database_command(source: str, target: str) -> None:
+    """Copy one database into another, empty one, as from SQLite to PostgreSQL.
+
+    Stop the daemon first, and start it again with the new LAMPI_DATABASE_URL.
+    """
+    original = connect_database(source)
+    copy = connect_database(target, create=True)
+    try:
+        with click.progressbar(
+            length=rows_to_copy(original), label="Copying", file=sys.stderr, hidden=not sys.stderr.isatty()
+        ) as bar:
+            counts = copy_database(original, copy, bar.update)
+    finally:
+        original.close()
+        copy.close()
+    for table, count in counts.items():
+        click.echo(f"{count:>9} {table}")
+    click.echo(f"Copied and compared: {shown_url(target)} is like {shown_url(source)}.")

@@ -1,0 +1,96 @@
+"""Copying one database into another, of either kind: how one moves from SQLite to PostgreSQL."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import peewee
+from peewee import chunked
+
+from cloud.database import Table, one_line, write_transaction
+from cloud.errors import UnusableDatabase
+from cloud.forgotten import Forgotten
+from cloud.models import Lampi, User
+from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage, OutboxSequence
+from cloud.schema import require_current, upgrade
+
+TABLES: tuple[type[Table], ...] = (User, Lampi, Forgotten, OutboxMessage, OutboxSequence)
+"""What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons."""
+
+
+def copy_database(
+    source: peewee.Database, target: peewee.Database, progress: Callable[[int], object]
+) -> dict[str, int]:
+    """Copy all rows into an empty database, and hold the copy against the original; return the rows of each table.
+
+    The source is locked against writing meanwhile: what somebody is told is done is in the copy, too.
+
+    Raises:
+        UnusableDatabase: the target is not empty, the copy is not like the original, or either fails; the target
+            is then as it was.
+    """
+    require_current(source)
+    upgrade(target)
+    try:
+        with write_transaction(source), target.atomic():
+            if any(True for table in (User, Lampi, Forgotten) for _ in _rows(target, table)):
+                raise UnusableDatabase("The database to copy to is not empty; give a new one.")
+            counts = {table._meta.table_name: _copy(table, source, target, progress) for table in TABLES}
+            for table in TABLES:
+                if _digest(source, table) != _digest(target, table):
+                    raise UnusableDatabase(f"The copy of {table._meta.table_name} is not like the original.")
+            _continue_numbering(target)
+    except peewee.PeeweeException as fault:
+        raise UnusableDatabase(f"The copying failed, and nothing was copied: {one_line(fault)}") from None
+    return counts
+
+
+def rows_to_copy(source: peewee.Database) -> int:
+    """Return how many rows there are to copy."""
+    with source.bind_ctx(TABLES):
+        return sum(table.select().count() for table in TABLES)
+
+
+def _rows(database: peewee.Database, table: type[Table]) -> Iterator[dict[str, Any]]:
+    """Yield a table's rows in the order of their keys, without having them all in memory."""
+    key = table._meta.primary_key
+    last = None
+    while True:
+        with database.bind_ctx(TABLES):
+            query = table.select() if last is None else table.select().where(key > last)
+            page = list(query.order_by(key).limit(ROWS_A_STATEMENT).dicts())
+        if not page:
+            return
+        yield from page
+        last = page[-1][key.name]
+
+
+def _copy(
+    table: type[Table], source: peewee.Database, target: peewee.Database, progress: Callable[[int], object]
+) -> int:
+    count = 0
+    with target.bind_ctx(TABLES):
+        table.delete().execute()  # the row of numbering that the migrations made
+    for chunk in chunked(_rows(source, table), ROWS_A_STATEMENT):
+        with target.bind_ctx(TABLES):
+            table.insert_many(chunk).execute()
+        count += len(chunk)
+        progress(len(chunk))
+    return count
+
+
+def _digest(database: peewee.Database, table: type[Table]) -> str:
+    digest = hashlib.sha256()
+    for row in _rows(database, table):
+        digest.update(repr(sorted(row.items())).encode())
+    return digest.hexdigest()
+
+
+def _continue_numbering(database: peewee.Database) -> None:
+    """Have PostgreSQL number new rows above those that were copied with their numbers."""
+    if isinstance(database, peewee.PostgresqlDatabase):
+        for table in (User, OutboxSequence):
+            name = table._meta.table_name
+            database.execute_sql(
+                f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {name}))"  # noqa: S608
+            )

@@ -1,0 +1,118 @@
+"""Copying a database, in each direction, with a check at the end."""
+
+import os
+from pathlib import Path
+
+import peewee
+import pytest
+from click.testing import CliRunner, Result
+
+from cloud import copying
+from cloud.association import add_user, associate_by_code, forget
+from cloud.cli import commands
+from cloud.database import Table, connect_database, open_database, write_transaction
+from cloud.models import Lampi
+from cloud.presence import PresenceBatch
+from cloud.schema import upgrade
+from tests.cloud.conftest import NOW
+from tests.support.postgres import Postgres
+
+
+@pytest.fixture(params=["sqlite to postgresql", "postgresql to sqlite"])
+def urls(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -> tuple[str, str]:
+    sqlite, postgresql = f"sqlite:///{tmp_path}/lampi.db", postgres.make_database()
+    return (sqlite, postgresql) if request.param == "sqlite to postgresql" else (postgresql, sqlite)
+
+
+@pytest.fixture
+def source(urls: tuple[str, str]) -> peewee.Database:
+    """Give a database with 1,200 lamps, users, an owner, and a lamp that was forgotten."""
+    database = open_database(urls[0], create=True)
+    upgrade(database)
+    ada, _bob = add_user("ada"), add_user("bob \N{LATIN SMALL LETTER O WITH DIAERESIS}")
+    batch = PresenceBatch()
+    for number in range(1200):
+        batch.add(f"{number:012x}", True)
+    batch.register(NOW)
+    associate_by_code(Lampi.named("000000000001").association_code, ada, NOW)
+    forget("000000000002")
+    return database
+
+
+def copy(urls: tuple[str, str]) -> Result:
+    return CliRunner().invoke(commands, ["copy-database", *urls], env=dict(os.environ))
+
+
+def rows(url: str) -> dict[str, list[dict[str, object]]]:
+    database = connect_database(url)
+    try:
+        return {table.__name__: list(copying._rows(database, table)) for table in copying.TABLES}
+    finally:
+        database.close()
+
+
+def test_every_row_arrives_and_is_counted(source: peewee.Database, urls: tuple[str, str]) -> None:
+    done = copy(urls)
+    assert done.exit_code == 0, done.output
+    assert "     1199 lampi\n" in done.output
+    assert "Copied and compared" in done.output
+    assert rows(urls[0]) == rows(urls[1])
+
+
+def test_the_copy_goes_on_numbering(source: peewee.Database, urls: tuple[str, str]) -> None:
+    copy(urls)
+    database = open_database(urls[1])
+    carol = add_user("carol")
+    assert carol.id == 3
+    lampi = associate_by_code(Lampi.named("000000000003").association_code, carol, NOW)
+    assert lampi.user == carol
+    database.close()
+
+
+def test_a_database_that_holds_something_is_left_alone(source: peewee.Database, urls: tuple[str, str]) -> None:
+    target = open_database(urls[1], create=True)
+    upgrade(target)
+    add_user("eve")
+    target.close()
+    refused = copy(urls)
+    assert (refused.exit_code, "is not empty" in refused.stderr) == (1, True)
+    assert [row["name"] for row in rows(urls[1])["User"]] == ["eve"]
+
+
+def test_a_copy_that_differs_is_noticed_and_undone(
+    source: peewee.Database, urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_copy = copying._copy
+
+    def spoil(table: type[Table], original: peewee.Database, target: peewee.Database, progress: object) -> int:
+        count = real_copy(table, original, target, lambda _count: None)
+        if table is Lampi:
+            with target.bind_ctx(copying.TABLES):
+                Lampi.update(name="spoilt").where(Lampi.device_id == "000000000003").execute()
+        return count
+
+    monkeypatch.setattr(copying, "_copy", spoil)
+    refused = copy(urls)
+    assert (refused.exit_code, "is not like the original" in refused.stderr) == (1, True)
+    assert rows(urls[1])["Lampi"] == []
+
+
+def test_nobody_writes_to_the_source_meanwhile(
+    source: peewee.Database, urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = connect_database(urls[0], busy_seconds=0.01)
+    if isinstance(writer, peewee.PostgresqlDatabase):
+        writer.execute_sql("SET lock_timeout = 10")
+    real_copy = copying._copy
+    refusals = []
+
+    def try_to_write(table: type[Table], original: peewee.Database, target: peewee.Database, progress: object) -> int:
+        with pytest.raises(peewee.OperationalError) as refused, write_transaction(writer):
+            add_user("late")
+        refusals.append(refused)
+        return real_copy(table, original, target, lambda _count: None)
+
+    monkeypatch.setattr(copying, "_copy", try_to_write)
+    assert copy(urls).exit_code == 0
+    assert len(refusals) == len(copying.TABLES)
+    writer.close()
