@@ -1,0 +1,190 @@
+"""Associate, release, rotate, forget and presence in any order, against a model that a person can check."""
+
+import tempfile
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from cloud import association, outbox
+from cloud.database import open_database
+from cloud.errors import AlreadyAssociated, NotAssociated, UnknownCode, UnknownLamp
+from cloud.healing import tell_again
+from cloud.models import Lampi
+from cloud.presence import PresenceBatch
+from cloud.rotation import rotate
+from cloud.schema import upgrade
+from shared.payloads import Associated, Unassociated, decode_association
+from tests.cloud.conftest import NOW
+
+TTL = timedelta(seconds=100)
+DEVICE_IDS = st.sampled_from([f"b827ebba038{digit}" for digit in range(4)])
+USERS = st.sampled_from(["ada", "bob"])
+
+
+@dataclass
+class Lamp:
+    """What ought to be true of one lamp."""
+
+    code: str
+    owner: str | None = None
+    up: bool = True
+
+
+class Association(RuleBasedStateMachine):
+    """The real modules on a real SQLite file, beside a dictionary of lamps and a broker that is another one."""
+
+    codes = Bundle("codes")
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.database = open_database(f"sqlite:///{Path(self.folder.name)}/lampi.db", create=True)
+        upgrade(self.database)
+        self.users = {name: association.add_user(name) for name in ("ada", "bob")}
+        self.now = NOW
+        self.lamps: dict[str, Lamp] = {}
+        self.issued_at: dict[str, object] = {}
+        self.retained: dict[str, bytes] = {}
+        self.saved: tuple[dict[str, bytes], int] = ({}, 0)
+
+    def teardown(self) -> None:
+        if hasattr(self, "database"):
+            self.database.close()
+            self.folder.cleanup()
+
+    def learn_code(self, device_id: str) -> str:
+        code = str(Lampi.named(device_id).association_code)
+        self.issued_at[code] = self.now
+        return code
+
+    @rule(device_id=DEVICE_IDS, up=st.booleans(), target=codes)
+    def presence(self, device_id: str, up: bool) -> str:
+        batch = PresenceBatch()
+        batch.add(device_id, up)
+        created = batch.register(self.now)
+        known = self.lamps.get(device_id)
+        assert created == ([device_id] if up and known is None else [])
+        if created:
+            self.lamps[device_id] = Lamp(self.learn_code(device_id))
+        elif known is not None:
+            known.up = up
+        return self.lamps[device_id].code if device_id in self.lamps else "0" * 32
+
+    @rule(code=codes, user=USERS, typed=st.integers(6, 32))
+    def associate(self, code: str, user: str, typed: int) -> None:
+        waiting = [
+            device_id
+            for device_id, lamp in self.lamps.items()
+            if lamp.owner is None and lamp.code == code and self.now - self.issued_at[code] < TTL  # type: ignore[operator]
+        ]
+        try:
+            lampi = association.associate_by_code(code[:typed], self.users[user], self.now, TTL)
+        except UnknownCode:
+            assert waiting == []
+        else:
+            assert [lampi.device_id] == waiting
+            self.lamps[lampi.device_id].owner = user
+
+    @rule(device_id=DEVICE_IDS, user=USERS)
+    def associate_by_id(self, device_id: str, user: str) -> None:
+        lamp = self.lamps.get(device_id)
+        if lamp is None or lamp.owner is not None:
+            with pytest.raises(UnknownLamp if lamp is None else AlreadyAssociated):
+                association.associate_by_device_id(device_id, self.users[user], self.now)
+        else:
+            association.associate_by_device_id(device_id, self.users[user], self.now)
+            lamp.owner = user
+
+    @rule(device_id=DEVICE_IDS, target=codes)
+    def release(self, device_id: str) -> str:
+        lamp = self.lamps.get(device_id)
+        if lamp is None or lamp.owner is None:
+            with pytest.raises(UnknownLamp if lamp is None else NotAssociated):
+                association.release(device_id, self.now)
+            return "0" * 32
+        association.release(device_id, self.now)
+        lamp.owner, lamp.code = None, self.learn_code(device_id)
+        return lamp.code
+
+    @rule(device_id=DEVICE_IDS)
+    def forget(self, device_id: str) -> None:
+        if device_id in self.lamps:
+            association.forget(device_id)
+            del self.lamps[device_id]
+        else:
+            with pytest.raises(UnknownLamp):
+                association.forget(device_id)
+
+    @rule(seconds=st.integers(1, 150))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @rule()
+    def rotation(self) -> None:
+        lapsed = {
+            device_id
+            for device_id, lamp in self.lamps.items()
+            if lamp.owner is None and lamp.up and self.now - self.issued_at[lamp.code] >= TTL  # type: ignore[operator]
+        }
+        assert set(rotate(self.now - TTL, self.now)) == lapsed
+        for device_id in lapsed:
+            before = self.lamps[device_id].code
+            self.lamps[device_id].code = self.learn_code(device_id)
+            assert self.lamps[device_id].code != before
+
+    @rule(count=st.integers(1, 10))
+    def daemon_publishes(self, count: int) -> None:
+        messages = outbox.pending(after=0, limit=count)
+        for message in messages:
+            self.retained[message.topic] = message.payload
+        outbox.remove([message.version for message in messages])
+
+    @rule()
+    def broker_saves(self) -> None:
+        self.saved = (dict(self.retained), outbox.confirmed_up_to())
+
+    @rule()
+    def broker_loses_what_it_did_not_save(self) -> None:
+        retained, mark = self.saved
+        self.retained = dict(retained)
+        list(tell_again(mark, self.now))
+
+    @invariant()
+    def the_database_is_as_the_model(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        stored = {lampi.device_id: lampi for lampi in Lampi.select()}
+        assert stored.keys() == self.lamps.keys()
+        for device_id, lamp in self.lamps.items():
+            owner = stored[device_id].user
+            assert (owner.name if owner else None) == lamp.owner
+            assert stored[device_id].association_code == lamp.code
+            assert stored[device_id].connected == lamp.up
+
+    @invariant()
+    def the_broker_will_agree_once_the_outbox_is_empty(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        retained = dict(self.retained)
+        for message in outbox.pending(after=0, limit=1000):
+            retained[message.topic] = message.payload
+        says = {topic: decode_association(payload) for topic, payload in retained.items() if payload}
+        assert says == {
+            f"devices/{device_id}/lamp/associated": Associated() if lamp.owner else Unassociated(lamp.code)
+            for device_id, lamp in self.lamps.items()
+        }
+
+
+Association.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestAssociation = Association.TestCase
