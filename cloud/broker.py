@@ -50,7 +50,7 @@ class DaemonLink:
 
     def probe(self, word: bytes) -> None:
         """Say a word that comes back as `Probe` after all that the broker retains."""
-        self._link.publish(Publication(topics.PROBE, word, qos=1, retain=False))
+        self._link.publish(Publication(topics.PROBE, word, topics.PROBE_DELIVERY.qos, topics.PROBE_DELIVERY.retain))
 
     def ask_again(self) -> None:
         """Have the broker send again all that it retains of what is subscribed to."""

@@ -8,8 +8,8 @@ from shared.mqtt import Publication
 from shared.payloads import HighWaterMark
 
 WINDOW = 500
-"""Messages under way at once. Mosquitto queues a client's QoS 2 messages beyond its own limits (20 and 1,000 by
-default) and drops the rest in silence, so this stays well below them."""
+"""Messages handed over and not yet confirmed; the link has few of them on the wire at once (`mqtt.MOST_IN_FLIGHT`)
+and the others ready to follow, so that a slow commit of ours does not leave the wire idle."""
 
 
 class Publisher:
@@ -64,7 +64,7 @@ class Publisher:
         if room <= 0 or outbox.newest_version() <= self._sent_up_to:
             return
         for message in outbox.pending(after=self._sent_up_to, limit=room):
-            number = self._publish(_as_retained(message.topic, message.payload))
+            number = self._publish(_publication(message.topic, message.payload, topics.ASSOCIATED))
             if number is None:
                 return
             self._under_way[number] = message.version
@@ -73,9 +73,9 @@ class Publisher:
     def _publish_mark(self) -> None:
         """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
         mark = HighWaterMark(outbox.origin(), outbox.confirmed_up_to())
-        self._mark_under_way = self._publish(_as_retained(topics.HIGH_WATER_MARK, mark.encode()))
+        self._mark_under_way = self._publish(_publication(topics.HIGH_WATER_MARK, mark.encode(), topics.MARK_DELIVERY))
         self._mark_may_have_moved = self._mark_under_way is None
 
 
-def _as_retained(topic: str, payload: bytes) -> Publication:
-    return Publication(topic, payload, topics.ASSOCIATED.qos, topics.ASSOCIATED.retain)
+def _publication(topic: str, payload: bytes, delivery: topics.Delivery) -> Publication:
+    return Publication(topic, payload, delivery.qos, delivery.retain)

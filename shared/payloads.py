@@ -10,6 +10,9 @@ from shared.strict_json import decode_object
 
 UP = b"1"
 DOWN = b"0"
+MOST_PUBLICATIONS = 2**53
+"""The highest version of a publication: up to here every JSON reader counts exactly."""
+
 CLEARED = b""
 """An empty retained payload: the broker forgets the message that it had retained on the topic."""
 
@@ -63,7 +66,10 @@ def decode_association(payload: bytes) -> Association | None:
     if not is_association_code(code):
         raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
     url = _text(members, "url") if "url" in members else None
-    return Unassociated(code, url, _short_code_length(members))
+    length = SHORT_CODE_LENGTH
+    if "short_code_length" in members:
+        length = _whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
+    return Unassociated(code, url, length)
 
 
 @dataclass(frozen=True)
@@ -141,10 +147,7 @@ def decode_high_water_mark(payload: bytes) -> HighWaterMark:
         BadPayload: see `decode_object`; or a member is missing or of the wrong type.
     """
     members = decode_object(payload)
-    version = _member(members, "version")
-    if type(version) is not int or not 0 <= version < 2**63:
-        raise BadPayload("'version' is not a whole number from 0 to 2^63 - 1")
-    return HighWaterMark(_text(members, "origin"), version)
+    return HighWaterMark(_text(members, "origin"), _whole(members, "version", 0, MOST_PUBLICATIONS))
 
 
 def decode_count(payload: bytes) -> int:
@@ -198,11 +201,11 @@ def _text(members: dict[str, Any], name: str) -> str:
     return value
 
 
-def _short_code_length(members: dict[str, Any]) -> int:
-    value = members.get("short_code_length", SHORT_CODE_LENGTH)
+def _whole(members: dict[str, Any], name: str, lowest: int, highest: int) -> int:
+    value = _member(members, name)
     whole = type(value) is int or (isinstance(value, float) and value.is_integer())  # to JSON, 6.0 is 6
-    if not whole or not SHORT_CODE_LENGTH <= value <= CODE_LENGTH:
-        raise BadPayload(f"'short_code_length' is not a whole number from {SHORT_CODE_LENGTH} to {CODE_LENGTH}")
+    if not whole or not lowest <= value <= highest:
+        raise BadPayload(f"{name!r} is not a whole number from {lowest} to {highest}")
     return int(value)
 
 

@@ -18,6 +18,8 @@ ASSOCIATED = Delivery(qos=2, retain=True)
 SET_CONFIG = Delivery(qos=1, retain=False)
 CHANGED = Delivery(qos=1, retain=True)
 CONNECTION = Delivery(qos=2, retain=True)
+MARK_DELIVERY = Delivery(qos=2, retain=True)
+PROBE_DELIVERY = Delivery(qos=1, retain=False)
 
 PRESENCE_FILTER = "$SYS/broker/connection/+/state"
 """Matches the state of every bridge that reaches the broker, lamps' and others'."""

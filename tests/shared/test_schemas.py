@@ -1,6 +1,7 @@
 """The machine-readable contract says what the code does, no more and no less."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,17 @@ from jsonschema import Draft202012Validator
 from shared import topics
 from shared.contract import SCHEMAS, read_asyncapi, read_schema
 from shared.errors import BadPayload
-from shared.payloads import Association, LampConfig, decode_association, decode_lamp_config, decode_up, encode_up
+from shared.payloads import (
+    MOST_PUBLICATIONS,
+    Association,
+    HighWaterMark,
+    LampConfig,
+    decode_association,
+    decode_high_water_mark,
+    decode_lamp_config,
+    decode_up,
+    encode_up,
+)
 from shared.strict_json import MAX_BYTES, MAX_DEPTH
 from tests.shared.json_documents import (
     ANYTHING,
@@ -24,7 +35,12 @@ from tests.shared.json_documents import (
 )
 
 CODE = "b71e09c4d5f64a1f9c3a2e8b7d605143"
-DECODERS = {"associated": decode_association, "lamp_config": decode_lamp_config, "state": decode_up}
+DECODERS: dict[str, Callable[[bytes], object]] = {
+    "associated": decode_association,
+    "lamp_config": decode_lamp_config,
+    "state": decode_up,
+    "high_water_mark": decode_high_water_mark,
+}
 VALIDATORS = {name: Draft202012Validator(read_schema(name)) for name in SCHEMAS}
 
 
@@ -73,6 +89,12 @@ def test_a_configuration_that_is_written_is_valid(config: LampConfig) -> None:
     assert schema_accepts("lamp_config", config.encode())
 
 
+@given(st.builds(HighWaterMark, st.text(), st.integers(0, MOST_PUBLICATIONS)))
+def test_a_high_water_mark_that_is_written_is_valid_and_read_back(mark: HighWaterMark) -> None:
+    assert schema_accepts("high_water_mark", mark.encode())
+    assert decode_high_water_mark(mark.encode()) == mark
+
+
 @pytest.mark.parametrize("up", [True, False])
 def test_a_state_that_is_written_is_valid(up: bool) -> None:
     assert schema_accepts("state", encode_up(up))
@@ -113,6 +135,15 @@ def test_a_state_that_is_written_is_valid(up: bool) -> None:
         ("lamp_config", '{"on": 1}', False),
         ("lamp_config", '{"on": null}', False),
         ("lamp_config", '{"client": 1}', False),
+        ("high_water_mark", '{"origin": "a", "version": 7}', True),
+        ("high_water_mark", '{"origin": "a", "version": 7.0, "more": []}', True),
+        ("high_water_mark", '{"origin": "a", "version": 7.5}', False),
+        ("high_water_mark", '{"origin": "a", "version": -1}', False),
+        ("high_water_mark", '{"origin": "a", "version": 9007199254740993}', False),
+        ("high_water_mark", '{"origin": "a", "version": true}', False),
+        ("high_water_mark", '{"origin": null, "version": 7}', False),
+        ("high_water_mark", '{"version": 7}', False),
+        ("high_water_mark", '{"origin": "a"}', False),
         ("state", "1", True),
         ("state", "0", True),
         ("state", "2", False),
@@ -177,6 +208,8 @@ DELIVERIES = {
     "setConfig": topics.SET_CONFIG,
     "changed": topics.CHANGED,
     "connection": topics.CONNECTION,
+    "highWaterMark": topics.MARK_DELIVERY,
+    "probe": topics.PROBE_DELIVERY,
 }
 
 
@@ -205,13 +238,15 @@ def test_channels_are_the_topics_of_the_code() -> None:
         "setConfig": topics.set_config(PREFIX),
         "changed": topics.changed(PREFIX),
         "connection": topics.connection(PREFIX, "{clientName}"),
+        "highWaterMark": topics.HIGH_WATER_MARK,
+        "probe": topics.PROBE,
     }
 
 
 def test_every_parameter_of_an_address_is_described() -> None:
     for channel in ASYNCAPI["channels"].values():
         in_address = {piece.split("}")[0] for piece in channel["address"].split("{")[1:]}
-        assert set(channel["parameters"]) == in_address
+        assert set(channel.get("parameters", {})) == in_address
 
 
 def test_messages_are_published_as_the_code_publishes_them() -> None:
@@ -251,7 +286,10 @@ def test_every_reference_leads_somewhere() -> None:
             assert resolved(reference)
 
 
-@pytest.mark.parametrize(("message", "schema"), [("associated", "associated"), ("lampConfig", "lamp_config")])
+@pytest.mark.parametrize(
+    ("message", "schema"),
+    [("associated", "associated"), ("lampConfig", "lamp_config"), ("highWaterMark", "high_water_mark")],
+)
 def test_examples_of_messages_are_valid(message: str, schema: str) -> None:
     for example in ASYNCAPI["components"]["messages"][message]["examples"]:
         VALIDATORS[schema].validate(example["payload"])
