@@ -17,6 +17,8 @@ from shared.payloads import (
     LampConfig,
     Unassociated,
     decode_association,
+    decode_count,
+    decode_high_water_mark,
     decode_lamp_config,
     decode_up,
     encode_up,
@@ -165,7 +167,7 @@ def test_a_state_is_one_character(payload: bytes) -> None:
     | (NEARLY_ASSOCIATIONS | NEARLY_LAMP_CONFIGS).map(written)
 )
 def test_no_payload_raises_anything_but_bad_payload(payload: bytes) -> None:
-    for decode in (decode_association, decode_lamp_config, decode_up):
+    for decode in (decode_association, decode_lamp_config, decode_up, decode_high_water_mark, decode_count):
         with contextlib.suppress(BadPayload):
             decode(payload)
 
