@@ -9,7 +9,7 @@ from types import FrameType
 
 import peewee
 
-from cloud import healing
+from cloud import healing, outbox
 from cloud.broker import DaemonLink
 from cloud.config import CloudSettings
 from cloud.database import database_proxy, one_line, open_database
@@ -163,6 +163,8 @@ class Daemon:
 
     def _read_back(self, session: Session) -> None:
         """Ask for the end of what the broker retains, and once it has come make up for what is not there."""
+        if session.newest_before is None:
+            session.newest_before = outbox.last_version()
         if self._link is not None and session.probe_is_due(time.monotonic()):
             self._link.probe(session.word)
         if not session.all_is_read or session.roll is None:
@@ -176,7 +178,7 @@ class Daemon:
 
     def _heal(self, session: Session) -> None:
         after = healing.version_to_heal_from(session.mark)
-        told = sum(healing.tell_again(after, self._now()))
+        told = sum(healing.tell_again(after, session.newest_before or 0, self._now()))
         if told:
             log.warning("The broker had lost up to %d messages; saying them again", told)
         session.mark_is_settled = True

@@ -11,7 +11,7 @@ from cloud import outbox
 from cloud.database import write_transaction
 from cloud.forgotten import Forgotten
 from cloud.models import Lampi
-from cloud.outbox import ROWS_A_STATEMENT
+from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage
 from shared.payloads import HighWaterMark
 
 REMEMBERED_FOR = timedelta(days=30)
@@ -33,15 +33,19 @@ def version_to_heal_from(mark: HighWaterMark | None) -> int:
     return mark.version
 
 
-def tell_again(after: int, now: datetime) -> Iterator[int]:
-    """Have the lamps told again whose last publication came after a version; yield after each batch its size."""
-    newest = outbox.last_version()
+def tell_again(after: int, up_to: int, now: datetime) -> Iterator[int]:
+    """Have the lamps told again whose last publication lies between two versions; yield after each batch its size.
+
+    What the outbox still holds is left to it. ``up_to`` is the newest version before the connection on which the
+    mark was read: what was published over that connection can't have been lost before it.
+    """
     for table in (Lampi, Forgotten):
         while True:
             with write_transaction():
                 rows = list(
                     table.select()
-                    .where(table.message_version.between(after + 1, newest))
+                    .where(table.message_version.between(after + 1, up_to))
+                    .where(table.message_version.not_in(OutboxMessage.select(OutboxMessage.version)))
                     .order_by(table.message_version)
                     .limit(ROWS_A_STATEMENT)
                 )

@@ -18,6 +18,7 @@ class Session:
     def __init__(self) -> None:
         self.mark: HighWaterMark | None = None
         self.mark_is_settled = False
+        self.newest_before: int | None = None
         self._dropped: int | None = None
         self.begin_reading()
 

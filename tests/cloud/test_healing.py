@@ -57,14 +57,14 @@ def test_the_mark_goes_up_to_what_is_confirmed() -> None:
 
 def test_a_broker_that_has_all_is_told_nothing() -> None:
     assert version_to_heal_from(our_mark(10)) == 10
-    assert list(tell_again(10, NOW)) == []
+    assert list(tell_again(10, outbox.last_version(), NOW)) == []
     assert told() == {}
 
 
 def test_what_came_after_the_mark_is_told_again(lamps: list[str], ada: User) -> None:
     associate_by_code(Lampi.named(lamps[2]).association_code, ada, NOW)
     confirm_all()
-    assert sum(tell_again(version_to_heal_from(our_mark(8)), NOW)) == 3
+    assert sum(tell_again(version_to_heal_from(our_mark(8)), outbox.last_version(), NOW)) == 3
     assert told().keys() == {topic(lamps[2]), topic(lamps[8]), topic(lamps[9])}
     assert told()[topic(lamps[2])] == b'{"associated": true}'
 
@@ -72,7 +72,7 @@ def test_what_came_after_the_mark_is_told_again(lamps: list[str], ada: User) -> 
 def test_ghosts_of_forgotten_lamps_are_cleared_again(lamps: list[str]) -> None:
     forget(lamps[5])
     confirm_all()
-    assert sum(tell_again(10, NOW)) == 1
+    assert sum(tell_again(10, outbox.last_version(), NOW)) == 1
     assert told() == {topic(lamps[5]): b""}
 
 
@@ -83,25 +83,25 @@ def test_a_lamp_that_came_back_is_no_ghost(lamps: list[str]) -> None:
     batch.register(NOW)
     confirm_all()
     assert Forgotten.select().count() == 0
-    assert sum(tell_again(10, NOW)) == 1
+    assert sum(tell_again(10, outbox.last_version(), NOW)) == 1
     assert told()[topic(lamps[5])] != b""
 
 
 @pytest.mark.parametrize("mark", [None, HighWaterMark("another database", 10)])
 def test_a_broker_that_knows_nothing_is_told_all(mark: HighWaterMark | None) -> None:
-    assert sum(tell_again(version_to_heal_from(mark), NOW)) == 10
+    assert sum(tell_again(version_to_heal_from(mark), outbox.last_version(), NOW)) == 10
     assert len(told()) == 10
 
 
 def test_a_mark_ahead_of_us_means_that_this_is_an_older_copy(lamps: list[str]) -> None:
     assert version_to_heal_from(our_mark(5000)) == 0
-    assert sum(tell_again(0, NOW)) == 10
+    assert sum(tell_again(0, outbox.last_version(), NOW)) == 10
     assert outbox.pending(after=0, limit=1)[0].version == 5001
 
 
 def test_healing_twice_is_no_more_than_once(lamps: list[str]) -> None:
-    list(tell_again(8, NOW))
-    list(tell_again(8, NOW))
+    for _ in range(2):
+        list(tell_again(8, 10, NOW))
     assert len(told()) == 2
 
 
@@ -111,5 +111,17 @@ def test_who_was_forgotten_long_ago_is_forgotten_for_good(lamps: list[str]) -> N
     Forgotten.update(forgotten_at=NOW - REMEMBERED_FOR - timedelta(seconds=1)).where(
         Forgotten.device_id == lamps[5]
     ).execute()
-    list(tell_again(outbox.last_version(), NOW))
+    list(tell_again(outbox.last_version(), outbox.last_version(), NOW))
     assert [gone.device_id for gone in Forgotten.select()] == [lamps[6]]
+
+
+def test_what_the_outbox_still_holds_and_what_came_later_is_left_alone(lamps: list[str]) -> None:
+    Lampi.named(lamps[1]).publish_unassociated_msg()
+    newest_before = outbox.last_version()
+    Lampi.named(lamps[2]).publish_unassociated_msg()
+    pending = outbox.pending(after=0, limit=10)
+    assert list(tell_again(10, newest_before, NOW)) == []
+    assert outbox.pending(after=0, limit=10) == pending
+    confirm_all()
+    assert sum(tell_again(10, newest_before, NOW)) == 1
+    assert told().keys() == {topic(lamps[1])}

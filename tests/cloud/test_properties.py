@@ -152,7 +152,7 @@ class Association(RuleBasedStateMachine):
     def broker_loses_what_it_did_not_save(self) -> None:
         retained, mark = self.saved
         self.retained = dict(retained)
-        list(tell_again(mark, self.now))
+        list(tell_again(mark, outbox.last_version(), self.now))
 
     @invariant()
     def the_database_is_as_the_model(self) -> None:
