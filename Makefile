@@ -11,7 +11,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr postgresql
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr postgresql redis-server
+
+CLUSTER := tests/support/cluster
 
 # $(call install,PACKAGES): installs those that are missing.
 define install
@@ -62,7 +64,7 @@ run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, one la
 	exec $(BIN)/python -m cloud.desk
 
 .PHONY: test
-test: .venv/test-ready ## Run every test
+test: .venv/test-ready $(CLUSTER)/node_modules ## Run every test
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/pytest -n 2 --dist loadgroup
 
@@ -82,5 +84,12 @@ clean: ## Remove what was made here: the environment, the desk, caches
 
 .venv/test-ready: setup.cfg pyproject.toml
 	@$(call environment,cloud$(comma)ui$(comma)dev)
+
+# The clustered broker that one test runs. No lock file: it would name the registry that made it.
+$(CLUSTER)/node_modules: $(CLUSTER)/package.json
+	@command -v npm >/dev/null || { $(call install,nodejs npm); }
+	echo "Installing from npm into $(CLUSTER)"
+	npm install --prefix $(CLUSTER) --no-package-lock --no-audit --no-fund --silent
+	touch $@
 
 comma := ,

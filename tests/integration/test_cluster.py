@@ -1,0 +1,97 @@
+"""A clustered broker without `$SYS`: the lamp on one node, the daemon on the other, the whole loop."""
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared import payloads, topics
+from shared.broker_url import BrokerUrl
+from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.payloads import Associated, Association, Unassociated, decode_association
+from tests.support.cloud import Cloud, DaemonProcess
+from tests.support.cluster import Cluster
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
+
+DEVICE_ID = "b827ebba0387"
+PREFIX = topics.lamp_prefix(DEVICE_ID)
+
+
+class Lamp:
+    """A lamp that says itself, by a client's state, whether it is there."""
+
+    def __init__(self, port: int) -> None:
+        self.shown: queue.SimpleQueue[Association | None] = queue.SimpleQueue()
+        state = topics.connection(PREFIX, "bridge")
+        self._link = BrokerLink(
+            BrokerUrl("127.0.0.1", port),
+            f"{DEVICE_ID}_bridge",
+            subscriptions=[Subscription(topics.associated(PREFIX), 2, self._receive)],
+            will=Publication(state, payloads.DOWN, qos=1, retain=True),
+            birth=Publication(state, payloads.UP, qos=1, retain=True),
+        )
+        self.start, self.stop = self._link.start, self._link.stop
+
+    def _receive(self, message: Message) -> None:
+        self.shown.put(decode_association(message.payload))
+
+    def shows(self) -> Association | None:
+        """Return what it is told next."""
+        return self.shown.get(timeout=DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    with Cluster(tmp_path / "cluster") as nodes:
+        yield nodes
+
+
+@pytest.fixture
+def lamp(cluster: Cluster) -> Iterator[Lamp]:
+    made = Lamp(cluster.ports[0])
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def far_cloud(cluster: Cluster, tmp_path: Path) -> Cloud:
+    made = Cloud(tmp_path / "cloud", cluster.ports[1])
+    made.environment["LAMPI_PRESENCE_FILTERS"] = "devices/+/lamp/connection/bridge/state"
+    made.command("migrate")
+    made.command("user", "add", "ada")
+    return made
+
+
+@pytest.fixture
+def daemon(far_cloud: Cloud) -> Iterator[DaemonProcess]:
+    with far_cloud.daemon() as running:
+        yield running
+
+
+def test_the_whole_loop_across_two_nodes(lamp: Lamp, far_cloud: Cloud, daemon: DaemonProcess) -> None:
+    lamp.start()
+    first = lamp.shows()
+    assert isinstance(first, Unassociated)
+    assert far_cloud.lamps()[DEVICE_ID]["connected"]
+    far_cloud.command("associate", first.code[:6], "--user", "ada")
+    assert lamp.shows() == Associated()
+    far_cloud.command("release", DEVICE_ID)
+    second = lamp.shows()
+    assert isinstance(second, Unassociated)
+    assert second.code != first.code
+    far_cloud.command("forget", DEVICE_ID)
+    assert lamp.shows() is None
+
+
+def test_a_lamp_that_goes_is_not_there_and_nothing_is_said_twice(
+    lamp: Lamp, far_cloud: Cloud, daemon: DaemonProcess
+) -> None:
+    lamp.start()
+    lamp.shows()
+    daemon.stop()
+    daemon.start()
+    lamp.stop()
+    wait_until(lambda: not far_cloud.lamps()[DEVICE_ID]["connected"], "the lamp to be gone")
+    assert lamp.shown.empty()
+    assert "had lost" not in daemon.log()
