@@ -1,6 +1,6 @@
 """The daemon's connection to the broker: messages become events, on paho's thread, whose guard reports bad ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cloud.events import Confirmation, Connection, Dropped, Inbox, Presence, Probe
 from cloud.presence import OtherBridges
@@ -14,11 +14,22 @@ its successor connects: what the old one had still to send can't come after what
 
 
 class DaemonLink:
-    """What the daemon hears and says on the broker, from `start` to `stop`."""
+    """What the daemon hears and says on the broker, from `start` to `stop`.
+
+    ``again`` is asked, on paho's thread, when the connection was lost; where it says False the link has ``ended``.
+    """
 
     def __init__(
-        self, broker: BrokerUrl, presence_filters: Sequence[str], inbox: Inbox, other_bridges: OtherBridges
+        self,
+        broker: BrokerUrl,
+        presence_filters: Sequence[str],
+        inbox: Inbox,
+        other_bridges: OtherBridges,
+        *,
+        again: Callable[[], bool],
     ) -> None:
+        self.ended = False
+        self._may_go_on = again
         self._inbox = inbox
         self._other_bridges = other_bridges
         # Presence is a state that the broker retains, so QoS 0 loses nothing that a look at it would not bring
@@ -34,6 +45,7 @@ class DaemonLink:
             ],
             on_connection=lambda up: inbox.put(Connection(up)),
             on_confirmed=lambda number: inbox.put(Confirmation(number)),
+            again=self._again,
         )
 
     def start(self) -> None:
@@ -55,6 +67,11 @@ class DaemonLink:
     def ask_again(self) -> None:
         """Have the broker send again all that it retains of what is subscribed to."""
         self._link.subscribe()
+
+    def _again(self) -> bool:
+        """Tell whether to connect again: a leader whose database does not answer would else push out its successor."""
+        self.ended = not self._may_go_on()
+        return not self.ended
 
     def _receive_mark(self, message: Message) -> None:
         if message.retained:  # else it is our own word, coming back

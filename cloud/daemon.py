@@ -114,9 +114,15 @@ class Daemon:
         self._database_ready = True
 
     def _connect(self) -> None:
+        if self._link is not None and self._link.ended:
+            self._disconnect()
         if self._link is None:
             self._link = DaemonLink(
-                self._settings.broker, self._settings.presence_filters, self._inbox, self._other_bridges
+                self._settings.broker,
+                self._settings.presence_filters,
+                self._inbox,
+                self._other_bridges,
+                again=self._we_lead,
             )
             self._link.start()
 
@@ -125,6 +131,7 @@ class Daemon:
             self._link.stop()
             self._link = None
             self._session = None
+            self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
 
     def _take(self, seconds: float) -> None:
         for event in self._inbox.take(seconds, LARGEST_BATCH):
@@ -151,7 +158,7 @@ class Daemon:
             self._link.ask_again()
 
     def _register(self) -> None:
-        if not self._presence:
+        if not self._presence or not self._we_lead():
             return
         created = self._presence.register(self._now())
         self._presence.clear()
@@ -194,11 +201,15 @@ class Daemon:
             self._rotate_at = time.monotonic() + ROTATION_SECONDS
 
     def _pump(self) -> None:
-        if self._leadership.held(self._now()):
+        if self._we_lead():
             self._publisher.pump()
 
     def _publish(self, publication: Publication) -> int | None:
-        return self._link.publish(publication) if self._link is not None else None
+        # Asked again for each message: the database may have taken longer to answer than the lease lasts.
+        return self._link.publish(publication) if self._link is not None and self._we_lead() else None
+
+    def _we_lead(self) -> bool:
+        return self._leadership.held(self._now())
 
     def _wait_out(self, seconds: float) -> None:
         """Let a failing database be for a while; what arrives meanwhile is kept, a stop is heeded."""

@@ -6,9 +6,12 @@ import peewee
 from playhouse.migrations import Runner
 
 from cloud.database import one_line
-from cloud.errors import UnusableDatabase
+from cloud.errors import DatabaseAway, UnusableDatabase
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_PASSING = (peewee.OperationalError, peewee.InterfaceError)
+"""A server that went away, a lock, a full disk: they pass, and a daemon that starts just then must not end for them."""
 
 
 def upgrade(database: peewee.Database) -> list[str]:
@@ -16,11 +19,14 @@ def upgrade(database: peewee.Database) -> list[str]:
 
     Raises:
         UnusableDatabase: a newer release made the database, or it can't be written.
+        DatabaseAway: it can't be written now.
     """
     try:
         runner = Runner(database, str(MIGRATIONS))
         _refuse_newer(runner)
         applied: list[str] = runner.up()
+    except _PASSING as fault:
+        raise DatabaseAway(f"The database can't be upgraded now: {one_line(fault)}") from None
     except peewee.PeeweeException as fault:
         raise UnusableDatabase(f"The database can't be upgraded: {one_line(fault)}") from None
     return applied
@@ -31,11 +37,14 @@ def require_current(database: peewee.Database) -> None:
 
     Raises:
         UnusableDatabase: it is unmigrated, or a newer release made it.
+        DatabaseAway: it can't be read now.
     """
     try:
         runner = Runner(database, str(MIGRATIONS))
         _refuse_newer(runner)
         waiting = [migration.name for migration in runner.status() if migration.applied is None]
+    except _PASSING as fault:
+        raise DatabaseAway(f"The database can't be read now: {one_line(fault)}") from None
     except peewee.PeeweeException as fault:
         raise UnusableDatabase(f"The database can't be read: {one_line(fault)}") from None
     if waiting:

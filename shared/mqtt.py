@@ -79,6 +79,7 @@ class BrokerLink:
     before `publish` has returned it. It also gets the number of the birth message, and it is called
     under paho's lock: it must not wait for a thread that publishes.
 
+    ``again`` is asked, on the same thread, when a connection was lost: False ends it, as `stop` does.
     ``now`` is the clock by which repeated warnings are counted, in seconds.
     """
 
@@ -92,6 +93,7 @@ class BrokerLink:
         birth: Publication | None = None,
         on_connection: Callable[[bool], None] = _ignore,
         on_confirmed: Callable[[int], None] = _ignore,
+        again: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._broker = broker
@@ -100,6 +102,7 @@ class BrokerLink:
         self._birth = birth
         self._on_connection = on_connection
         self._on_confirmed = on_confirmed
+        self._again = again
         self._now = now
         self._throttle = LogThrottle(log)
         self._outage_said = False
@@ -210,9 +213,14 @@ class BrokerLink:
     def _connect_failed(self, _client: object, _userdata: object) -> None:
         self._say_outage(f"can't be reached ({sys.exc_info()[1]})")
 
-    def _disconnected(self, _client: object, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
+    def _disconnected(
+        self, client: paho.Client, _userdata: object, _flags: object, reason: Any, _props: object
+    ) -> None:
         if reason.is_failure and not self._stopping:
             self._say_outage("does not answer as a broker does" if self._session is None else "went away")
+        if self._session is not None and not self._stopping and not self._again():
+            self._stopping = True
+            client.disconnect()
         self._lose_session()
 
     def _paho_failed(self, fault: Exception) -> None:

@@ -3,6 +3,7 @@
 import getpass
 import queue
 import shutil
+import signal
 import socket
 import subprocess
 import uuid
@@ -131,6 +132,19 @@ class Mosquitto:
             self._process.kill()
             self._process.wait(DEADLINE_SECONDS)
             self._process = None
+
+    @property
+    def store(self) -> Path:
+        """The file in which it saves what it retains."""
+        return self.folder / "mosquitto.db"
+
+    def save(self) -> None:
+        """Have it save its store now, as it does every so often."""
+        assert self._process is not None
+        before = self.store.stat().st_ino if self.store.exists() else None
+        self._process.send_signal(signal.SIGUSR1)
+        # It writes another file and then renames it.
+        wait_until(lambda: self.store.exists() and self.store.stat().st_ino != before, "Mosquitto to save its store")
 
     def hear(self, topic_filter: str) -> Ear:
         return Ear(self.port, topic_filter)
