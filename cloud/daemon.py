@@ -70,7 +70,8 @@ class Daemon:
         self._migrate = migrate
         self._database_ready = False
         self._now = now
-        self._inbox: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        # Not a SimpleQueue: when a signal arrives as its timeout ends, CPython 3.11's waits for ever, deaf to TERM.
+        self._inbox: queue.Queue[Event] = queue.Queue()
         self._presence = PresenceBatch()
         self._lease = PublisherLease()
         self._leader: str | None = None

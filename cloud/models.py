@@ -83,7 +83,7 @@ class Lampi(Table):
             drawn = {
                 short_code(code): code for code in (generate_association_code() for _ in range(count - len(codes)))
             }
-            for chunk in chunked(drawn, outbox.ROWS_A_STATEMENT):
+            for chunk in chunked(list(drawn), outbox.ROWS_A_STATEMENT):
                 taken = (
                     cls.select(_short_code_of_row)
                     .where(cls.user.is_null() & _short_code_of_row.in_(list(chunk)))
