@@ -29,7 +29,7 @@ _WRITE_LOCK = 0x1A3B1
 database_proxy = peewee.DatabaseProxy()
 
 # At DEBUG peewee logs every statement with its parameters, association codes among them.
-logging.getLogger("peewee").setLevel(logging.INFO)
+logging.getLogger("peewee").setLevel(logging.WARNING)
 
 
 class Table(peewee.Model):

@@ -49,7 +49,8 @@ class Inbox:
     """Filled on paho's thread, emptied on the daemon's."""
 
     def __init__(self) -> None:
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        # Not a SimpleQueue: when a signal arrives as its timeout ends, CPython 3.11's waits for ever, deaf to TERM.
+        self._events: queue.Queue[Event] = queue.Queue()
 
     def put(self, event: Event) -> None:
         """Add an event; returns at once, and may be called on any thread."""

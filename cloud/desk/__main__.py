@@ -2,6 +2,7 @@
 
 import os
 import queue
+import shlex
 import signal
 import subprocess
 import sys
@@ -88,7 +89,7 @@ def _command(*words: str) -> str:
     program = Path(sys.executable).with_name("lampi-cloud")
     if program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    return " ".join([str(program), *words, "--database-url", f"sqlite:///{FOLDER / 'lampi.db'}"])
+    return shlex.join([str(program), *words, "--database-url", f"sqlite:///{FOLDER / 'lampi.db'}"])
 
 
 def _prepare_database(url: str) -> None:

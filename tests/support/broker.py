@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -88,10 +89,13 @@ class Mosquitto:
     """A broker that can be stopped, killed and started again on the same port, and keeps its store.
 
     ``config`` is added to the few lines that give it a place of its own; without any, it has one
-    listener for anybody on the loopback interface, as the distribution's default.
+    listener for anybody on the loopback interface, as the distribution's default. A ``whole_config``
+    stands alone, for configurations that bring their own place along.
     """
 
-    def __init__(self, folder: Path, port: int | None = None, config: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int | None = None, config: str | None = None, whole_config: str | None = None
+    ) -> None:
         self.port = port or free_port()
         self.folder = folder
         self.log = folder / "mosquitto.log"
@@ -100,17 +104,20 @@ class Mosquitto:
         folder.mkdir(parents=True, exist_ok=True)
         listener = f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
         # Without "user", a Mosquitto that root starts becomes somebody who may not write in this folder.
-        self._config.write_text(
-            f"user {getpass.getuser()}\npersistence true\npersistence_location {folder}/\nlog_dest file {self.log}\n"
-            + (listener if config is None else config)
-        )
+        place = f"user {getpass.getuser()}\npersistence true\npersistence_location {folder}/\n"
+        place += f"log_dest file {self.log}\n"
+        self._config.write_text(whole_config or place + (listener if config is None else config))
 
     @property
     def url(self) -> BrokerUrl:
         return BrokerUrl("127.0.0.1", self.port)
 
+    def config_text(self) -> str:
+        return self._config.read_text()
+
     def start(self) -> Self:
-        self._process = subprocess.Popen([MOSQUITTO, "-c", self._config], stderr=subprocess.DEVNULL)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen([MOSQUITTO, "-c", self._config], stderr=log)
         wait_until(lambda: listens(self.port) or self._died(), "Mosquitto to listen")
         if self._died():
             raise AssertionError(f"Mosquitto did not start:\n{self.log.read_text()}")
@@ -146,11 +153,26 @@ class Mosquitto:
         # It writes another file and then renames it.
         wait_until(lambda: self.store.exists() and self.store.stat().st_ino != before, "Mosquitto to save its store")
 
+    def send(self, signal_number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal_number)
+
     def hear(self, topic_filter: str) -> Ear:
         return Ear(self.port, topic_filter)
 
     def publish(self, topic: str, payload: bytes | str | None, qos: int = 1, retain: bool = False) -> None:
         publish.single(topic, payload, qos, retain, "127.0.0.1", self.port)
+
+    def publish_all(self, messages: Iterable[tuple[str, bytes]], retain: bool = False) -> None:
+        """Publish (topic, payload) pairs over one connection; return once the broker has confirmed all."""
+        client = paho.Client(CallbackAPIVersion.VERSION2)
+        client.max_inflight_messages_set(0)
+        client.connect("127.0.0.1", self.port)
+        client.loop_start()
+        for sent in [client.publish(topic, payload, qos=1, retain=retain) for topic, payload in messages]:
+            sent.wait_for_publish(DEADLINE_SECONDS)
+        client.disconnect()
+        client.loop_stop()
 
     def retained(self, topic_filter: str) -> dict[str, Heard]:
         """Return every message that the broker retains on a filter, by topic."""

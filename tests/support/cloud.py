@@ -48,17 +48,18 @@ class Cloud:
         """Return what `lampi-cloud lamps --json` says, by device id."""
         return {lamp["device_id"]: lamp for lamp in json.loads(self.command("lamps", "--json"))}
 
-    def daemon(self, name: str = "daemon") -> "DaemonProcess":
-        """Return a daemon, not yet started, that logs to a file of its own."""
-        return DaemonProcess(self, self.folder / f"{name}.log")
+    def daemon(self, name: str = "daemon", *options: str) -> "DaemonProcess":
+        """Return a daemon, not yet started, that logs to a file of its own; by default with `--migrate`."""
+        return DaemonProcess(self, self.folder / f"{name}.log", *(options or ("--migrate",)))
 
 
 class DaemonProcess:
-    """`lampi-cloud daemon --migrate` in a process."""
+    """`lampi-cloud daemon` in a process."""
 
-    def __init__(self, cloud: Cloud, log_file: Path) -> None:
+    def __init__(self, cloud: Cloud, log_file: Path, *options: str) -> None:
         self._cloud = cloud
         self.log_file = log_file
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, until: str = RUNNING) -> Self:
@@ -66,7 +67,7 @@ class DaemonProcess:
         before = self.log().count(until)
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cloud", "daemon", "--migrate"],
+                [sys.executable, "-m", "cloud", "daemon", *self._options],
                 env=self._cloud.environment,
                 stdin=subprocess.DEVNULL,
                 stderr=log,
@@ -93,6 +94,11 @@ class DaemonProcess:
         """End it as supervisord does, and return its exit status."""
         assert self._process is not None
         self._process.terminate()
+        return self.wait_to_end()
+
+    def wait_to_end(self) -> int:
+        """Return its exit status once it has ended."""
+        assert self._process is not None
         return self._process.wait(DEADLINE_SECONDS)
 
     def kill(self) -> None:
@@ -108,4 +114,7 @@ class DaemonProcess:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._process is not None and self._process.poll() is None:
-            self.stop()
+            try:
+                self.stop()
+            finally:
+                self._process.kill()  # one that does not heed the stop fails its test, and must not outlive it

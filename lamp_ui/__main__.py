@@ -1,0 +1,98 @@
+"""The command `lampi-ui`: the touchscreen of a LAMPI."""
+
+import logging
+import os
+import sys
+
+import click
+
+from lamp_ui import config as settings
+from lamp_ui.config import Config, read_config
+from lamp_ui.signals import EndSignals
+from shared.logs import start_logging
+from shared.settings import BadSettings
+from shared.topics import lamp_prefix
+
+log = logging.getLogger("lamp_ui")
+
+_KIVY_NOISE = (
+    "Config: Older configuration version",  # at the first start, when there is none
+    "Config: Upgrading configuration",
+    "Input: MTDev is not supported",  # with a traceback, on every desk; where it is needed, Kivy complains again
+)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--broker-url",
+    settings.BROKER_URL,
+    metavar="URL",
+    help=f"The lamp's own broker, mqtt://user:password@host:port or mqtts://... "
+    f"[env: {settings.BROKER_URL}; default: {settings.DEFAULT_BROKER_URL}]",
+)
+@click.option(
+    "--device-id",
+    settings.DEVICE_ID,
+    metavar="ID",
+    help=f"The lamp's id, 12 hexadecimal characters. [env: {settings.DEVICE_ID}; default: this machine's Ethernet MAC]",
+)
+@click.option(
+    "--topic-prefix",
+    settings.TOPIC_PREFIX,
+    metavar="PREFIX",
+    help=f"What stands before the lamp's topics; empty ('') behind a bridge that strips it. "
+    f"[env: {settings.TOPIC_PREFIX}, set but empty counts; default: {lamp_prefix('<id>')}]",
+)
+@click.option(
+    "--log-level",
+    settings.LOG_LEVEL,
+    metavar="LEVEL",
+    help=f"DEBUG, INFO, WARNING or ERROR. [env: {settings.LOG_LEVEL}; default: {settings.DEFAULT_LOG_LEVEL}]",
+)
+@click.option(
+    "--size",
+    settings.SIZE,
+    metavar="WxH",
+    help=f"The window's size in pixels, for the desk: 240x320 is a LAMPI's own. "
+    f"[env: {settings.SIZE}; default: as Kivy's own config.ini says, which on a Pi also knows rotation and touch]",
+)
+def main(**options: str | None) -> None:
+    """Show a LAMPI's touchscreen.
+
+    While nobody owns the lamp, it shows the code that makes the lamp somebody's; it takes it away as
+    soon as that has happened. The broker may be away, at the start or later: the screen says so and
+    keeps trying. SIGTERM and Ctrl-C end it.
+    """
+    # Not click's own reading of the environment: for click, a variable that is set but empty is not set.
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        config = read_config(os.environ | given)
+    except BadSettings as bad:
+        for fault in bad.faults:
+            click.echo(fault, err=True)
+        sys.exit(2)
+    end_signals = EndSignals()
+    end_signals.hold()
+    start_logging(config.log_level)
+    _set_stage_for_kivy(config)
+    # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
+    from lamp_ui.app import Touchscreen  # noqa: PLC0415
+
+    log.info("This is lamp %s, on the broker at %s", config.device_id, config.broker)
+    Touchscreen(config, end_signals).run_until_ended()
+
+
+def _set_stage_for_kivy(config: Config) -> None:
+    os.environ["KIVY_NO_ARGS"] = "1"
+    os.environ["KIVY_LOG_MODE"] = "PYTHON"
+    if config.log_level != "DEBUG":
+        # A filter, not a level: Kivy sets its logger's level itself when it is imported.
+        logging.getLogger("kivy").addFilter(_worth_saying)
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING and not record.getMessage().startswith(_KIVY_NOISE)
+
+
+if __name__ == "__main__":
+    main(prog_name="lampi-ui")

@@ -1,0 +1,40 @@
+"""How large a code can be shown: pure arithmetic, in a monospaced font. Knows no Kivy."""
+
+from dataclasses import dataclass
+from math import ceil
+
+GLYPH_WIDTH = 0.6001
+"""Width of a character of Roboto Mono, in font sizes (its advance: 1229 of 2048 units)."""
+
+GROUP_GAP = 0.45
+"""Between two groups, in font sizes: less than the space of the font, which leaves more for the characters."""
+
+LINE_STEP = 1.12
+"""From one line to the next, in font sizes; nothing in a code reaches below its line."""
+
+
+@dataclass(frozen=True)
+class CodeLayout:
+    """Groups in ``columns`` on each line, in a font of ``font_size`` pixels."""
+
+    columns: int
+    font_size: float
+
+
+def lay_out_code(groups: int, group_length: int, width: float, height: float) -> CodeLayout:
+    """Return the layout of a code's groups that is the largest in a box (pixels).
+
+    Two groups always stand side by side where there are two: `b71 e09` is read as one code.
+    """
+    return max(
+        (
+            CodeLayout(columns, _font_size(columns, ceil(groups / columns), group_length, width, height))
+            for columns in range(min(2, groups), groups + 1)
+        ),
+        key=lambda layout: layout.font_size,
+    )
+
+
+def _font_size(columns: int, lines: int, group_length: int, width: float, height: float) -> float:
+    line_width = columns * group_length * GLYPH_WIDTH + (columns - 1) * GROUP_GAP
+    return min(width / line_width, height / (lines * LINE_STEP))

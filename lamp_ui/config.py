@@ -1,0 +1,99 @@
+"""The touchscreen's settings: where they come from and what they may be."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from shared.broker_url import BrokerUrl, parse_broker_url
+from shared.device_id import own_device_id, read_device_id
+from shared.logs import parse_level
+from shared.settings import SettingsReader
+from shared.topics import lamp_prefix
+
+BROKER_URL = "LAMPI_BROKER_URL"
+DEVICE_ID = "LAMPI_DEVICE_ID"
+TOPIC_PREFIX = "LAMPI_TOPIC_PREFIX"
+LOG_LEVEL = "LAMPI_LOG_LEVEL"
+SIZE = "LAMPI_SIZE"
+
+DEFAULT_BROKER_URL = "mqtt://localhost:1883"
+DEFAULT_LOG_LEVEL = "INFO"
+
+SMALLEST_SIDE, LARGEST_SIDE = 120, 4096
+"""Pixels: below, no code can be read; above, no graphics chip of a Pi can draw."""
+
+_SIZE = re.compile(r"(\d{1,6})[xX](\d{1,6})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class WindowSize:
+    """A window's size in pixels."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the touchscreen needs to know before it starts.
+
+    ``topic_prefix`` stands before every topic of the lamp; it is empty behind a bridge that strips
+    it. ``window_size`` is for the desk; None leaves it to Kivy's own configuration, as on the Pi.
+    """
+
+    broker: BrokerUrl
+    device_id: str
+    topic_prefix: str
+    log_level: str
+    window_size: WindowSize | None
+
+
+def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = own_device_id) -> Config:
+    """Return the configuration that the settings describe.
+
+    ``values`` holds them by name, as the environment does; what is not among them takes its
+    default. ``find_device_id`` is asked for the lamp's own id only where no setting names one.
+
+    Raises:
+        BadSettings: with every fault, not just the first.
+    """
+    settings = SettingsReader(values)
+    broker = settings.read(BROKER_URL, parse_broker_url, parse_broker_url(DEFAULT_BROKER_URL))
+    device_id = settings.read(DEVICE_ID, read_device_id, "" if DEVICE_ID in values else find_device_id())
+    config = Config(
+        broker=broker,
+        device_id=device_id,
+        topic_prefix=settings.read(TOPIC_PREFIX, parse_topic_prefix, lamp_prefix(device_id)),
+        log_level=settings.read(LOG_LEVEL, parse_level, DEFAULT_LOG_LEVEL),
+        window_size=settings.read(SIZE, parse_window_size, None),
+    )
+    settings.finish()
+    return config
+
+
+def parse_topic_prefix(text: str) -> str:
+    """Return the prefix of the lamp's topics; the empty string is one, and means none.
+
+    Raises:
+        ValueError: no topic can begin like that.
+    """
+    if any(character in "+#" or not character.isprintable() for character in text):
+        raise ValueError("no topic may hold '+', '#' or a control character")
+    if text and not text.endswith("/"):
+        raise ValueError("must end with '/', or be empty for no prefix at all")
+    return text
+
+
+def parse_window_size(text: str) -> WindowSize:
+    """Return the size that is written as width, an x and height, such as 240x320.
+
+    Raises:
+        ValueError: it is not written so, or no such window makes sense.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("not a width and a height in pixels, such as 240x320")
+    size = WindowSize(int(match[1]), int(match[2]))
+    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (size.width, size.height)):
+        raise ValueError(f"each side must have from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels")
+    return size

@@ -1,0 +1,106 @@
+"""The daemon under a real supervisord, with the program file that ships."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloud import association
+from cloud.instants import utc_now
+from cloud.models import Lampi
+from tests.support.broker import Mosquitto
+from tests.support.cloud import RUNNING, Cloud
+from tests.support.loop import (
+    ASSOCIATED,
+    USER,
+    Loop,
+    device_ids,
+    opened_database,
+    presence,
+    wait_for_code,
+    wait_for_state,
+)
+from tests.support.supervisor import PROGRAM, Supervisor
+from tests.support.waiting import wait_until
+
+LAMP = "b827ebba0387"
+LAMPS = 50
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, cloud: Cloud) -> Iterator[Supervisor]:
+    """Give a supervisord that has started the daemon."""
+    with Supervisor(tmp_path / "supervisor", cloud) as running:
+        running.wait_to_say(RUNNING)
+        yield running
+
+
+def test_it_runs_and_logs_to_the_configured_file(supervisor: Supervisor, broker: Mosquitto) -> None:
+    broker.publish(presence(LAMP), b"1")
+    wait_for_code(broker, LAMP)
+    supervisor.wait_to_say(f"New lamp {LAMP}")
+    wait_until(lambda: "RUNNING" in supervisor.control("status"), "supervisord to call the daemon running")
+
+
+def test_a_killed_daemon_is_back(supervisor: Supervisor, broker: Mosquitto, cloud: Cloud) -> None:
+    for times in (2, 3):
+        killed = supervisor.pid()
+        os.kill(killed, signal.SIGKILL)
+        supervisor.wait_to_say(RUNNING, times)
+        assert supervisor.pid() not in (0, killed)
+    with closing(Loop(broker, cloud)) as loop:
+        code = loop.new_lamp(LAMP)
+        cloud.command("associate", code, "--user", USER)
+        assert loop.next().payload == ASSOCIATED
+
+
+def test_stop_ends_it_soon_and_nothing_pending_is_lost(supervisor: Supervisor, broker: Mosquitto, cloud: Cloud) -> None:
+    ids = list(device_ids(LAMPS))
+    broker.publish_all([(presence(device_id), b"1") for device_id in ids])
+    wait_until(lambda: len(broker.retained("devices/#")) == LAMPS, "all lamps to be told their codes")
+    with opened_database(cloud):
+        ada = association.user_named(USER)
+        for device_id in ids[: LAMPS // 2]:  # right before the stop
+            association.associate_by_device_id(device_id, ada, utc_now())
+        asked_at = time.monotonic()
+        supervisor.control("stop", PROGRAM)
+        assert time.monotonic() - asked_at < 5
+        assert "STOPPED" in supervisor.control("status", status=3)
+        for device_id in ids[LAMPS // 2 :]:  # while it is stopped
+            association.associate_by_device_id(device_id, ada, utc_now())
+        association.forget(ids[0])
+        association.release(ids[1])
+        code = Lampi.named(ids[1]).association_code
+    supervisor.control("start", PROGRAM)
+    wait_for_state(broker, ids[0], None)
+    wait_for_state(broker, ids[1], f'{{"associated": false, "code": "{code}"}}'.encode())
+    wait_until(
+        lambda: [one.payload for one in broker.retained("devices/#").values()].count(ASSOCIATED) == LAMPS - 2,
+        "every other lamp to be associated",
+    )
+    assert "Traceback" not in supervisor.log()
+
+
+def test_a_daemon_run_by_hand_stands_by_until_supervisord_s_is_stopped(
+    supervisor: Supervisor, broker: Mosquitto, cloud: Cloud
+) -> None:
+    by_hand = cloud.daemon("by-hand").start(until="standing by")
+    assert f"process {supervisor.pid()} on " in by_hand.log()
+    with closing(Loop(broker, cloud)) as loop:
+        loop.new_lamp(LAMP)
+        assert loop.settled() == []
+        supervisor.control("stop", PROGRAM)
+        by_hand.wait_to_say(RUNNING)
+        loop.new_lamp("b827ebba0388")
+        assert loop.settled() == []
+        supervisor.control("start", PROGRAM)  # and now it is supervisord's that stands by
+        supervisor.wait_to_say("standing by")
+        loop.new_lamp("b827ebba0389")
+        assert by_hand.stop() == 0
+        supervisor.wait_to_say(RUNNING, 2)
+        loop.new_lamp("b827ebba038a")
+    assert by_hand.log().count("standing by") == 1

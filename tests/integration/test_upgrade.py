@@ -1,0 +1,93 @@
+"""A database from before association becomes one of this release, and its lamps are told where they stand."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playhouse.migrations import Runner
+
+from cloud.database import open_database
+from cloud.schema import MIGRATIONS
+from tests.support.broker import Mosquitto
+from tests.support.cloud import Cloud
+from tests.support.loop import ASSOCIATED, USER, Loop, associated, code_in, device_ids
+from tests.support.waiting import wait_until
+
+LAMPS = 1000
+OWNED_EVERY = 10
+
+
+@pytest.fixture
+def old_cloud(tmp_path: Path, broker: Mosquitto) -> Cloud:
+    """Give a cloud whose database the first migration alone has made, with a thousand lamps, some of them owned."""
+    cloud = Cloud(tmp_path / "old", broker.port)
+    database = open_database(cloud.database_url, create=True)
+    assert Runner(database, str(MIGRATIONS)).up("0001_lamps") == ["0001_lamps"]
+    database.close()
+    rows = [
+        (device_id, f"Lamp {number}", 1 if number % OWNED_EVERY == 0 else None)
+        for number, device_id in enumerate(device_ids(LAMPS))
+    ]
+    with closing(sqlite3.connect(cloud.folder / "lampi.db")) as connection, connection:
+        connection.execute("INSERT INTO lampi_user (id, name) VALUES (1, ?)", (USER,))
+        connection.executemany(
+            "INSERT INTO lampi (device_id, name, user_id, created_at) VALUES (?, ?, ?, '2020-01-02 03:04:05')", rows
+        )
+    return cloud
+
+
+def _codes(cloud: Cloud) -> dict[str, str]:
+    with closing(sqlite3.connect(cloud.folder / "lampi.db")) as connection:
+        return dict(connection.execute("SELECT device_id, association_code FROM lampi"))
+
+
+def test_every_lamp_gets_its_own_code_and_is_told(old_cloud: Cloud, broker: Mosquitto) -> None:
+    said = old_cloud.command("migrate")
+    assert "Applied 0002_association" in said
+    codes = _codes(old_cloud)
+    assert set(codes) == set(device_ids(LAMPS))
+    assert len(set(codes.values())) == len({code[:6] for code in codes.values()}) == LAMPS
+    assert "Applied" not in old_cloud.command("migrate")
+    assert _codes(old_cloud) == codes
+    with old_cloud.daemon():
+        wait_until(lambda: len(broker.retained("devices/#")) == LAMPS, "every lamp to be told")
+    kept = broker.retained("devices/#")
+    for number, device_id in enumerate(device_ids(LAMPS)):
+        payload = kept[associated(device_id)].payload
+        if number % OWNED_EVERY == 0:
+            assert payload == ASSOCIATED
+        else:
+            assert code_in(payload) == codes[device_id]
+
+
+def test_names_owners_and_instants_stay(old_cloud: Cloud) -> None:
+    old_cloud.command("migrate")
+    lamps = old_cloud.lamps()
+    for number, device_id in enumerate(device_ids(LAMPS)):
+        shown = lamps[device_id]
+        assert shown["name"] == f"Lamp {number}"
+        assert shown["user"] == (USER if number % OWNED_EVERY == 0 else None)
+        assert shown["created_at"] == "2020-01-02T03:04:05.000Z"
+        assert shown["connected"] is False
+
+
+def test_the_daemon_can_upgrade_it_and_the_loop_works(old_cloud: Cloud, broker: Mosquitto) -> None:
+    with old_cloud.daemon(), closing(Loop(broker, old_cloud)) as loop:
+        loop.settled()
+        device_id = list(device_ids(2))[1]
+        code = _codes(old_cloud)[device_id]
+        loop.up(device_id)
+        assert loop.settled() == []
+        old_cloud.command("associate", code[:6], "--user", USER)
+        assert (heard := loop.next()).payload == ASSOCIATED
+        assert heard.topic == associated(device_id)
+
+
+def test_an_old_database_is_refused_until_it_is_upgraded(old_cloud: Cloud) -> None:
+    for words in (("lamps",), ("associate", "abcdef", "--user", USER), ("daemon",)):
+        said = old_cloud.command(*words, status=1)
+        assert said.splitlines()[-1] == (
+            "Error: The database is not of this release yet; run 'lampi-cloud migrate' first."
+        )
+        assert "Traceback" not in said

@@ -1,0 +1,134 @@
+"""Settings come from names and strings, all faults come out together."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lamp_ui.config import Config, WindowSize, read_config
+from shared.broker_url import BrokerUrl
+from shared.settings import BadSettings
+
+ROOT = Path(__file__).parents[2]
+OWN_ID = "b827ebba0387"
+
+
+def read(**values: str) -> Config:
+    return read_config(values, find_device_id=lambda: OWN_ID)
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LAMPI_")}
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "lamp_ui", *arguments],
+        cwd=ROOT,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def said(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the lines on standard error, without those of `-X importtime`."""
+    return [line for line in result.stderr.splitlines() if not line.startswith("import time:")]
+
+
+def imports_kivy(result: subprocess.CompletedProcess[str]) -> bool:
+    return any(line.rpartition("|")[2].strip().startswith("kivy") for line in result.stderr.splitlines())
+
+
+def test_nothing_set_means_the_defaults() -> None:
+    assert read() == Config(
+        broker=BrokerUrl("localhost", 1883),
+        device_id=OWN_ID,
+        topic_prefix=f"devices/{OWN_ID}/",
+        log_level="INFO",
+        window_size=None,
+    )
+
+
+def test_every_setting_is_taken() -> None:
+    config = read(
+        LAMPI_BROKER_URL="mqtts://lamp:secret@broker.example:8884",
+        LAMPI_DEVICE_ID="B8:27:EB:00:00:01",
+        LAMPI_TOPIC_PREFIX="home/lamps/1/",
+        LAMPI_LOG_LEVEL="debug",
+        LAMPI_SIZE="480x320",
+    )
+    assert config.broker == BrokerUrl("broker.example", 8884, tls=True, username="lamp", password="secret")
+    assert config.device_id == "b827eb000001"
+    assert config.topic_prefix == "home/lamps/1/"
+    assert config.log_level == "DEBUG"
+    assert config.window_size == WindowSize(480, 320)
+
+
+def test_the_prefix_follows_the_device_id() -> None:
+    assert read(LAMPI_DEVICE_ID="b827eb000001").topic_prefix == "devices/b827eb000001/"
+
+
+def test_a_prefix_that_is_set_but_empty_is_the_empty_prefix() -> None:
+    assert read(LAMPI_TOPIC_PREFIX="").topic_prefix == ""
+
+
+def test_the_machine_is_not_asked_for_an_id_that_a_setting_names() -> None:
+    def ask() -> str:
+        raise AssertionError("asked")
+
+    assert read_config({"LAMPI_DEVICE_ID": OWN_ID}, find_device_id=ask).device_id == OWN_ID
+
+
+@pytest.mark.parametrize("prefix", ["devices/#/", "devices/+/", "devices", "a\x00b/", "a\nb/"])
+def test_a_prefix_that_no_topic_can_have_is_refused(prefix: str) -> None:
+    with pytest.raises(BadSettings, match="LAMPI_TOPIC_PREFIX"):
+        read(LAMPI_TOPIC_PREFIX=prefix)
+
+
+@pytest.mark.parametrize(
+    "size", ["", "240", "240x", "240*320", "-240x320", "24x32", "99999x99999", "\u0662\u0664\u0660x320", "240x320x24"]
+)
+def test_a_size_that_no_window_can_have_is_refused(size: str) -> None:
+    with pytest.raises(BadSettings, match="LAMPI_SIZE"):
+        read(LAMPI_SIZE=size)
+
+
+def test_all_faults_are_reported_together() -> None:
+    with pytest.raises(BadSettings) as bad:
+        read(
+            LAMPI_BROKER_URL="http://broker",
+            LAMPI_DEVICE_ID="lamp",
+            LAMPI_TOPIC_PREFIX="#",
+            LAMPI_LOG_LEVEL="LOUD",
+            LAMPI_SIZE="big",
+        )
+    assert [fault.partition(":")[0] for fault in bad.value.faults] == [
+        "LAMPI_BROKER_URL",
+        "LAMPI_DEVICE_ID",
+        "LAMPI_TOPIC_PREFIX",
+        "LAMPI_LOG_LEVEL",
+        "LAMPI_SIZE",
+    ]
+
+
+def test_the_command_reports_all_faults_a_line_each_and_ends_with_2_before_kivy_is_there() -> None:
+    result = run("--size", "big", LAMPI_BROKER_URL="http://lamp:secret@broker", LAMPI_LOG_LEVEL="LOUD")
+    assert result.returncode == 2
+    assert len(said(result)) == 3
+    assert "secret" not in result.stderr
+    assert not imports_kivy(result)
+
+
+def test_an_option_wins_over_the_environment() -> None:
+    result = run("--device-id", "no lamp", "--log-level", "LOUD", LAMPI_DEVICE_ID=OWN_ID)
+    assert [line.partition(":")[0] for line in said(result)] == ["LAMPI_DEVICE_ID", "LAMPI_LOG_LEVEL"]
+
+
+def test_help_names_every_setting_without_kivy() -> None:
+    result = run("--help")
+    assert result.returncode == 0
+    for name in ("LAMPI_BROKER_URL", "LAMPI_DEVICE_ID", "LAMPI_TOPIC_PREFIX", "LAMPI_LOG_LEVEL", "--size"):
+        assert name in result.stdout
+    assert not imports_kivy(result)

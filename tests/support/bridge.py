@@ -1,0 +1,51 @@
+"""Two brokers with the configurations that ship: the cloud's, and a lamp's with its bridge."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cloud.desk import files
+from cloud.models import Lampi
+from tests.support.broker import Mosquitto, free_port
+from tests.support.loop import USER, made_cloud, opened_database
+from tests.support.waiting import wait_until
+
+
+def cloud_broker(folder: Path) -> Mosquitto:
+    """Return the cloud's Mosquitto as it ships, not yet started."""
+    port = free_port()
+    return Mosquitto(folder, port, whole_config=files.cloud_broker(folder, getpass.getuser(), port))
+
+
+def lamp_broker(folder: Path, device_id: str, cloud_port: int) -> Mosquitto:
+    """Return a lamp's Mosquitto, its bridge as it ships, not yet started."""
+    port = free_port()
+    config = files.lamp_broker(folder, getpass.getuser(), port, device_id, cloud_port)
+    return Mosquitto(folder, port, whole_config=config)
+
+
+class Bridged:
+    """The cloud with its broker and daemon, and one lamp's broker with its bridge, not yet switched on."""
+
+    def __init__(self, folder: Path, device_id: str) -> None:
+        self.device_id = device_id
+        self.at_cloud = cloud_broker(folder / "cloud-broker")
+        self.at_lamp = lamp_broker(folder / "lamp-broker", device_id, self.at_cloud.port)
+        self.cloud = made_cloud(folder / "cloud", self.at_cloud.port)
+        self.daemon = self.cloud.daemon()
+
+    @contextmanager
+    def running(self) -> Iterator["Bridged"]:
+        with self.at_cloud, self.daemon, self.at_lamp:
+            yield self
+
+    def associate(self, code: str) -> None:
+        self.cloud.command("associate", code[:6], "--user", USER)
+
+    def wait_until_connected(self, up: bool) -> None:
+        def as_awaited() -> bool:
+            with opened_database(self.cloud):
+                return bool(Lampi.named(self.device_id).connected) is up
+
+        wait_until(as_awaited, f"the lamp's bridge to be {'up' if up else 'down'} in the database")

@@ -1,0 +1,95 @@
+"""A real supervisord over the program file that ships."""
+
+import getpass
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from cloud.desk import files
+from tests.support.cloud import Cloud
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
+
+PROGRAM = "lampi-daemon"
+
+_MAIN = """\
+[unix_http_server]
+file={socket}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{socket}
+[supervisord]
+nodaemon=true
+silent=true
+user={user}
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+[include]
+files={folder}/conf.d/*.conf
+"""
+
+
+class Supervisor:
+    """Runs the shipped program file; only command path, directory, user, environment and log path are this test's."""
+
+    def __init__(self, folder: Path, cloud: Cloud) -> None:
+        self.program_log = folder / "log" / "lampi-daemon.log"
+        self._config = folder / "supervisord.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        # A socket's path has at most 108 characters, and pytest's folders are long.
+        self._socket_folder = tempfile.mkdtemp(prefix="sv")
+        for needed in (self.program_log.parent, folder / "conf.d"):
+            needed.mkdir(parents=True)
+        program = files.filled_in(
+            files.DAEMON_PROGRAM,
+            {
+                "/opt/lampi/bin/lampi-cloud": f"{sys.executable} -m cloud",
+                "directory=/var/lib/lampi": f"directory={cloud.folder}",
+                "user=lampi": f"user={getpass.getuser()}",
+                "mqtt://localhost:1883": cloud.environment["LAMPI_BROKER_URL"],
+                "sqlite:////var/lib/lampi/lampi.db": cloud.database_url,
+                "/var/log/supervisor": str(self.program_log.parent),
+            },
+        )
+        (folder / "conf.d" / files.DAEMON_PROGRAM.name).write_text(program)
+        main = _MAIN.format(socket=f"{self._socket_folder}/ctl", user=getpass.getuser(), folder=folder)
+        self._config.write_text(main)
+
+    def control(self, *words: str, status: int = 0) -> str:
+        """Run `supervisorctl`; return what it says."""
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-c", str(self._config), *words]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == status, f"supervisorctl {' '.join(words)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def pid(self) -> int:
+        """Return the daemon's process id, or 0 where none runs."""
+        return int(self.control("pid", PROGRAM))
+
+    def log(self) -> str:
+        return self.program_log.read_text() if self.program_log.exists() else ""
+
+    def wait_to_say(self, what: str, times: int = 1) -> None:
+        wait_until(lambda: self.log().count(what) >= times, f"the daemon's log to say {what!r} {times} times")
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", self._config],
+            env=os.environ | {"PYTHONPATH": str(files.PROJECT)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(DEADLINE_SECONDS)
+        shutil.rmtree(self._socket_folder)
