@@ -179,17 +179,23 @@ class Daemon:
         went_down = session.roll.settle()
         if went_down:
             log.info("%d lamps went away unseen", went_down)
-        if not session.mark_is_settled:
-            self._heal(session)
-        session.roll = None
+        if session.mark_is_settled or self._heal(session):
+            session.roll = None
 
-    def _heal(self, session: Session) -> None:
+    def _heal(self, session: Session) -> bool:
+        """Enqueue what the broker lost; return False where another daemon became the publisher meanwhile."""
         after = healing.version_to_heal_from(session.mark)
-        told = sum(healing.tell_again(after, session.newest_before or 0, self._now()))
+        told = 0
+        for batch in healing.tell_again(after, session.newest_before or 0, self._now()):
+            told += batch
+            # Many lamps take longer than a lease lasts, and a successor would have to begin again.
+            if not self._leadership.keep(self._now(), time.monotonic()):
+                return False
         if told:
             log.warning("The broker had lost up to %d messages; saying them again", told)
         session.mark_is_settled = True
         self._publisher.take_over_mark()
+        return True
 
     def _rotate(self) -> None:
         if self._settings.code_ttl is None or time.monotonic() < self._rotate_at:

@@ -1,5 +1,9 @@
 """The database's schema: upgrading it, and refusing one that is too old or too new."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import peewee
@@ -9,6 +13,9 @@ from cloud.database import one_line
 from cloud.errors import DatabaseAway, UnusableDatabase
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+_UPGRADE_LOCK = 0x1A3B2
+"""PostgreSQL's advisory lock for upgrading; any number that is ours alone."""
 
 _PASSING = (peewee.OperationalError, peewee.InterfaceError)
 """A server that went away, a lock, a full disk: they pass, and a daemon that starts just then must not end for them."""
@@ -22,9 +29,10 @@ def upgrade(database: peewee.Database) -> list[str]:
         DatabaseAway: it can't be written now.
     """
     try:
-        runner = Runner(database, str(MIGRATIONS))
-        _refuse_newer(runner)
-        applied: list[str] = runner.up()
+        with _one_at_a_time(database):
+            runner = Runner(database, str(MIGRATIONS))
+            _refuse_newer(runner)
+            applied: list[str] = runner.up()
     except _PASSING as fault:
         raise DatabaseAway(f"The database can't be upgraded now: {one_line(fault)}") from None
     except peewee.PeeweeException as fault:
@@ -49,6 +57,25 @@ def require_current(database: peewee.Database) -> None:
         raise UnusableDatabase(f"The database can't be read: {one_line(fault)}") from None
     if waiting:
         raise UnusableDatabase("The database is not of this release yet; run 'lampi-cloud migrate' first.")
+
+
+@contextmanager
+def _one_at_a_time(database: peewee.Database) -> Iterator[None]:
+    """Let one process upgrade while the others wait: a migration is not one transaction on SQLite, and two collide."""
+    if isinstance(database, peewee.SqliteDatabase):
+        # The folder, not the database's own file: closing that would take SQLite's locks from under it.
+        folder = os.open(Path(database.database).resolve().parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+    else:
+        database.execute_sql("SELECT pg_advisory_lock(%s)", (_UPGRADE_LOCK,))
+        try:
+            yield
+        finally:
+            database.execute_sql("SELECT pg_advisory_unlock(%s)", (_UPGRADE_LOCK,))
 
 
 def _refuse_newer(runner: Runner) -> None:

@@ -128,6 +128,21 @@ def test_short_codes_of_waiting_lamps_differ_even_when_chance_is_against_it(
     assert lampi.association_code[:6] not in shorts
 
 
+def test_thousands_of_codes_at_once_may_collide_with_waiting_lamps(
+    lampi: Lampi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = iter(range(10_000))
+
+    def dealt() -> str:
+        number = next(numbers)
+        return lampi.association_code[:6] + "0" * 26 if number % 700 == 3 else f"{number:06x}" + "2" * 26
+
+    monkeypatch.setattr(models, "generate_association_code", dealt)
+    codes = Lampi.fresh_codes(2000)
+    assert len({code[:6] for code in codes}) == 2000
+    assert lampi.association_code[:6] not in {code[:6] for code in codes}
+
+
 def test_the_database_itself_refuses_two_waiting_lamps_with_one_short_code(lampi: Lampi, ada: User) -> None:
     same = lampi.association_code[:6] + "f" * 26
     with pytest.raises(peewee.IntegrityError):

@@ -1,5 +1,8 @@
 """Migrations: new, old and newer databases."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import peewee
@@ -61,3 +64,13 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: peewee.Data
     with pytest.raises(UnusableDatabase, match="can't be upgraded"):
         upgrade(empty)
     assert {column.name for column in empty.get_columns("lampi")} == {"device_id", "name", "user_id", "created_at"}
+
+
+def test_many_may_upgrade_at_once(database_url: str) -> None:
+    environment = os.environ | {"LAMPI_DATABASE_URL": database_url}
+    upgrades = [
+        subprocess.Popen([sys.executable, "-m", "cloud", "migrate"], env=environment, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    said = [process.communicate(timeout=60)[1] for process in upgrades]
+    assert [process.returncode for process in upgrades] == [0] * 4, said

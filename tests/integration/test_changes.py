@@ -35,7 +35,7 @@ def test_a_change_by_another_process_is_on_the_wire_soon(loop: Loop) -> None:
         ada = association.user_named(USER)
         for number in range(CHANGES):
             if number % 2:
-                association.release(LAMP)
+                association.release(LAMP, utc_now())
             else:
                 association.associate_by_device_id(LAMP, ada, utc_now())
             committed_at = time.monotonic()
@@ -52,7 +52,7 @@ def test_the_latest_of_many_quick_changes_is_what_stays(loop: Loop) -> None:
         ada = association.user_named(USER)
         for _ in range(20):
             association.associate_by_device_id(LAMP, ada, utc_now())
-            association.release(LAMP)
+            association.release(LAMP, utc_now())
         code = Lampi.named(LAMP).association_code
     wait_for_state(loop.broker, LAMP, f'{{"associated": false, "code": "{code}"}}'.encode())
     last = [one for one in loop.settled() if one.topic.startswith(f"devices/{LAMP}/")][-1]

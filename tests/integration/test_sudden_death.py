@@ -150,7 +150,7 @@ def test_a_frozen_daemon_that_wakes_up_after_another_took_over_stands_by(
         os.kill(daemon.pid, signal.SIGCONT)
     daemon.wait_to_say("standing by")
     with opened_database(cloud):
-        association.release(LAMP)
+        association.release(LAMP, utc_now())
     loop.new_code(LAMP)
     assert loop.settled() == []
     assert second.stop() == 0

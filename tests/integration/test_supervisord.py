@@ -73,7 +73,7 @@ def test_stop_ends_it_soon_and_nothing_pending_is_lost(supervisor: Supervisor, b
         for device_id in ids[LAMPS // 2 :]:  # while it is stopped
             association.associate_by_device_id(device_id, ada, utc_now())
         association.forget(ids[0])
-        association.release(ids[1])
+        association.release(ids[1], utc_now())
         code = Lampi.named(ids[1]).association_code
     supervisor.control("start", PROGRAM)
     wait_for_state(broker, ids[0], None)

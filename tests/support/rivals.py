@@ -21,7 +21,7 @@ from tests.support.cloud import Cloud
 VERBS: dict[str, Callable[[str, User], object]] = {
     "code": lambda code, user: association.associate_by_code(code, user, utc_now()),
     "device-id": lambda device_id, user: association.associate_by_device_id(device_id, user, utc_now()),
-    "release": lambda device_id, _user: association.release(device_id),
+    "release": lambda device_id, _user: association.release(device_id, utc_now()),
 }
 WON = "won"
 
