@@ -68,6 +68,18 @@ test: .venv/test-ready $(CLUSTER)/node_modules ## Run every test
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/pytest -n 2 --dist loadgroup
 
+ROUNDS ?= 1000
+LAMPS ?= 10000
+SECONDS ?= 3600
+SEED ?=
+DATABASE ?= sqlite
+
+.PHONY: soak
+soak: .venv/test-ready ## Have everything die at random, for long (ROUNDS, LAMPS, SECONDS, SEED, DATABASE)
+	@$(call install,$(TEST_PACKAGES))
+	SOAK_FULL=1 $(BIN)/pytest tests/soak/test_failover.py
+	exec $(BIN)/python -m tests.soak --rounds $(ROUNDS) --lamps $(LAMPS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --database $(DATABASE)
+
 .PHONY: check
 check: .venv/test-ready ## Check style and types
 	@$(BIN)/ruff format --check .

@@ -178,7 +178,7 @@ class Daemon:
             return
         went_down = session.roll.settle()
         if went_down:
-            log.info("%d lamps went away unseen", went_down)
+            log.info("%d lamps are no longer there", went_down)
         if session.mark_is_settled or self._heal(session):
             session.roll = None
 

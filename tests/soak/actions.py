@@ -1,0 +1,168 @@
+"""What people and lamps do in a round: appear, go and come, associate against rivals, release, forget."""
+
+import random
+import threading
+from collections.abc import Sequence
+
+from shared import payloads
+from shared.payloads import Unassociated
+from tests.soak.model import NOBODY, ModelLamp, Outcome
+from tests.soak.rivals import Order, Rival, run_command
+from tests.soak.world import USERS, World
+from tests.support.waiting import DEADLINE_SECONDS
+
+REAL_LAMPS = 6
+CODE_GIVEN = 12
+"""Characters of a code that a rival types: enough that no other lamp's code begins alike."""
+
+
+class Operation:
+    """Calls that run side by side on one lamp; their outcomes are taken in together."""
+
+    def __init__(self, actions: "Actions", lamp: ModelLamp, expected: int, last: bool = True) -> None:
+        self._actions = actions
+        self._lamp = lamp
+        self._expected = expected
+        self._last = last
+        self._outcomes: list[Outcome] = []
+
+    def tell(self, outcome: Outcome) -> None:
+        with self._actions.lock:
+            self._outcomes.append(outcome)
+            if len(self._outcomes) == self._expected:
+                self._actions.world.model.apply(self._lamp, self._outcomes)
+                if self._last:
+                    self._lamp.busy = False
+                    self._actions.under_way -= 1
+                    self._actions.changed.set()
+
+
+class Actions:
+    """Draws what happens and hands it to lamps and rivals."""
+
+    def __init__(self, world: World, dice: random.Random) -> None:
+        self.world = world
+        self.lock = threading.RLock()
+        self.changed = threading.Event()
+        self.under_way = 0
+        self.code_ttl = 0
+        self._dice = dice
+        self._made = 0
+
+    def appear(self, count: int) -> None:
+        """Have so many new lamps come up."""
+        for _ in range(count):
+            self._made += 1
+            device_id = f"b827eb{self._made:06x}"
+            self.world.model.lamps[device_id] = ModelLamp(device_id, real=self._made <= REAL_LAMPS)
+        newest = list(self.world.model.lamps.values())[-count:] if count else []
+        self._come_up(newest)
+
+    def go_and_come(self, count: int, most_up: int) -> None:
+        """Have some lamps go and others come, and no more than so many be up."""
+        lamps = list(self.world.model.lamps.values())
+        up = [lamp for lamp in lamps if lamp.up]
+        down = [lamp for lamp in lamps if not lamp.up]
+        self._go_down(self._dice.sample(up, min(len(up), count + max(0, len(up) - most_up))))
+        self._come_up(self._dice.sample(down, min(len(down), count)))
+
+    def use(self, count: int) -> None:
+        """Have people do so many things with lamps."""
+        lamps = self._dice.sample(list(self.world.model.lamps.values()), min(6 * count, len(self.world.model.lamps)))
+        free = [lamp for lamp in lamps if not lamp.busy][:count]
+        for lamp in free:
+            admitted = lamp.admitted()
+            if len(admitted) == 1 and NOBODY not in admitted:
+                self._dice.choices([self._release, self._forget, self._flurry], [5, 1.5, 2])[0](lamp)
+            else:
+                self._dice.choices([self._race, self._forget, self._flurry], [7, 1, 2])[0](lamp)
+
+    def associate(self, lamps: Sequence[ModelLamp]) -> None:
+        """Give each of these lamps to somebody, by its device id."""
+        for number, lamp in enumerate(lamps):
+            operation = self._begin(lamp, 1)
+            order = Order("associate", lamp.device_id, self._dice.choice(USERS), None, 0, operation.tell)
+            self.world.rivals[number % len(self.world.rivals)].give(order)
+
+    def say_again(self) -> None:
+        """Have every lamp told again where it stands: many messages at once."""
+        told = threading.Event()
+        self.world.rivals[0].give(Order("say again", "", None, None, 0, lambda _: told.set()))
+        told.wait(DEADLINE_SECONDS)
+
+    def race_by_command(self) -> None:
+        """Have the command line take part in a race for one lamp."""
+        free = [lamp for lamp in self.world.model.lamps.values() if not lamp.busy and self.code_shown(lamp)]
+        if free:
+            self._race(self._dice.choice(free), by_command=True)
+
+    def finish(self, seconds: float) -> bool:
+        """Wait for all calls that are under way; return whether they ended in time."""
+        while self.under_way:
+            self.changed.clear()
+            if self.under_way and not self.changed.wait(seconds):
+                return False
+        return True
+
+    def code_shown(self, lamp: ModelLamp) -> str | None:
+        """Return the code on a lamp's screen."""
+        shown = payloads.decode_association(self.screen(lamp))
+        return shown.code[:CODE_GIVEN] if isinstance(shown, Unassociated) else None
+
+    def screen(self, lamp: ModelLamp) -> bytes:
+        return (self.world.real if lamp.real else self.world.pool).show(lamp.device_id)
+
+    def _come_up(self, lamps: Sequence[ModelLamp]) -> None:
+        self.world.pool.come_up(lamp for lamp in lamps if not lamp.real)
+        for lamp in lamps:
+            if lamp.real:
+                self.world.real.come_up(lamp)
+
+    def _go_down(self, lamps: Sequence[ModelLamp]) -> None:
+        self.world.pool.go_down(lamp for lamp in lamps if not lamp.real)
+        for lamp in lamps:
+            if lamp.real:
+                self.world.real.go_down(lamp)
+
+    def _race(self, lamp: ModelLamp, by_command: bool = False) -> None:
+        code = self.code_shown(lamp)
+        if code is None:
+            return
+        users = self._dice.sample(USERS, self._dice.randint(2, 4))
+        operation = self._begin(lamp, len(users))
+        orders = [Order("associate", lamp.device_id, user, code, self.code_ttl, operation.tell) for user in users]
+        if by_command:
+            run_command(self.world.program("cloud"), self.world.environment, orders.pop())
+        for rival, order in zip(self._rivals(len(orders)), orders, strict=True):
+            rival.give(order)
+
+    def _release(self, lamp: ModelLamp) -> None:
+        self._side_by_side(lamp, "release", self._dice.randint(1, 2))
+
+    def _forget(self, lamp: ModelLamp) -> None:
+        self._side_by_side(lamp, "forget", 1)
+
+    def _side_by_side(self, lamp: ModelLamp, verb: str, count: int) -> None:
+        operation = self._begin(lamp, count)
+        for rival in self._rivals(count):
+            rival.give(Order(verb, lamp.device_id, None, None, 0, operation.tell))
+
+    def _flurry(self, lamp: ModelLamp) -> None:
+        """Change one lamp several times within moments: what is said of it is overtaken while it is under way."""
+        verbs = ["associate", "release"] * self._dice.randint(1, 3) + ["associate"]
+        self._begin(lamp, 1)
+        orders = []
+        for number, verb in enumerate(verbs, 1):
+            user = self._dice.choice(USERS) if verb == "associate" else None
+            step = Operation(self, lamp, 1, last=number == len(verbs))
+            orders.append(Order(verb, lamp.device_id, user, None, 0, step.tell))
+        self._rivals(1)[0].give(*orders)
+
+    def _begin(self, lamp: ModelLamp, expected: int) -> Operation:
+        with self.lock:
+            lamp.busy = True
+            self.under_way += 1
+        return Operation(self, lamp, expected)
+
+    def _rivals(self, count: int) -> list[Rival]:
+        return self._dice.sample(self.world.rivals, count)

@@ -1,0 +1,110 @@
+"""Whether database, broker, screens and what was reported agree, for every lamp."""
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import peewee
+
+from shared import payloads
+from tests.soak.actions import Actions
+from tests.soak.facts import LampFact, retained
+from tests.soak.model import ABSENT
+from tests.soak.world import World
+from tests.support.waiting import wait_until
+
+SETTLING_SECONDS = 30.0
+"""After the last fault, all agree again within this. A lease runs out in 6 s, a standby looks for it every 2 s, and
+a connection that failed some times is tried again after up to 8 s; the rest is for a busy machine."""
+
+_SHOWN = 12
+
+
+class Agreement:
+    """Compares, and once all agree notes what every lamp then is."""
+
+    def __init__(self, world: World, actions: Actions) -> None:
+        self._world = world
+        self._actions = actions
+        self._wrong: list[str] = []
+        self.settle_seconds: list[float] = []
+
+    def settle(self, seconds: float = SETTLING_SECONDS) -> bool:
+        """Wait until all agree; tell the violations and return False where they don't in time."""
+        start = time.monotonic()
+        try:
+            wait_until(self._agrees, "agreement", seconds)
+        except AssertionError:
+            for what in self._wrong[:_SHOWN]:
+                self._world.violations.add(f"after {seconds:.0f} s to settle: {what}")
+            if len(self._wrong) > _SHOWN:
+                self._world.violations.add(f"and {len(self._wrong) - _SHOWN} more lines like these")
+            return False
+        self.settle_seconds.append(time.monotonic() - start)
+        return True
+
+    def _agrees(self) -> bool:
+        try:
+            self._wrong = list(itertools.islice(self._differences(), 200))
+        except peewee.PeeweeException as fault:
+            self._world.facts.close()
+            self._wrong = [f"the database can't be read: {fault}"]
+        return not self._wrong
+
+    def _differences(self) -> Iterator[str]:
+        """Yield what is wrong; the dear looks come only when the cheap ones found nothing."""
+        world = self._world
+        cheap = world.keeper.what_is_wrong(world.facts.lease_holder())
+        if pending := world.facts.pending():
+            cheap.append(f"{pending} messages wait in the outbox")
+        if not world.pool.connected:
+            cheap.append("the lamps are not connected")
+        facts = world.facts.lamps()
+        screens = {lamp.device_id: self._actions.screen(lamp) for lamp in world.model.lamps.values()}
+        cheap += list(itertools.islice(self._states(facts), 50))
+        cheap += list(itertools.islice(self._said(facts, screens, "its screen shows"), 50))
+        yield from cheap
+        if cheap:
+            return
+        on_broker = retained(world.broker)
+        wrong = list(self._said(facts, on_broker, "the broker retains"))
+        yield from wrong
+        if not wrong:
+            self._note(facts)
+
+    def _states(self, facts: dict[str, LampFact]) -> Iterator[str]:
+        lamps = self._world.model.lamps
+        for device_id in facts.keys() - lamps.keys():
+            yield f"{device_id}: nobody ever saw this lamp"
+        for lamp in lamps.values():
+            fact = facts.get(lamp.device_id)
+            state = fact.state if fact else ABSENT
+            if state not in lamp.admitted():
+                yield f"{lamp.device_id}: the database says {state}; reported was {lamp.admitted()}"
+            elif fact is None and lamp.must_be_known():
+                yield f"{lamp.device_id}: it is up and the database does not have it"
+            elif fact is not None and fact.connected != lamp.up:
+                yield f"{lamp.device_id}: connected is {fact.connected}; the lamp is {'up' if lamp.up else 'down'}"
+
+    def _said(self, facts: dict[str, LampFact], said: dict[str, bytes], how: str) -> Iterator[str]:
+        for device_id in facts.keys() | said.keys():
+            lamp = self._world.model.lamps.get(device_id)
+            if lamp is not None and lamp.real and not lamp.up and "screen" in how:
+                continue  # it is off: nobody reads it
+            expected = facts[device_id].payload if device_id in facts else payloads.CLEARED
+            found = said.get(device_id, payloads.CLEARED)
+            if found != expected and _read(found) != _read(expected):
+                yield f"{device_id}: {how} {found!r}; expected {expected!r}"
+
+    def _note(self, facts: dict[str, LampFact]) -> None:
+        for lamp in self._world.model.lamps.values():
+            lamp.possible = {_state(facts.get(lamp.device_id))}
+            lamp.up_since_settling = lamp.up
+
+
+def _read(payload: bytes) -> object:
+    return payloads.decode_association(payload)
+
+
+def _state(fact: LampFact | None) -> str:
+    return fact.state if fact else ABSENT

@@ -1,0 +1,78 @@
+"""Somebody who associates, releases and forgets: a process with its own database connection.
+
+Each line of standard input is an order, a JSON object with ``verb``, ``device_id``, ``code``, ``user`` and ``ttl``;
+each is answered by one with ``result``, ``reason`` and ``device_id``.
+"""
+
+import json
+import os
+import sys
+from datetime import timedelta
+from typing import Any
+
+import peewee
+
+from cloud import association
+from cloud.database import database_proxy, open_database, write_transaction
+from cloud.errors import DatabaseAway, Refusal
+from cloud.instants import utc_now
+from cloud.models import Lampi
+from tests.soak.model import OK, REFUSED, UNKNOWN
+from tests.support.waiting import wait_until
+
+
+def main() -> None:
+    """Do what standard input says until it ends."""
+    wait_until(_opens, "the database to open", seconds=60)
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_answer(json.loads(line))) + "\n")
+        sys.stdout.flush()
+
+
+def _opens() -> bool:
+    try:
+        open_database(os.environ["LAMPI_DATABASE_URL"])
+    except DatabaseAway:
+        return False
+    return True
+
+
+def _answer(order: dict[str, Any]) -> dict[str, str | None]:
+    try:
+        device_id = _do(order)
+    except Refusal as refusal:
+        return {"result": REFUSED, "reason": type(refusal).__name__, "device_id": None}
+    except peewee.PeeweeException as fault:
+        _start_anew()
+        return {"result": UNKNOWN, "reason": str(fault), "device_id": None}
+    return {"result": OK, "reason": None, "device_id": device_id}
+
+
+def _do(order: dict[str, Any]) -> str:
+    device_id: str = order["device_id"]
+    if order["verb"] == "associate":
+        user = association.user_named(order["user"])
+        if order["code"] is None:
+            return str(association.associate_by_device_id(device_id, user, utc_now()).device_id)
+        ttl = timedelta(seconds=order["ttl"]) if order["ttl"] else None
+        return str(association.associate_by_code(order["code"], user, utc_now(), ttl).device_id)
+    if order["verb"] == "release":
+        association.release(device_id, utc_now())
+    elif order["verb"] == "say again":
+        with write_transaction():
+            Lampi.tell(list(Lampi.select()))
+    else:
+        association.forget(device_id)
+    return device_id
+
+
+def _start_anew() -> None:
+    """Drop the connection: the next statement opens another."""
+    try:
+        database_proxy.close()
+    except peewee.PeeweeException:
+        open_database(os.environ["LAMPI_DATABASE_URL"])
+
+
+if __name__ == "__main__":
+    main()

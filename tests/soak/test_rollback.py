@@ -1,0 +1,67 @@
+"""A broker whose store is rolled back is told again what it lost, and hardly more."""
+
+import random
+import shutil
+from datetime import UTC, datetime
+
+from cloud.association import associate_by_device_id, user_named
+from cloud.database import open_database
+from cloud.models import Lampi
+from shared import payloads, topics
+from tests.soak.facts import Facts, retained
+from tests.soak.lamps import EVERY_ASSOCIATED
+from tests.soak.world import soak_folder
+from tests.support.broker import Ear, Mosquitto
+from tests.support.cloud import Cloud
+from tests.support.proxy import TcpProxy
+from tests.support.waiting import wait_until
+
+LAMPS = 10_000
+LOST = 50
+DRAIN_SECONDS = 120.0
+LISTENER = "allow_anonymous true\nmax_queued_messages 0\n"
+
+
+def test_a_rolled_back_broker_is_told_only_what_it_lost() -> None:
+    with soak_folder() as folder, Mosquitto(folder / "broker") as broker, TcpProxy(broker.port) as network:
+        cloud = Cloud(folder, network.port)
+        cloud.command("migrate")
+        cloud.command("user", "add", "ada")
+        database = open_database(cloud.database_url)
+        facts = Facts(cloud.database_url)
+        now = datetime.now(UTC)
+        device_ids = [f"b827eb{number:06x}" for number in range(LAMPS)]
+        Lampi.create_unassociated(device_ids, now)
+        daemon = cloud.daemon()
+        daemon.start()
+        try:
+            wait_until(lambda: facts.pending() == 0, "all to be said", DRAIN_SECONDS)
+            wait_until(lambda: _mark_covers(broker, facts), "the mark to cover it")
+            broker.save()
+            saved = shutil.copy(broker.store, folder / "saved.db")
+            for device_id in random.Random(1).sample(device_ids, LOST):
+                associate_by_device_id(device_id, user_named("ada"), now)
+            wait_until(lambda: facts.pending() == 0, "the rest to be said")
+            wait_until(lambda: _mark_covers(broker, facts), "the mark to cover that, too")
+            network.refuses = True
+            broker.kill()
+            shutil.copy(saved, broker.store)
+            broker.start()
+            expected = {device_id: fact.payload for device_id, fact in facts.lamps().items()}
+            assert sum(payload != expected[lamp] for lamp, payload in retained(broker).items()) == LOST
+            with Ear(broker.port, EVERY_ASSOCIATED) as ear:
+                network.flow()
+                wait_until(lambda: retained(broker) == expected, "the broker to be healed", DRAIN_SECONDS)
+                wait_until(lambda: facts.pending() == 0, "the outbox to be empty")
+                told = [heard for heard in ear.all_so_far() if not heard.retained]
+            assert LOST <= len(told) <= 2 * LOST
+        finally:
+            daemon.stop()
+            facts.close()
+            database.close()
+
+
+def _mark_covers(broker: Mosquitto, facts: Facts) -> bool:
+    """Tell whether the broker retains a mark that covers all that was ever said."""
+    heard = broker.retained(topics.HIGH_WATER_MARK).get(topics.HIGH_WATER_MARK)
+    return heard is not None and payloads.decode_high_water_mark(heard.payload).version == facts.last_version()

@@ -1,0 +1,42 @@
+"""A short soak: seeded, with every kind of fault that fits, on both databases. `make soak` runs long ones."""
+
+import pytest
+
+from tests.soak.run import Extent, Soak
+from tests.soak.world import World, soak_folder
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_nothing_is_lost_whatever_dies(database: str) -> None:
+    said: list[str] = []
+    extent = Extent(rounds=12, lamps=120, seconds=60, seed=11, rounds_a_settling=6, round_seconds=0.6, faults_a_round=2)
+    with soak_folder() as folder, World(folder, database) as world:
+        kept = Soak(world, extent, said.append).run()
+    assert kept, "\n".join(said)
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        ("publish-before-commit", "as a lamp hears"),
+        ("removal-without-version", "delayed"),
+        ("lease-without-check", "standby SIGKILL"),
+    ],
+)
+def test_a_build_that_is_broken_on_purpose_is_caught(broken: str, fault: str) -> None:
+    """With the fault that shows it soonest; the whole mix shows it, too, and takes longer."""
+    said: list[str] = []
+    extent = Extent(
+        rounds=40,
+        lamps=60,
+        seed=3,
+        rounds_a_settling=3,
+        round_seconds=0.4,
+        only=fault,
+        settling_seconds=8,
+        code_ttls=(0,),
+    )
+    with soak_folder() as folder, World(folder, "sqlite", broken) as world:
+        kept = Soak(world, extent, said.append).run()
+    assert not kept, "\n".join(said)
+    assert any("its screen shows" in line or "daemons say that they lead" in line for line in said), "\n".join(said)
