@@ -127,5 +127,7 @@ def write_transaction(database: peewee.Database | None = None) -> Iterator[None]
 
 
 def one_line(fault: BaseException) -> str:
-    """Return a database's error message as one line."""
+    """Return a database's error message as one line: the first of a chain, since a rollback that fails hides why."""
+    while isinstance(fault.__context__, peewee.PeeweeException):
+        fault = fault.__context__
     return " ".join(str(fault).split()) or type(fault).__name__

@@ -1,0 +1,29 @@
+"""No room on the disk: said once, nothing lost, and all of it caught up when there is room again."""
+
+import resource
+from pathlib import Path
+
+from tests.support.cloud import DaemonProcess
+from tests.support.loop import Loop, device_ids
+
+LAMP = "b827ebba0387"
+NO_ROOM = 3 * 4096
+"""Bytes of a file; the database, its log of changes and what a transaction writes are all beyond."""
+
+
+def test_a_full_disk_is_said_once_and_caught_up_with(loop: Loop, daemon: DaemonProcess) -> None:
+    """The kernel refuses the daemon's writes as a full disk does, and nobody else's."""
+    loop.new_lamp(LAMP)
+    ids = list(device_ids(300))
+    room = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (NO_ROOM, resource.RLIM_INFINITY))
+    for device_id in ids:
+        loop.up(device_id)
+    daemon.wait_to_say("The database fails (disk I/O error)")
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, room)
+    told = {loop.next().topic for _ in ids}
+    assert told == {f"devices/{device_id}/lamp/associated" for device_id in ids}
+    assert loop.settled() == []
+    daemon.wait_to_say("The database works again")
+    assert daemon.log().count("The database fails") == 1
+    assert "Traceback" not in daemon.log()
+    assert Path(f"/proc/{daemon.pid}").exists()
