@@ -1,6 +1,7 @@
 """Opening the database, and the one way to write to it."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +92,7 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
 
     Raises:
         UnusableDatabase: it can't be opened.
-        DatabaseAway: its server does not answer (now).
+        DatabaseAway: its server does not answer (now), or its file is locked, or its disk is full.
     """
     file = sqlite_file(url)
     if file is not None and not create and not file.exists():
@@ -103,7 +104,7 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
             database = db_url.connect(url, prefer_psycopg3=True, connect_timeout=int(busy_seconds))
         database.connect()
     except peewee.PeeweeException as fault:
-        kind = DatabaseAway if file is None else UnusableDatabase
+        kind = DatabaseAway if file is None or _passes(fault) else UnusableDatabase
         raise kind(f"The database {shown_url(url)} can't be opened: {one_line(fault)}") from None
     return database
 
@@ -126,8 +127,18 @@ def write_transaction(database: peewee.Database | None = None) -> Iterator[None]
             yield
 
 
+def _passes(fault: BaseException) -> bool:
+    """Tell whether SQLite failed for something that passes: a lock, a disk that is full or falters."""
+    cause = fault.__context__
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
 def one_line(fault: BaseException) -> str:
     """Return a database's error message as one line: the first of a chain, since a rollback that fails hides why."""
-    while isinstance(fault.__context__, peewee.PeeweeException):
-        fault = fault.__context__
+    earlier = fault.__context__
+    while earlier is not None:
+        if isinstance(earlier, peewee.PeeweeException):
+            fault = earlier
+        earlier = earlier.__context__
     return " ".join(str(fault).split()) or type(fault).__name__

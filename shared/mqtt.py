@@ -213,9 +213,7 @@ class BrokerLink:
     def _connect_failed(self, _client: object, _userdata: object) -> None:
         self._say_outage(f"can't be reached ({sys.exc_info()[1]})")
 
-    def _disconnected(
-        self, client: paho.Client, _userdata: object, _flags: object, reason: Any, _props: object
-    ) -> None:
+    def _disconnected(self, client: Any, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
         if reason.is_failure and not self._stopping:
             self._say_outage("does not answer as a broker does" if self._session is None else "went away")
         if self._session is not None and not self._stopping and not self._again():

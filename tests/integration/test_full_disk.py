@@ -3,8 +3,9 @@
 import resource
 from pathlib import Path
 
-from tests.support.cloud import DaemonProcess
-from tests.support.loop import Loop, device_ids
+from tests.support.broker import Mosquitto
+from tests.support.cloud import Cloud, DaemonProcess
+from tests.support.loop import Loop, device_ids, presence, wait_for_code
 
 LAMP = "b827ebba0387"
 NO_ROOM = 3 * 4096
@@ -27,3 +28,17 @@ def test_a_full_disk_is_said_once_and_caught_up_with(loop: Loop, daemon: DaemonP
     assert daemon.log().count("The database fails") == 1
     assert "Traceback" not in daemon.log()
     assert Path(f"/proc/{daemon.pid}").exists()
+
+
+def test_a_daemon_that_starts_on_a_full_disk_waits(broker: Mosquitto, cloud: Cloud) -> None:
+    broker.publish(presence(LAMP), b"1", retain=True)
+    ours = resource.getrlimit(resource.RLIMIT_FSIZE)
+    daemon = cloud.daemon()
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (NO_ROOM, ours[1]))  # inherited by the daemon
+        daemon.start(until="The database fails")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, ours)
+    resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, ours)
+    wait_for_code(broker, LAMP)
+    assert daemon.stop() == 0

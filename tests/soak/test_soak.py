@@ -9,7 +9,7 @@ from tests.soak.world import World, soak_folder
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_nothing_is_lost_whatever_dies(database: str) -> None:
     said: list[str] = []
-    extent = Extent(rounds=12, lamps=120, seconds=60, seed=11, rounds_a_settling=6, round_seconds=0.6, faults_a_round=2)
+    extent = Extent(rounds=8, lamps=120, seconds=60, seed=11, rounds_a_settling=4, round_seconds=0.6, faults_a_round=2)
     with soak_folder() as folder, World(folder, database) as world:
         kept = Soak(world, extent, said.append).run()
     assert kept, "\n".join(said)
