@@ -13,7 +13,7 @@ from types import FrameType
 import click
 
 from cloud import association, simulator
-from cloud.database import open_database, shown_url
+from cloud.database import open_database
 from cloud.desk.desk import Desk
 from cloud.errors import BadUserName, Refusal
 from cloud.schema import upgrade
@@ -25,6 +25,9 @@ from shared.mqtt import BrokerLink, Message, Subscription
 from shared.payloads import Association, Unassociated
 
 FOLDER = Path(".desk")
+DATABASE_URL = f"sqlite:///{FOLDER / 'lampi.db'}"
+"""As it is typed where `make run` is, in the project's folder."""
+
 DEVICE_ID = "b827ebba0387"
 USER = "you"
 SIZE = "240x320"
@@ -89,7 +92,7 @@ def _command(*words: str) -> str:
     program = Path(sys.executable).with_name("lampi-cloud")
     if program.is_relative_to(Path.cwd()):
         program = program.relative_to(Path.cwd())
-    return shlex.join([str(program), *words, "--database-url", f"sqlite:///{FOLDER / 'lampi.db'}"])
+    return shlex.join([str(program), *words, "--database-url", DATABASE_URL])
 
 
 def _prepare_database(url: str) -> None:
@@ -136,7 +139,7 @@ def run() -> None:
     try:
         desk.start()
         where = "in the window" if window else "below (there is no display for its window)"
-        click.echo(f"Broker mqtt://127.0.0.1:{desk.port}, database {shown_url(desk.database_url)}, logs in {FOLDER}/.")
+        click.echo(f"Broker mqtt://127.0.0.1:{desk.port}, database {DATABASE_URL}, logs in {FOLDER}/.")
         click.echo(f"The lamp {device_id} is shown {where}. Ctrl-C ends everything.\n")
         screen.start()
         signals.wait_for_end(lambda: screen.gone() or desk.gone())
