@@ -6,7 +6,8 @@ from cloud.events import Confirmation, Connection, Dropped, Inbox, Presence, Pro
 from cloud.presence import OtherBridges
 from shared import payloads, topics
 from shared.broker_url import BrokerUrl
-from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
 
 CLIENT_ID = "lampi-cloud-daemon"
 """The same for every daemon, so that the broker itself ends the connection of a leader that was paused as soon as
@@ -43,7 +44,7 @@ class DaemonLink:
                 Subscription(topics.PROBE, 1, lambda message: inbox.put(Probe(message.payload))),
                 *(Subscription(topic_filter, 0, self._receive_presence) for topic_filter in presence_filters),
             ],
-            on_connection=lambda up: inbox.put(Connection(up)),
+            on_connection=lambda _up: inbox.put(Connection(self._link.session)),
             on_confirmed=lambda number: inbox.put(Confirmation(number)),
             again=self._again,
         )
@@ -56,9 +57,9 @@ class DaemonLink:
         """Disconnect, within a few seconds."""
         self._link.stop()
 
-    def publish(self, publication: Publication) -> int | None:
-        """Hand a message over, as `BrokerLink.publish` does."""
-        return self._link.publish(publication)
+    def publish(self, publication: Publication, session: object) -> int | None:
+        """Hand a message over, as `BrokerLink.publish` does, over one session or not at all."""
+        return self._link.publish(publication, over=session)
 
     def probe(self, word: bytes) -> None:
         """Say a word that comes back as `Probe` after all that the broker retains."""

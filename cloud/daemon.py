@@ -12,7 +12,7 @@ import peewee
 from cloud import healing, outbox
 from cloud.broker import DaemonLink
 from cloud.config import CloudSettings
-from cloud.database import database_proxy, one_line, open_database
+from cloud.database import database_proxy, one_line
 from cloud.errors import DatabaseAway
 from cloud.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe
 from cloud.instants import utc_now
@@ -21,9 +21,9 @@ from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
 from cloud.rotation import rotate
-from cloud.schema import require_current, upgrade
+from cloud.schema import open_current
 from cloud.session import Session
-from shared.mqtt import Publication
+from shared.messages import Publication
 from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,9 @@ POLL_SECONDS = 0.04
 BUSY_SECONDS = 1.0
 """How long a write waits for another process's: short, since what arrives meanwhile is kept and tried again."""
 
-LARGEST_BATCH = 10 * ROWS_A_STATEMENT
+LARGEST_BATCH = 4 * ROWS_A_STATEMENT
+"""Events taken at once: registering so many new lamps takes less than a lease lasts, on a slow disk, too."""
+
 FLUSH_SECONDS = 1.5
 ROTATION_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.25
@@ -93,7 +95,8 @@ class Daemon:
     def _step(self) -> None:
         """Do one round: lead or stand by, take what arrived, write what it changes, publish what is pending."""
         if not self._database_ready:
-            self._open_database()
+            open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS)
+            self._database_ready = True
         if self._leadership.keep(self._now(), time.monotonic()):
             self._connect()
         else:
@@ -104,14 +107,6 @@ class Daemon:
             self._read_back(self._session)
             self._rotate()
             self._pump()
-
-    def _open_database(self) -> None:
-        database = open_database(self._settings.database_url, create=self._migrate, busy_seconds=BUSY_SECONDS)
-        if self._migrate:
-            for name in upgrade(database):
-                log.info("Upgraded the database: %s", name)
-        require_current(database)
-        self._database_ready = True
 
     def _connect(self) -> None:
         if self._link is not None and self._link.ended:
@@ -143,7 +138,7 @@ class Daemon:
             self._publisher.confirm(event.number)
         elif isinstance(event, Connection):
             self._publisher.start_over()
-            self._session = Session() if event.up else None
+            self._session = None if event.session is None else Session(event.session)
         elif self._session is None:
             pass  # of a connection that is gone: the next one brings it again
         elif isinstance(event, Presence):
@@ -212,7 +207,10 @@ class Daemon:
 
     def _publish(self, publication: Publication) -> int | None:
         # Asked again for each message: the database may have taken longer to answer than the lease lasts.
-        return self._link.publish(publication) if self._link is not None and self._we_lead() else None
+        if self._link is None or self._session is None or not self._we_lead():
+            return None
+        # Over the session that we know of: a mark that was reckoned before the broker forgot must not reach it after.
+        return self._link.publish(publication, self._session.of_link)
 
     def _we_lead(self) -> bool:
         return self._leadership.held(self._now())

@@ -24,6 +24,15 @@ _SQLITE_PRAGMAS = {
     "synchronous": "full",
 }
 
+_POSTGRES_PATIENCE = {
+    "connect_timeout": 5,
+    # A server whose machine vanished says nothing more; by default one would wait for it for two hours.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+
 _WRITE_LOCK = 0x1A3B1
 """PostgreSQL's advisory lock that stands for SQLite's write lock; any number that is ours alone."""
 
@@ -101,7 +110,7 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
         if file is not None:
             database = db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)
         else:
-            database = db_url.connect(url, prefer_psycopg3=True, connect_timeout=int(busy_seconds))
+            database = db_url.connect(url, prefer_psycopg3=True, **_POSTGRES_PATIENCE)
         database.connect()
     except peewee.PeeweeException as fault:
         kind = DatabaseAway if file is None or _passes(fault) else UnusableDatabase

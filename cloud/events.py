@@ -8,9 +8,9 @@ from shared.payloads import HighWaterMark
 
 @dataclass(frozen=True)
 class Connection:
-    """Our own connection to the broker came up or was lost."""
+    """Our own connection to the broker came up, as this session of the link's, or was lost."""
 
-    up: bool
+    session: object | None
 
 
 @dataclass(frozen=True)

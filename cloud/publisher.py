@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from cloud import outbox
 from shared import topics
-from shared.mqtt import Publication
+from shared.messages import Publication
 from shared.payloads import HighWaterMark
 
 WINDOW = 500

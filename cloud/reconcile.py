@@ -17,7 +17,8 @@ from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage
 from shared import topics
 from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload
-from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
 from shared.payloads import decode_association
 
 CONNECT_SECONDS = 10.0

@@ -1,6 +1,7 @@
 """The database's schema: upgrading it, and refusing one that is too old or too new."""
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from pathlib import Path
 import peewee
 from playhouse.migrations import Runner
 
-from cloud.database import one_line
+from cloud.database import BUSY_SECONDS, one_line, open_database
 from cloud.errors import DatabaseAway, UnusableDatabase
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -19,6 +22,21 @@ _UPGRADE_LOCK = 0x1A3B2
 
 _PASSING = (peewee.OperationalError, peewee.InterfaceError)
 """A server that went away, a lock, a full disk: they pass, and a daemon that starts just then must not end for them."""
+
+
+def open_current(url: str, *, migrate: bool = False, busy_seconds: float = BUSY_SECONDS) -> peewee.Database:
+    """Open the database, bind the tables to it, and upgrade it first where asked to.
+
+    Raises:
+        UnusableDatabase: see `open_database`, `upgrade` and `require_current`.
+        DatabaseAway: it can't be used now.
+    """
+    database = open_database(url, create=migrate, busy_seconds=busy_seconds)
+    if migrate:
+        for name in upgrade(database):
+            log.info("Upgraded the database: %s", name)
+    require_current(database)
+    return database
 
 
 def upgrade(database: peewee.Database) -> list[str]:

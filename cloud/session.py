@@ -15,7 +15,8 @@ PROBE_AGAIN_SECONDS = 10.0
 class Session:
     """From one acceptance by the broker to the loss of that connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_link: object) -> None:
+        self.of_link = of_link
         self.mark: HighWaterMark | None = None
         self.mark_is_settled = False
         self.newest_before: int | None = None

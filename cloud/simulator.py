@@ -5,7 +5,8 @@ from collections.abc import Callable
 from shared import payloads, topics
 from shared.broker_url import BrokerUrl
 from shared.codes import grouped
-from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
 from shared.payloads import Association, Unassociated
 
 _POPUP_WIDTH = 30

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from lamp_ui.config import Config
 from lamp_ui.events import AssociationChanged, BridgeChanged, Event, LinkChanged
 from shared import topics
-from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
 from shared.payloads import CLEARED, DOWN, UP, decode_association, decode_up
 
 CLIENT_NAME = "lamp_ui"

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -18,6 +17,7 @@ import paho.mqtt.client as paho
 from shared.broker_url import BrokerUrl
 from shared.errors import BadMessage, quoted
 from shared.log_throttle import LogThrottle
+from shared.messages import Message, Publication, Subscription
 from shared.paho_client import SturdyClient
 
 log = logging.getLogger(__name__)
@@ -36,34 +36,6 @@ MOST_IN_FLIGHT = 20
 same default, and of QoS 2 messages beyond it, 2.0.11 confirms each and loses most: 878 of 1,000, retained ones too."""
 
 _CREDENTIALS_REFUSED = ("Bad user name or password", "Not authorized")
-
-
-@dataclass(frozen=True)
-class Message:
-    """What the broker delivered; the payload stays out of ``repr``, since it may hold a code."""
-
-    topic: str
-    payload: bytes = field(repr=False)
-    retained: bool
-
-
-@dataclass(frozen=True)
-class Publication:
-    """What the broker is to be told; the payload stays out of ``repr``, since it may hold a code."""
-
-    topic: str
-    payload: bytes = field(repr=False)
-    qos: int
-    retain: bool
-
-
-@dataclass(frozen=True)
-class Subscription:
-    """A topic filter and what takes its messages, called on paho's thread; it may raise `BadMessage`."""
-
-    topic_filter: str
-    qos: int
-    receive: Callable[[Message], None]
 
 
 def _ignore(_: object) -> None:
@@ -136,14 +108,19 @@ class BrokerLink:
         stopper.join(STOP_SECONDS)
         self._throttle.finish(self._now())
 
-    def publish(self, publication: Publication) -> int | None:
-        """Hand a message to the broker without waiting.
+    @property
+    def session(self) -> object | None:
+        """What stands for the present connection: another object for each, None where there is none."""
+        return self._session
 
-        Returns the number that ``on_confirmed`` will get, or None when there is no connection. What is
+    def publish(self, publication: Publication, over: object | None = None) -> int | None:
+        """Hand a message to the broker without waiting; with ``over`` a session, over that or not at all.
+
+        Returns the number that ``on_confirmed`` will get, or None when there is no (such) connection. What is
         not confirmed when the connection breaks is dropped: whoever published it says it again.
         """
         session = self._session
-        if session is None:
+        if session is None or over not in (None, session):
             return None
         sent = self._client.publish(publication.topic, publication.payload, publication.qos, publication.retain)
         return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS and self._session is session else None

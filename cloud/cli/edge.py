@@ -9,9 +9,9 @@ import click
 import peewee
 
 from cloud.config import CloudSettings, read_settings
-from cloud.database import one_line, open_database
+from cloud.database import one_line
 from cloud.errors import Refusal
-from cloud.schema import require_current
+from cloud.schema import open_current
 from shared.device_id import read_device_id
 from shared.settings import BadSettings
 
@@ -80,9 +80,8 @@ def with_database(command: Command) -> Command:
     @database_option
     @functools.wraps(command)
     def opened(database_url: str | None, **arguments: Any) -> Any:
-        database = open_database(settings_from(database_url=database_url).database_url)
+        database = open_current(settings_from(database_url=database_url).database_url)
         try:
-            require_current(database)
             return command(**arguments)
         finally:
             database.close()

@@ -21,7 +21,8 @@ from shared import payloads, topics
 from shared.broker_url import BrokerUrl
 from shared.device_id import read_device_id
 from shared.logs import start_logging
-from shared.mqtt import BrokerLink, Message, Subscription
+from shared.messages import Message, Subscription
+from shared.mqtt import BrokerLink
 from shared.payloads import Association, Unassociated
 
 FOLDER = Path(".desk")

@@ -8,7 +8,7 @@ from cloud import outbox
 from cloud.database import write_transaction
 from cloud.outbox import Pending
 from cloud.publisher import WINDOW, Publisher
-from shared.mqtt import Publication
+from shared.messages import Publication
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -9,7 +9,7 @@ from tests.cloud.conftest import NOW
 
 
 def test_the_probe_is_sent_once_and_again_only_when_it_does_not_come_back() -> None:
-    session = Session()
+    session = Session(object())
     assert session.probe_is_due(100.0)
     assert not session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS - 0.1)
     assert session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS)
@@ -19,13 +19,13 @@ def test_the_probe_is_sent_once_and_again_only_when_it_does_not_come_back() -> N
 
 
 def test_somebody_elses_word_is_not_ours() -> None:
-    session = Session()
+    session = Session(object())
     session.note_probe(b"another daemon's")
     assert not session.all_is_read
 
 
 def test_reading_again_has_a_word_of_its_own() -> None:
-    session = Session()
+    session = Session(object())
     old = session.word
     session.note_probe(old)
     session.begin_reading()
@@ -35,7 +35,7 @@ def test_reading_again_has_a_word_of_its_own() -> None:
 
 
 def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
-    session = Session()
+    session = Session(object())
     assert not session.note_dropped(1000)  # from before we came
     assert not session.note_dropped(1000)
     assert session.note_dropped(1500)

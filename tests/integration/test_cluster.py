@@ -8,7 +8,8 @@ import pytest
 
 from shared import payloads, topics
 from shared.broker_url import BrokerUrl
-from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
 from shared.payloads import Associated, Association, Unassociated, decode_association
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.cluster import Cluster

@@ -14,7 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload
-from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
 from tests.support.broker import Heard, Mosquitto
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from shared.broker_url import BrokerUrl
-from shared.mqtt import BrokerLink, Message, Publication, Subscription
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
 from tests.shared.raw_broker import DISCONNECT, PUBLISH, SUBSCRIBE, RawBroker
 from tests.shared.test_mqtt import DOWN, running, warnings
 from tests.support.broker import free_port

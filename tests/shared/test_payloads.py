@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import BadPayload
-from shared.mqtt import Message, Publication
+from shared.messages import Message, Publication
 from shared.payloads import (
     CLEARED,
     Associated,

@@ -27,8 +27,9 @@ def test_a_build_that_is_broken_on_purpose_is_caught(broken: str, fault: str) ->
     """With the fault that shows it soonest; the whole mix shows it, too, and takes longer."""
     said: list[str] = []
     extent = Extent(
-        rounds=40,
+        rounds=400,  # far more than it takes: the run ends with the first violation
         lamps=60,
+        seconds=120,
         seed=3,
         rounds_a_settling=3,
         round_seconds=0.4,
