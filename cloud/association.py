@@ -88,7 +88,7 @@ def user_named(name: str) -> User:
     Raises:
         UnknownUser: there is none.
     """
-    user: User | None = User.get_or_none(User.name == name)
+    user: User | None = User.get_or_none(User.name == name) if name.isprintable() else None
     if user is None:
         raise UnknownUser(f"There is no user {name!r}; 'lampi-cloud user add' makes one.")
     return user

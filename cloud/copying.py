@@ -1,7 +1,9 @@
 """Copying one database into another, of either kind: how one moves from SQLite to PostgreSQL."""
 
 import hashlib
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import peewee
@@ -10,11 +12,13 @@ from peewee import chunked
 from cloud.database import Table, one_line, write_transaction
 from cloud.errors import UnusableDatabase
 from cloud.forgotten import Forgotten
+from cloud.lease import Lease, is_good
 from cloud.models import Lampi, User
 from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage, OutboxSequence
+from cloud.rotation import CodeTtl
 from cloud.schema import require_current, upgrade
 
-TABLES: tuple[type[Table], ...] = (User, Lampi, Forgotten, OutboxMessage, OutboxSequence)
+TABLES: tuple[type[Table], ...] = (User, Lampi, Forgotten, OutboxMessage, OutboxSequence, CodeTtl)
 """What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons."""
 
 
@@ -29,10 +33,10 @@ def copy_database(
         UnusableDatabase: the target is not empty, the copy is not like the original, or either fails; the target
             is then as it was.
     """
-    require_current(source)
     upgrade(target)
     try:
         with write_transaction(source), target.atomic():
+            _have_patience(source, target)
             if any(True for table in (User, Lampi, Forgotten) for _ in _rows(target, table)):
                 raise UnusableDatabase("The database to copy to is not empty; give a new one.")
             counts = {table._meta.table_name: _copy(table, source, target, progress) for table in TABLES}
@@ -40,14 +44,22 @@ def copy_database(
                 if _digest(source, table) != _digest(target, table):
                     raise UnusableDatabase(f"The copy of {table._meta.table_name} is not like the original.")
             _continue_numbering(target)
+            _name_anew(target)
     except peewee.PeeweeException as fault:
         raise UnusableDatabase(f"The copying failed, and nothing was copied: {one_line(fault)}") from None
     return counts
 
 
-def rows_to_copy(source: peewee.Database) -> int:
-    """Return how many rows there are to copy."""
-    with source.bind_ctx(TABLES):
+def rows_to_copy(source: peewee.Database, now: datetime) -> int:
+    """Return how many rows there are to copy.
+
+    Raises:
+        UnusableDatabase: the source is not of this release, or a daemon works on it.
+    """
+    require_current(source)
+    with source.bind_ctx((*TABLES, Lease)):
+        if any(is_good(lease, now) for lease in Lease.select()):
+            raise UnusableDatabase("A daemon works on the database to copy from; stop it first.")
         return sum(table.select().count() for table in TABLES)
 
 
@@ -86,10 +98,23 @@ def _digest(database: peewee.Database, table: type[Table]) -> str:
     return digest.hexdigest()
 
 
+def _have_patience(*databases: peewee.Database) -> None:
+    """Let transactions wait for each other: while one side is read, the other does nothing."""
+    for database in databases:
+        if isinstance(database, peewee.PostgresqlDatabase):
+            database.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+
+
+def _name_anew(database: peewee.Database) -> None:
+    """Give the copy a name of its own, since from here on it numbers publications otherwise than the original."""
+    with database.bind_ctx(TABLES):
+        OutboxSequence.update(origin=uuid.uuid4().hex).execute()
+
+
 def _continue_numbering(database: peewee.Database) -> None:
     """Have PostgreSQL number new rows above those that were copied with their numbers."""
     if isinstance(database, peewee.PostgresqlDatabase):
-        for table in (User, OutboxSequence):
+        for table in (User, OutboxSequence, CodeTtl):
             name = table._meta.table_name
             database.execute_sql(
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {name}))"  # noqa: S608

@@ -20,7 +20,7 @@ from cloud.leadership import Leadership
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
-from cloud.rotation import rotate
+from cloud.rotation import announce_ttl, rotate
 from cloud.schema import open_current
 from cloud.session import Session
 from shared.messages import Publication
@@ -112,6 +112,7 @@ class Daemon:
         if self._link is not None and self._link.ended:
             self._disconnect()
         if self._link is None:
+            self._inbox = Inbox()  # what an earlier link still has to say is not heard any more
             self._link = DaemonLink(
                 self._settings.broker,
                 self._settings.presence_filters,
@@ -119,6 +120,7 @@ class Daemon:
                 self._other_bridges,
                 again=self._we_lead,
             )
+            announce_ttl(self._settings.code_ttl)
             self._link.start()
 
     def _disconnect(self) -> None:
@@ -148,7 +150,11 @@ class Daemon:
             self._session.mark = event
         elif isinstance(event, Probe):
             self._session.note_probe(event.word)
-        elif isinstance(event, Dropped) and self._session.note_dropped(event.count) and self._link is not None:
+        elif (
+            isinstance(event, Dropped)
+            and self._link is not None
+            and self._session.note_dropped(event.count, time.monotonic())
+        ):
             self._session.begin_reading()
             self._link.ask_again()
 
@@ -169,7 +175,7 @@ class Daemon:
             session.newest_before = outbox.last_version()
         if self._link is not None and session.probe_is_due(time.monotonic()):
             self._link.probe(session.word)
-        if not session.all_is_read or session.roll is None:
+        if not session.all_is_read or session.roll is None or not self._we_lead():
             return
         went_down = session.roll.settle()
         if went_down:

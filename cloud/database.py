@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 import peewee
 from playhouse import db_url
@@ -23,6 +23,9 @@ _SQLITE_PRAGMAS = {
     # "this lamp is yours" and it is not.
     "synchronous": "full",
 }
+
+_IDLE_MILLISECONDS = 5000
+"""How long PostgreSQL lets a transaction do nothing before it ends the connection."""
 
 _POSTGRES_PATIENCE = {
     "connect_timeout": 5,
@@ -60,15 +63,26 @@ def parse_database_url(text: str) -> str:
     """
     try:
         parts = urlsplit(text.strip())
-    except ValueError as fault:
-        raise ValueError(f"not a URL: {fault}") from None
+    except ValueError:
+        raise ValueError("not a URL") from None
     if parts.scheme not in SCHEMES:
         raise ValueError("must start with sqlite:/// or postgresql://")
     if not parts.path.strip("/"):
         raise ValueError("names no database, as in sqlite:///lampi.db or postgresql://user@host/lampi")
     if parts.scheme == "sqlite" and parts.netloc:
         raise ValueError("wants three slashes before a file's name (four before an absolute path): sqlite:///lampi.db")
+    if "password" in dict(parse_qsl(parts.query)):
+        raise ValueError("wants the password before the host, as in postgresql://user:password@host/lampi")
+    if "@" in parts.path or "@" in parts.query or "@" in parts.fragment or not _has_a_port_or_none(parts):
+        raise ValueError("wants special characters of a password written as %XX (%2F for /, %40 for @, %23 for #)")
     return text.strip()
+
+
+def _has_a_port_or_none(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def shown_url(url: str) -> str:
@@ -110,7 +124,16 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
         if file is not None:
             database = db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)
         else:
-            database = db_url.connect(url, prefer_psycopg3=True, **_POSTGRES_PATIENCE)
+            database = db_url.connect(
+                url,
+                unquote_user=True,
+                unquote_password=True,
+                prefer_psycopg3=True,
+                # Whoever is paused or gone inside a transaction must not hold up the others for long.
+                options=f"-c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS} "
+                f"-c lock_timeout={round(busy_seconds * 1000)}",
+                **_POSTGRES_PATIENCE,
+            )
         database.connect()
     except peewee.PeeweeException as fault:
         kind = DatabaseAway if file is None or _passes(fault) else UnusableDatabase
@@ -150,4 +173,5 @@ def one_line(fault: BaseException) -> str:
         if isinstance(earlier, peewee.PeeweeException):
             fault = earlier
         earlier = earlier.__context__
-    return " ".join(str(fault).split()) or type(fault).__name__
+    lines = str(fault).strip().splitlines()  # PostgreSQL's further lines quote rows, and with them codes
+    return lines[0] if lines else type(fault).__name__

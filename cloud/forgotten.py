@@ -36,7 +36,7 @@ class Forgotten(Table):
         outbox.put([Pending(version, associated_topic(device_id), CLEARED) for version, device_id in numbered])
 
     @classmethod
-    def remember(cls, device_ids: Iterable[str]) -> None:
+    def strike_off(cls, device_ids: Iterable[str]) -> None:
         """Take lamps off the list: they are back; inside a write transaction."""
         for chunk in chunked(device_ids, outbox.ROWS_A_STATEMENT):
             cls.delete().where(cls.device_id.in_(list(chunk))).execute()

@@ -4,6 +4,7 @@ Mosquitto saves its retained messages from time to time; a power cut takes what 
 retains the high-water mark of what they cover, so the mark is lost with them, and says how far back to go.
 """
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -13,6 +14,11 @@ from cloud.forgotten import Forgotten
 from cloud.models import Lampi
 from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage
 from shared.payloads import HighWaterMark
+
+log = logging.getLogger(__name__)
+
+FURTHEST_AHEAD = 2**40
+"""How far ahead of this database a mark is believed: no daemon publishes that much, and versions must not run out."""
 
 REMEMBERED_FOR = timedelta(days=30)
 """How long the clearing of a forgotten lamp's message can be done again; no broker saves less often."""
@@ -24,9 +30,13 @@ def version_to_heal_from(mark: HighWaterMark | None) -> int:
     A mark of another database means nothing. One that is ahead of us says that this database is an older
     copy (a backup that was restored): then nothing that is retained can be trusted, and versions go on above it.
     """
-    if mark is None or mark.origin != outbox.origin():
+    if mark is None:
         return 0
-    if mark.version > outbox.last_version():
+    ahead = mark.version - outbox.last_version()
+    if mark.origin != outbox.origin() or ahead > FURTHEST_AHEAD:
+        log.warning("Another database's daemon spoke to this broker before; should it still run, stop one of the two")
+        return 0
+    if ahead > 0:
         with write_transaction():
             outbox.skip_to(mark.version)
         return 0

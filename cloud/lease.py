@@ -4,6 +4,7 @@ import os
 import socket
 import uuid
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from peewee import TextField
 
@@ -14,6 +15,9 @@ LEASE_SECONDS = 6.0
 """How long a leader that fell silent is still believed to be one, where its death can't be seen."""
 
 RENEW_SECONDS = 2.0
+
+CLOCK_SLACK_SECONDS = 2.0
+"""How far the clocks of the daemons' machines may differ."""
 
 _PUBLISHER = "publisher"
 
@@ -30,7 +34,7 @@ class PublisherLease:
     """One daemon's hold, or wish to hold, on the lease."""
 
     def __init__(self) -> None:
-        self.holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{this_machine()}:{uuid.uuid4().hex[:8]}"
         self._expires_at: datetime | None = None
 
     def held(self, now: datetime) -> bool:
@@ -41,7 +45,7 @@ class PublisherLease:
         """Take or renew the lease where it is ours to have; return who holds it now."""
         with write_transaction():
             lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
-            if lease and lease.holder != self.holder and lease.expires_at > now and not _is_dead(lease.holder):
+            if lease and lease.holder != self.holder and is_good(lease, now) and not _is_dead(lease.holder):
                 self._expires_at = None
                 return str(lease.holder)
             expires_at = now + timedelta(seconds=LEASE_SECONDS)
@@ -60,14 +64,31 @@ class PublisherLease:
 
 def shown_holder(holder: str) -> str:
     """Return a holder as a person reads it."""
-    host, pid, _ = holder.rsplit(":", 2)
+    host, pid, _machine, _nonce = holder.rsplit(":", 3)
     return f"process {pid} on {host}"
+
+
+def this_machine() -> str:
+    """Return what stands for the place where our process ids mean something: this boot, and this container.
+
+    A host's name won't do: clones and containers share it, and a neighbour's living process would be thought dead.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}-{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return uuid.uuid4().hex
+
+
+def is_good(lease: Lease, now: datetime) -> bool:
+    """Tell whether a lease still runs; one that runs too long was written by a clock that was wrong."""
+    return now < lease.expires_at <= now + timedelta(seconds=LEASE_SECONDS + CLOCK_SLACK_SECONDS)
 
 
 def _is_dead(holder: str) -> bool:
     """Tell whether the holder was a process of this machine that is gone: no need to wait for its lease to end."""
-    host, pid, _ = holder.rsplit(":", 2)
-    if host != socket.gethostname():
+    _host, pid, machine, _nonce = holder.rsplit(":", 3)
+    if machine != this_machine():
         return False
     try:
         os.kill(int(pid), 0)

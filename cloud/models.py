@@ -211,6 +211,6 @@ class Lampi(Table):
             ]
             for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
                 created += cls.insert_many(chunk).on_conflict_ignore().returning(cls).execute()
-            Forgotten.remember(device_ids)
+            Forgotten.strike_off(device_ids)
             outbox.put([lampi.message() for lampi in created])
         return [lampi.device_id for lampi in created]

@@ -32,6 +32,7 @@ class Publisher:
     def start_over(self) -> None:
         """Begin anew on a new connection: what the last one did not confirm is said again."""
         self._under_way.clear()
+        self._confirmed.clear()  # not removed yet, and the broker may have lost it since: said again, it does no harm
         self._sent_up_to = 0
         self._mark_under_way = None
         self._mark_is_ours = False

@@ -11,6 +11,9 @@ log = logging.getLogger(__name__)
 PROBE_AGAIN_SECONDS = 10.0
 """After how long a probe that did not come back is sent again: a broker that drops messages drops it, too."""
 
+FIRST_ASK_PAUSE_SECONDS = 15.0
+LONGEST_ASK_PAUSE_SECONDS = 3600.0
+
 
 class Session:
     """From one acceptance by the broker to the loss of that connection."""
@@ -21,6 +24,8 @@ class Session:
         self.mark_is_settled = False
         self.newest_before: int | None = None
         self._dropped: int | None = None
+        self._ask_at = 0.0
+        self._ask_pause = FIRST_ASK_PAUSE_SECONDS
         self.begin_reading()
 
     def begin_reading(self) -> None:
@@ -49,11 +54,20 @@ class Session:
         if up and self.roll is not None:
             self.roll.add(device_id)
 
-    def note_dropped(self, count: int) -> bool:
-        """Take in Mosquitto's count; return whether messages were dropped since the last look."""
-        before, self._dropped = self._dropped, count
-        if before is None or count <= before:
+    def note_dropped(self, count: int, monotonic: float) -> bool:
+        """Take in Mosquitto's count; return whether it is time to ask for all states again.
+
+        The count is of all clients together: while another one's queue overflows, the pauses grow.
+        """
+        before = self._dropped
+        if before is None or count < before:
+            self._dropped = count
             return False
+        if count == before or monotonic < self._ask_at:
+            return False
+        self._dropped = count
+        self._ask_at = monotonic + self._ask_pause
+        self._ask_pause = min(2 * self._ask_pause, LONGEST_ASK_PAUSE_SECONDS)
         log.error(
             "The broker dropped %d messages, perhaps lamps' states: asking for all of them again. "
             "Set max_queued_messages to 0 in mosquitto.conf",

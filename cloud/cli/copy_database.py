@@ -6,6 +6,7 @@ import click
 
 from cloud.copying import copy_database, rows_to_copy
 from cloud.database import connect_database, parse_database_url, shown_url
+from cloud.instants import utc_now
 
 
 class DatabaseUrl(click.ParamType[str]):
@@ -30,11 +31,10 @@ def copy_database_command(source: str, target: str) -> None:
     Stop the daemon first, and start it again with the new LAMPI_DATABASE_URL.
     """
     original = connect_database(source)
+    rows = rows_to_copy(original, utc_now())
     copy = connect_database(target, create=True)
     try:
-        with click.progressbar(
-            length=rows_to_copy(original), label="Copying", file=sys.stderr, hidden=not sys.stderr.isatty()
-        ) as bar:
+        with click.progressbar(length=rows, label="Copying", file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
             counts = copy_database(original, copy, bar.update)
     finally:
         original.close()

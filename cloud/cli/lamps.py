@@ -8,9 +8,10 @@ import click
 from peewee import JOIN
 
 from cloud import association
-from cloud.cli.edge import DeviceId, code_ttl_option, settings_from, with_database
+from cloud.cli.edge import DeviceId, settings_from, with_database
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
+from cloud.rotation import announced_ttl
 
 
 @click.command()
@@ -31,16 +32,15 @@ def lamps(as_json: bool) -> None:
 @click.argument("code", required=False)
 @click.option("--device-id", type=DeviceId(), help="Instead of a code: the lamp itself.")
 @click.option("--user", "user_name", required=True, help="Who gets the lamp.")
-@code_ttl_option
 @with_database
-def associate(code: str | None, device_id: str | None, user_name: str, code_ttl: str | None) -> None:
+def associate(code: str | None, device_id: str | None, user_name: str) -> None:
     """Give a lamp to a user, by the CODE on its screen or by its device id."""
     if (code is None) == (device_id is None):
         raise click.UsageError("Give either a CODE or a --device-id.")
     user = association.user_named(user_name)
     if code is not None:
-        settings = settings_from(code_ttl=code_ttl)
-        lampi = association.associate_by_code(code, user, utc_now(), settings.code_ttl)
+        code_ttl = announced_ttl(otherwise=settings_from().code_ttl)
+        lampi = association.associate_by_code(code, user, utc_now(), code_ttl)
     else:
         lampi = association.associate_by_device_id(str(device_id), user, utc_now())
     click.echo(f"The lamp {lampi.device_id} ({lampi.name}) now belongs to {user.name}.")

@@ -3,7 +3,7 @@
 import uuid
 from datetime import UTC, datetime
 
-from peewee import BigIntegerField, CharField, Database, DateTimeField, Model
+from peewee import AutoField, BigIntegerField, CharField, Database, DateTimeField, Model
 from playhouse.migrate import SchemaMigrator
 
 
@@ -19,6 +19,14 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             database = db
             table_name = "forgotten"
 
+    class CodeTtl(Model):
+        id = AutoField()
+        seconds = BigIntegerField()
+
+        class Meta:
+            database = db
+            table_name = "code_ttl"
+
     now = datetime.now(UTC).replace(tzinfo=None)
     migrator.migrate(
         migrator.add_column("lampi", "message_version", BigIntegerField(default=0)),
@@ -26,7 +34,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         migrator.add_column("outbox_sequence", "origin", CharField(max_length=32, default=uuid.uuid4().hex)),
         migrator.add_index("lampi", ("message_version",)),
     )
-    db.create_tables([Forgotten], safe=False)
+    db.create_tables([Forgotten, CodeTtl], safe=False)
     # Which publication told a lamp last was not kept; the newest of all is never too low, so healing leaves none out.
     db.execute_sql("UPDATE lampi SET message_version = (SELECT MAX(last_version) FROM outbox_sequence)")
     db.execute_sql("CREATE INDEX lampi_waiting_since ON lampi (code_issued_at) WHERE user_id IS NULL")

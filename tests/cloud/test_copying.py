@@ -11,6 +11,8 @@ from cloud import copying
 from cloud.association import add_user, associate_by_code, forget
 from cloud.cli import commands
 from cloud.database import Table, connect_database, open_database, write_transaction
+from cloud.instants import utc_now
+from cloud.lease import PublisherLease
 from cloud.models import Lampi
 from cloud.presence import PresenceBatch
 from cloud.schema import upgrade
@@ -56,7 +58,21 @@ def test_every_row_arrives_and_is_counted(source: peewee.Database, urls: tuple[s
     assert done.exit_code == 0, done.output
     assert "     1199 lampi\n" in done.output
     assert "Copied and compared" in done.output
-    assert rows(urls[0]) == rows(urls[1])
+    original, copied = rows(urls[0]), rows(urls[1])
+    assert original["OutboxSequence"][0].pop("origin") != copied["OutboxSequence"][0].pop("origin")
+    assert original == copied
+
+
+def test_a_database_on_which_a_daemon_works_is_not_copied(source: peewee.Database, urls: tuple[str, str]) -> None:
+    PublisherLease().acquire(utc_now())
+    refused = copy(urls)
+    assert (refused.exit_code, "stop it first" in refused.stderr) == (1, True)
+
+
+def test_an_unmigrated_database_is_not_copied(urls: tuple[str, str]) -> None:
+    open_database(urls[0], create=True).close()
+    refused = copy(urls)
+    assert (refused.exit_code, "run 'lampi-cloud migrate' first" in refused.stderr) == (1, True)
 
 
 def test_the_copy_goes_on_numbering(source: peewee.Database, urls: tuple[str, str]) -> None:

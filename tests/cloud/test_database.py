@@ -29,6 +29,10 @@ def test_urls_that_can_be_used(url: str) -> None:
         ("sqlite:///", "names no database"),
         ("postgresql://me:secret@localhost", "names no database"),
         ("postgresql://[::1", "not a URL"),
+        ("postgresql://me:se/secret@localhost/lampi", "written as %XX"),
+        ("postgresql://me:secret#@localhost/lampi", "names no database|written as %XX"),
+        ("postgresql://me:secret@localhost:99999/lampi", "written as %XX"),
+        ("postgresql://localhost/lampi?password=secret", "before the host"),
     ],
 )
 def test_urls_that_can_not(url: str, why: str) -> None:

@@ -87,6 +87,16 @@ def test_a_lamp_that_came_back_is_no_ghost(lamps: list[str]) -> None:
     assert told()[topic(lamps[5])] != b""
 
 
+def test_a_mark_that_nobody_can_have_reached_is_not_believed() -> None:
+    assert version_to_heal_from(our_mark(2**53)) == 0
+    assert outbox.last_version() == 10
+
+
+def test_another_databases_mark_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    version_to_heal_from(HighWaterMark("another database", 10))
+    assert "Another database's daemon spoke to this broker" in caplog.text
+
+
 @pytest.mark.parametrize("mark", [None, HighWaterMark("another database", 10)])
 def test_a_broker_that_knows_nothing_is_told_all(mark: HighWaterMark | None) -> None:
     assert sum(tell_again(version_to_heal_from(mark), outbox.last_version(), NOW)) == 10

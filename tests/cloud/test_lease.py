@@ -53,20 +53,27 @@ def test_a_dead_process_of_this_machine_holds_nothing() -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     first, second = PublisherLease(), PublisherLease()
-    host, _, nonce = first.holder.rsplit(":", 2)
-    first.holder = f"{host}:{dead.pid}:{nonce}"
+    host, _, machine, nonce = first.holder.rsplit(":", 3)
+    first.holder = f"{host}:{dead.pid}:{machine}:{nonce}"
     first.acquire(NOW)
     assert second.acquire(NOW) == second.holder
 
 
 def test_a_process_of_another_machine_is_believed_until_its_lease_ends() -> None:
     first, second = PublisherLease(), PublisherLease()
-    first.holder = "elsewhere:999999999:00000000"
+    host, _, _, nonce = first.holder.rsplit(":", 3)
+    first.holder = f"{host}:999999999:a clone with the same name:{nonce}"
     first.acquire(NOW)
     assert second.acquire(NOW) == first.holder
     assert second.acquire(NOW + LONG) == second.holder
 
 
 def test_a_holder_reads_well() -> None:
-    assert shown_holder("cloud.example:123:abcdef01") == "process 123 on cloud.example"
+    assert shown_holder("cloud.example:123:0ddba11-4026531836:abcdef01") == "process 123 on cloud.example"
     assert Lease.select().count() == 0
+
+
+def test_a_lease_written_by_a_clock_that_was_wrong_is_none() -> None:
+    first, second = PublisherLease(), PublisherLease()
+    first.acquire(NOW + timedelta(hours=1))
+    assert second.acquire(NOW) == second.holder

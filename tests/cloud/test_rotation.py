@@ -10,7 +10,7 @@ from cloud.errors import UnknownCode
 from cloud.models import Lampi, User
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import PresenceBatch
-from cloud.rotation import rotate
+from cloud.rotation import announce_ttl, announced_ttl, rotate
 from tests.cloud.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -86,3 +86,12 @@ def test_thousands_go_in_batches() -> None:
     assert len(rotate(LATER - TTL, LATER)) == ROWS_A_STATEMENT
     assert len(rotate(LATER - TTL, LATER)) == 100
     assert rotate(LATER - TTL, LATER) == []
+
+
+def test_every_process_goes_by_what_the_daemon_announced() -> None:
+    assert announced_ttl(otherwise=TTL) == TTL
+    announce_ttl(None)
+    assert announced_ttl(otherwise=TTL) is None
+    announce_ttl(timedelta(seconds=60))
+    announce_ttl(timedelta(seconds=60))
+    assert announced_ttl(otherwise=TTL) == timedelta(seconds=60)

@@ -9,13 +9,13 @@ import peewee
 import pytest
 from playhouse.migrations import Runner
 
-from cloud import forgotten, lease, models, outbox
+from cloud import forgotten, lease, models, outbox, rotation
 from cloud.database import Table, open_database
 from cloud.errors import UnusableDatabase
 from cloud.schema import MIGRATIONS, require_current, upgrade
 
 TABLES: list[type[Table]] = [models.User, models.Lampi, outbox.OutboxMessage, outbox.OutboxSequence, lease.Lease]
-TABLES += [forgotten.Forgotten]
+TABLES += [forgotten.Forgotten, rotation.CodeTtl]
 
 
 @pytest.fixture

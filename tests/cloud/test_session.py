@@ -1,5 +1,7 @@
 """What one connection tells: the mark, the roll of lamps that are up, the end of it, and what was dropped."""
 
+import itertools
+
 import pytest
 
 from cloud.models import Lampi
@@ -36,14 +38,23 @@ def test_reading_again_has_a_word_of_its_own() -> None:
 
 def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
     session = Session(object())
-    assert not session.note_dropped(1000)  # from before we came
-    assert not session.note_dropped(1000)
-    assert session.note_dropped(1500)
+    assert not session.note_dropped(1000, 1.0)  # from before we came
+    assert not session.note_dropped(1000, 11.0)
+    assert session.note_dropped(1500, 21.0)
     assert "The broker dropped 500 messages" in caplog.text
     assert "max_queued_messages" in caplog.text
-    assert not session.note_dropped(1500)
-    assert not session.note_dropped(0)  # the broker was restarted
-    assert session.note_dropped(1)
+    assert not session.note_dropped(1500, 31.0)
+    assert not session.note_dropped(0, 41.0)  # the broker was restarted
+    assert session.note_dropped(1, 51.0)
+
+
+def test_another_clients_drops_are_asked_about_ever_more_rarely() -> None:
+    session = Session(object())
+    session.note_dropped(0, 0.0)
+    asked = [seconds for seconds in range(10, 3600, 10) if session.note_dropped(seconds, float(seconds))]
+    assert len(asked) < 10
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert pauses == sorted(pauses)
 
 
 @pytest.mark.usefixtures("database")

@@ -118,7 +118,7 @@ def test_a_daemon_takes_over_from_a_machine_that_fell_silent(broker: Mosquitto, 
     expires_at = datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=3)
     with closing(sqlite3.connect(cloud.folder / "lampi.db")) as database, database:
         database.execute(
-            "INSERT INTO lease (name, holder, expires_at) VALUES ('publisher', 'elsewhere:1:cafe', ?)",
+            "INSERT INTO lease (name, holder, expires_at) VALUES ('publisher', 'elsewhere:1:another-machine:cafe', ?)",
             (str(expires_at),),
         )
     began_at = time.monotonic()
