@@ -26,8 +26,9 @@ class Publisher:
 
     @property
     def idle(self) -> bool:
-        """True where all that was sent has been confirmed and removed."""
-        return not self._under_way and not self._confirmed
+        """True where all that was sent has been confirmed and removed, and the broker's mark says so."""
+        mark_is_said = self._mark_under_way is None and not (self._mark_is_ours and self._mark_may_have_moved)
+        return not self._under_way and not self._confirmed and mark_is_said
 
     def start_over(self) -> None:
         """Begin anew on a new connection: what the last one did not confirm is said again."""

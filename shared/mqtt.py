@@ -82,6 +82,7 @@ class BrokerLink:
         # One object for each time the broker accepted us, None between. paho's is_connected() won't do: it is true
         # before drop_out_messages(), which would take back what another thread published a moment ago.
         self._session: object | None = None
+        self._unanswered: set[int | None] = set()
         self._client = self._make_client(client_id)
 
     def start(self) -> None:
@@ -125,10 +126,9 @@ class BrokerLink:
         sent = self._client.publish(publication.topic, publication.payload, publication.qos, publication.retain)
         return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS and self._session is session else None
 
-    def subscribe(self) -> None:
-        """Subscribe (again): the broker then sends once more what it retains."""
-        for subscription in self._subscriptions:
-            self._client.subscribe(subscription.topic_filter, subscription.qos)
+    def subscribe(self) -> set[int | None]:
+        """Subscribe (again): the broker then sends once more what it retains; return the requests' numbers."""
+        return {self._client.subscribe(each.topic_filter, each.qos)[1] for each in self._subscriptions}
 
     def _make_client(self, client_id: str) -> paho.Client:
         client = SturdyClient(client_id, on_tick=self._tick, on_fault=self._paho_failed)
@@ -179,13 +179,14 @@ class BrokerLink:
             client.disconnect()
             return
         client.drop_out_messages()
-        self.subscribe()
+        self._unanswered = self.subscribe()
         if self._birth is not None:
             client.publish(self._birth.topic, self._birth.payload, self._birth.qos, self._birth.retain)
-        log.info("Connected to the broker at %s", self._broker)
         self._outage_said = False
         self._session = object()
         self._on_connection(True)
+        if not self._subscriptions:
+            self._say_connected()
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
         self._say_outage(f"can't be reached ({sys.exc_info()[1]})")
@@ -212,9 +213,16 @@ class BrokerLink:
             self._outage_said = True
             log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
 
-    def _subscribed(self, _client: object, _userdata: object, _mid: int, reasons: Any, _props: object) -> None:
+    def _say_connected(self) -> None:
+        log.info("Connected to the broker at %s", self._broker)
+
+    def _subscribed(self, _client: object, _userdata: object, mid: int, reasons: Any, _props: object) -> None:
         if any(reason.is_failure for reason in reasons):
             log.error("The broker at %s refuses a subscription; check the user's access rules", self._broker)
+        if mid in self._unanswered:
+            self._unanswered.discard(mid)
+            if not self._unanswered:  # only now does it hear everything
+                self._say_connected()
 
     def _confirmed(self, _client: object, _userdata: object, mid: int, _reason: object, _props: object) -> None:
         self._on_confirmed(mid)

@@ -9,6 +9,7 @@ from cloud.database import write_transaction
 from cloud.outbox import Pending
 from cloud.publisher import WINDOW, Publisher
 from shared.messages import Publication
+from shared.payloads import HighWaterMark, decode_high_water_mark
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -116,3 +117,30 @@ def test_no_more_than_the_window_is_under_way(publisher: Publisher, connection: 
         publisher.confirm(number)
     publisher.pump()
     assert len(connection.taken) == WINDOW + 50
+
+
+def test_the_mark_follows_what_is_confirmed_and_only_once_it_is_ours(
+    publisher: Publisher, connection: Connection
+) -> None:
+    enqueue(("a", b"1"))
+    publisher.pump()
+    publisher.confirm(1)
+    publisher.pump()
+    assert connection.payloads() == [b"1"]
+    publisher.take_over_mark()
+    publisher.pump()
+    assert decode_high_water_mark(connection.payloads()[-1]) == HighWaterMark(outbox.origin(), 1)
+    publisher.confirm(2)
+    enqueue(("a", b"2"))
+    publisher.pump()
+    publisher.pump()
+    assert connection.payloads()[2:] == [b"2"]
+
+
+def test_it_is_not_idle_before_the_mark_is_confirmed(publisher: Publisher) -> None:
+    publisher.take_over_mark()
+    assert not publisher.idle
+    publisher.pump()
+    assert not publisher.idle
+    publisher.confirm(1)
+    assert publisher.idle
