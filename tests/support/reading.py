@@ -40,12 +40,13 @@ def read_text(screen: Image.Image) -> str:
     return "\n".join(" ".join(line.split()) for line in _tesseract(picture, "--psm", "11").splitlines() if line.strip())
 
 
-def read_hex(screen: Image.Image, colour: theme.Colour) -> str:
+def read_hex(screen: Image.Image, colour: theme.Colour, tolerance: int = 4) -> str:
     """Return the hexadecimal characters that a picture of the screen shows in one colour.
 
-    What could be made out of none of the readings is a question mark.
+    Small text is nowhere quite its colour: ``tolerance`` says how far (of 255) it may be off. What
+    could be made out of none of the readings is a question mark.
     """
-    glyphs = [glyph for box in _line_boxes(screen, colour) for glyph in _glyphs(_line(screen, box))]
+    glyphs = [glyph for box in _line_boxes(screen, colour, tolerance) for glyph in _glyphs(_line(screen, box))]
     return "".join(_read_glyphs(glyphs[at : at + _READ_TOGETHER]) for at in range(0, len(glyphs), _READ_TOGETHER))
 
 
@@ -123,12 +124,12 @@ def _where(picture: Image.Image, shade: int) -> Box | None:
     return picture.point([_WHITE if step == shade else 0 for step in range(256)]).getbbox()
 
 
-def _line_boxes(screen: Image.Image, colour: theme.Colour) -> list[Box]:
+def _line_boxes(screen: Image.Image, colour: theme.Colour, tolerance: int) -> list[Box]:
     """Return the box of each line of text in a colour, from the top."""
     plain = Image.new("RGB", screen.size, tuple(round(255 * part) for part in colour[:3]))
     red, green, blue = ImageChops.difference(screen, plain).split()
     farthest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    wanted = farthest.point([_WHITE if step <= 4 else 0 for step in range(256)])
+    wanted = farthest.point([_WHITE if step <= tolerance else 0 for step in range(256)])
     rows = [wanted.crop((0, row, wanted.width, row + 1)).getbbox() is not None for row in range(wanted.height)]
     boxes = []
     for top, bottom in _runs(rows):

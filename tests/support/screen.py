@@ -12,6 +12,7 @@ from typing import Self
 from PIL import Image, ImageGrab
 
 from lamp_ui import theme
+from lamp_ui.layout import place_main
 from shared import topics
 from tests.support.broker import Mosquitto
 from tests.support.reading import read_code, read_hex, read_text
@@ -162,7 +163,10 @@ class Touchscreen:
 
     def device_id_shown(self) -> str:
         """Return the lamp's id as the main screen shows it; empty where that is covered."""
-        return read_hex(self.screen.grab(), theme.DEVICE_ID)
+        screen = self.screen.grab()
+        box = place_main(*screen.size).device_id
+        header = screen.crop((0, 0, round(box.right), round(screen.height - box.y)))
+        return read_hex(header, theme.DEVICE_ID, tolerance=40)
 
     def wait_for_code(self, code: str) -> None:
         """Wait until the screen shows a code, given without its spaces."""
