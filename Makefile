@@ -54,7 +54,7 @@ endef
 
 .PHONY: help
 help: ## Say what can be made
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: run
 run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, one lamp
@@ -65,6 +65,16 @@ run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, one la
 test: .venv/test-ready ## Run every test
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/pytest -n 2 --dist loadgroup
+
+.PHONY: screenshots
+screenshots: .venv/test-ready ## Take a picture of every state of the touchscreen into lamp_ui/screenshots
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.support.album lamp_ui/screenshots
+
+.PHONY: bench-ui
+bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app that polls
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.benchmarks.ui
 
 .PHONY: check
 check: .venv/test-ready ## Check style and types

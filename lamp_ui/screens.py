@@ -95,7 +95,7 @@ class PopupScreen(Screen):
             Color(rgba=theme.WELL)
             self._well = RoundedRectangle()
         self._title = FittedLabel(color=theme.TITLE, bold=True, halign="left")
-        self._code = CodeView(motion=motion)
+        self._code = CodeView(fades=motion)
         self._instruction = FittedLabel(color=theme.TEXT)
         self._qr = QrView()
         self._connection = FittedLabel(color=theme.TEXT)

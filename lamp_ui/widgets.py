@@ -80,11 +80,11 @@ class FittedLabel(Label):
 
 
 class CodeView(Widget):
-    """A code's groups, as large as the box allows; with ``motion`` a new code fades in where the old one was."""
+    """A code's groups, as large as the box allows; with ``fades`` a new code fades in where the old one was."""
 
     groups = ListProperty()
     color = ColorProperty(theme.CODE)
-    motion = BooleanProperty(True)
+    fades = BooleanProperty(True)
 
     def __init__(self, **properties: Any) -> None:
         self._draw_soon = Clock.create_trigger(self._draw, _BEFORE_NEXT_FRAME)
@@ -97,11 +97,11 @@ class CodeView(Widget):
 
     def show(self, groups: list[str]) -> None:
         """Show a code, in place of another or of none."""
-        fades = bool(self.groups) and self.groups != groups and self.motion
+        fading = bool(self.groups) and self.groups != groups and self.fades
         self.groups = groups
         self._fading.cancel()
         self._draw(0)
-        if fades and self._ink is not None:
+        if fading and self._ink is not None:
             # From the first frame on the new code is there and nothing of the old one, however slow the fading is.
             self._ink.a = _FADE_FROM
             self._fading()
