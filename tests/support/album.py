@@ -24,7 +24,6 @@ SIZES = ("240x320", "320x240", "480x320", "800x480")
 DEVICE_ID = "b827ebba0387"
 CODE = "b71e094d0a8c4d0a8c4d0a8c4d0a8cff"
 URL = "https://lamps.example.com/claim"
-_COLOURS = 128
 _DIM_AFTER_SECONDS = 6.0
 _STILL_LOOKS = 30
 
@@ -123,9 +122,7 @@ def main(album: Path) -> None:
                 for name, picture in take(size, language, Path(folder)):
                     place = album / language / size
                     place.mkdir(parents=True, exist_ok=True)
-                    picture.quantize(_COLOURS, dither=Image.Dither.FLOYDSTEINBERG).save(
-                        place / f"{name}.png", optimize=True
-                    )
+                    picture.save(place / f"{name}.png", optimize=True)
     best = album / "en" / "240x320" / "popup-qr.png"
     (album / "popup.png").write_bytes(best.read_bytes())
 
