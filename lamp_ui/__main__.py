@@ -15,7 +15,7 @@ from shared.topics import lamp_prefix
 
 log = logging.getLogger("lamp_ui")
 
-MOST_FRAMES_A_SECOND = 30
+MOST_FRAMES_A_SECOND = 25
 """About what a PiTFT's wire (SPI) carries; it is also how often Kivy looks whether a finger came."""
 
 _KIVY_NOISE = (

@@ -7,14 +7,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from importlib.metadata import version
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 import kivy
 from kivy.app import App
 from kivy.clock import Clock
 from kivy.config import Config as KivyConfig
+from paho.mqtt import __version__ as paho_version
 
 from lamp_ui.config import Config, WindowSize
 from lamp_ui.events import Event, RequestLost, StatusAsked
@@ -31,12 +31,15 @@ from shared.payloads import LampConfig
 
 log = logging.getLogger(__name__)
 
+FLOOD_PAUSE_SECONDS = 0.04
+
 
 class EventCrossing:
     """Where events cross to Kivy's thread, from the network's and from any other: the only place that touches both.
 
     However many come in between two frames, the screen is brought up to date once: ``render`` gets
-    the view state, ``ask`` what the lamp is asked for.
+    the view state, ``ask`` what the lamp is asked for. A message after some quiet is shown at once,
+    but a flood of them makes no more frames than a screen can show; a finger never waits.
     """
 
     def __init__(
@@ -47,11 +50,21 @@ class EventCrossing:
         self._ask = ask
         self._events: deque[Event] = deque()
         self._cross_soon = Clock.create_trigger(self._cross)
+        self._cross_later = Clock.create_trigger(self._cross, FLOOD_PAUSE_SECONDS)
+        self._crossed_at = -inf
         self._alarm: Any = None
 
     def deliver(self, event: Event) -> None:
-        """Take an event to Kivy's thread, from any thread."""
+        """Take what the network says to Kivy's thread, from any thread."""
         # In this order: the trigger is open again before `_cross` looks, so no event is left behind.
+        self._events.append(event)
+        if time.monotonic() - self._crossed_at < FLOOD_PAUSE_SECONDS:
+            self._cross_later()
+        else:
+            self._cross_soon()
+
+    def deliver_touch(self, event: Event) -> None:
+        """Take what a finger does to where it is dealt with, before the next frame."""
         self._events.append(event)
         self._cross_soon()
 
@@ -60,7 +73,7 @@ class EventCrossing:
         self._cross_soon()
 
     def _cross(self, _seconds: float) -> None:
-        now = time.monotonic()
+        now = self._crossed_at = time.monotonic()
         # Only what is here by now: under a flood that outpaces this loop, frames must still be drawn.
         for _ in range(len(self._events)):
             self._presenter.receive(self._events.popleft(), now)
@@ -96,7 +109,7 @@ class Touchscreen(App):
         presenter = Presenter(surroundings, now)
         self._crossing = EventCrossing(presenter, self._render, self._ask)
         self._link = LampLink(config, self._crossing.deliver)
-        self._view = LampView(self._crossing.deliver, motion=config.motion, veil=not self._hardware.dims)
+        self._view = LampView(self._crossing.deliver_touch, motion=config.motion, veil=not self._hardware.dims)
         self._view.render(presenter.view_state(now))
         self._resting = False
         self._end_signals = end_signals
@@ -124,7 +137,7 @@ class Touchscreen(App):
 
     def _first_frame_drawn(self, window: Any) -> None:
         window.unbind(on_flip=self._first_frame_drawn)
-        self._hardware.start(lambda: self._crossing.deliver(StatusAsked()))
+        self._hardware.start(lambda: self._crossing.deliver_touch(StatusAsked()))
         self._link.start()
         self._crossing.refresh()
 
@@ -139,7 +152,7 @@ class Touchscreen(App):
 
 
 def _about(config: Config) -> About:
-    versions = (f"LAMPI {__version__}", f"Kivy {kivy.__version__}, paho {version('paho-mqtt')}")
+    versions = (f"LAMPI {__version__}", f"Kivy {kivy.__version__}, paho {paho_version}")
     return About(config.device_id, versions, f"{config.broker.host}:{config.broker.port}")
 
 

@@ -11,9 +11,9 @@ from kivy.uix.widget import Widget
 from lamp_ui import theme
 from lamp_ui.events import ControlLetGo, ControlMoved, PowerPressed
 from lamp_ui.lamp import Control, Lamp
-from lamp_ui.pictures import Paint, disc, glow, pill
+from lamp_ui.pictures import Paint, pill
 from lamp_ui.view_state import ControlWords
-from lamp_ui.widgets import Emit, FittedLabel, texture_of
+from lamp_ui.widgets import Emit, FittedLabel, glow_texture, round_texture, texture_of
 
 _TRACK, _KNOB, _LABEL = 22, 30, 15
 """Units: how high a track, a knob and the words above them are."""
@@ -57,18 +57,17 @@ class TrackSlider(Widget):
         self._value_words = Label(color=theme.TEXT, halign="right", valign="middle")
         self.add_widget(self._name)
         self.add_widget(self._value_words)
-        round_knob = texture_of(96, 96, disc(96))
         with self.canvas:
             self._tint = Color()
             self._ground = Rectangle()
             Color()
             self._veil = Rectangle()
             Color(rgba=theme.KNOB_EDGE)
-            self._edge = Ellipse(texture=round_knob)
+            self._edge = Ellipse(texture=round_texture())
             Color(rgba=theme.KNOB)
-            self._ring = Ellipse(texture=round_knob)
+            self._ring = Ellipse(texture=round_texture())
             self._knob_tint = Color()
-            self._knob = Ellipse(texture=round_knob)
+            self._knob = Ellipse(texture=round_texture())
         self.fbind("pos", self._place)
         self.fbind("size", self._place)
         self.fbind("value", self._place_knob)
@@ -158,14 +157,13 @@ class PowerButton(Widget):
         self._emit = emit
         self._words = FittedLabel(color=theme.TITLE, bold=True)
         self.add_widget(self._words)
-        round_disc = texture_of(96, 96, disc(96))
         with self.canvas:
             self._halo_tint = Color(rgba=(0, 0, 0, 0))
-            self._halo = Rectangle(texture=texture_of(64, 64, glow(64)))
+            self._halo = Rectangle(texture=glow_texture())
             self._edge_tint = Color(rgba=theme.CARD_EDGE)
-            self._edge = Ellipse(texture=round_disc)
+            self._edge = Ellipse(texture=round_texture())
             self._tint = Color(rgba=theme.LAMP_OFF)
-            self._globe = Ellipse(texture=round_disc)
+            self._globe = Ellipse(texture=round_texture())
             self._sign_tint = Color(rgba=theme.LAMP_OFF_SIGN)
             self._arc, self._stroke = SmoothLine(cap="round"), SmoothLine(cap="round")
         self.fbind("pos", self._place)

@@ -12,10 +12,9 @@ from lamp_ui.controls import PowerButton, TrackSlider
 from lamp_ui.events import StatusLeft
 from lamp_ui.lamp import Control
 from lamp_ui.layout import Box, place_main, place_popup, place_status, unit_of
-from lamp_ui.pictures import glow
 from lamp_ui.qr import qr_modules
 from lamp_ui.view_state import Connection, LampScreen, PopupState, StatusPage
-from lamp_ui.widgets import CODE_FONT, CodeView, Emit, FittedLabel, QrView, put, texture_of
+from lamp_ui.widgets import CODE_FONT, CodeView, Emit, FittedLabel, QrView, glow_texture, put
 
 
 class Screen(Widget):
@@ -50,7 +49,7 @@ class MainScreen(Screen):
         super().__init__(**properties)
         with self.canvas.before:
             self._wash_tint = Color(rgba=(0, 0, 0, 0))
-            self._wash = Rectangle(texture=texture_of(64, 64, glow(64)))
+            self._wash = Rectangle(texture=glow_texture())
         self._device_id = FittedLabel(font_name=CODE_FONT, color=theme.DEVICE_ID, halign="left")
         self._connection = FittedLabel(color=theme.TEXT, halign="left")
         self._power = PowerButton(emit)
@@ -146,7 +145,7 @@ class ConfirmationScreen(Screen):
         self.add_widget(self._words)
         with self.canvas.before:
             Color(*theme.GLOW[:3], 0.5)
-            self._light = Rectangle(texture=texture_of(64, 64, glow(64)))
+            self._light = Rectangle(texture=glow_texture())
             Color(rgba=theme.CODE)
             self._check = SmoothLine(cap="round", joint="round")
             self._ring = SmoothLine()

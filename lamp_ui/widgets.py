@@ -1,6 +1,7 @@
 """The pieces that the screens are made of: text that fits, the code, the QR code, the connection's mark."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from kivy.clock import Clock
@@ -15,7 +16,7 @@ from lamp_ui import theme
 from lamp_ui.code_layout import GROUP_GAP, LINE_STEP, lay_out_code
 from lamp_ui.events import Event
 from lamp_ui.layout import Box
-from lamp_ui.pictures import disc
+from lamp_ui.pictures import disc, glow
 from lamp_ui.qr import QUIET_MODULES
 from lamp_ui.view_state import Connection
 
@@ -41,6 +42,18 @@ def texture_of(width: int, height: int, pixels: bytes) -> Texture:
     texture = Texture.create(size=(width, height), colorfmt="rgba", mipmap=width == height)
     texture.blit_buffer(pixels, colorfmt="rgba", bufferfmt="ubyte")
     return texture
+
+
+@cache
+def round_texture() -> Texture:
+    """Return a white disc, to be tinted: one for all, since it takes time to paint."""
+    return texture_of(96, 96, disc(96))
+
+
+@cache
+def glow_texture() -> Texture:
+    """Return white light that fades, to be tinted."""
+    return texture_of(64, 64, glow(64))
 
 
 def put(widget: Widget, box: Box) -> None:
@@ -181,7 +194,6 @@ class ConnectionMark(Widget):
 
     def __init__(self, **properties: Any) -> None:
         self._draw_soon = Clock.create_trigger(self._draw, _BEFORE_NEXT_FRAME)
-        self._disc = texture_of(48, 48, disc(48))
         super().__init__(**properties)
         for name in ("connection", "pos", "size", "radius"):
             self.fbind(name, self._draw_soon)
@@ -197,7 +209,7 @@ class ConnectionMark(Widget):
                 case Connection.CLOUD:
                     Color(rgba=theme.CLOUD)
                     where = {"pos": (centre_x - radius, centre_y - radius), "size": (2 * radius, 2 * radius)}
-                    Ellipse(texture=self._disc, **where)
+                    Ellipse(texture=round_texture(), **where)
                 case Connection.LOCAL_ONLY:
                     Color(rgba=theme.LOCAL_ONLY)
                     Line(circle=(centre_x, centre_y, radius - stroke), width=stroke)
