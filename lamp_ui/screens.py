@@ -8,6 +8,7 @@ from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
+from lamp_ui.code_layout import lay_out_code
 from lamp_ui.controls import PowerButton, TrackSlider
 from lamp_ui.events import StatusLeft
 from lamp_ui.lamp import Control
@@ -122,14 +123,17 @@ class PopupScreen(Screen):
         unit, groups = self.unit, max(1, len(self._code.groups))
         layout = place_popup(self.width, self.height, groups, len(self._qr.modules))
         aside = layout.qr is not None and self.width > self.height
-        self._title.largest, self._connection.largest = 20 * unit, 15 * unit
-        self._instruction.largest = (20 if layout.qr is None else 16) * unit
         self._instruction.halign = self._connection.halign = "left" if aside else "center"
         put(self._title, layout.title)
         well, inset = layout.code, 6 * unit
         self._well.pos, self._well.size, self._well.radius = (well.x, well.y), (well.width, well.height), [9 * unit]
         self._code.pos = well.x + inset, well.y + inset / 2
         self._code.size = well.width - 2 * inset, well.height - inset
+        code = lay_out_code(groups, max(map(len, self._code.groups), default=1), *self._code.size).font_size
+        # The code is the largest thing on the screen, however long it is.
+        self._title.largest = min(20 * unit, 0.95 * code)
+        self._instruction.largest = min((20 if layout.qr is None else 16) * unit, 0.9 * code)
+        self._connection.largest = 15 * unit
         put(self._instruction, layout.instruction)
         put(self._connection, layout.connection)
         if layout.qr is not None:
