@@ -4,12 +4,14 @@ import json
 import subprocess
 import threading
 import time
+from statistics import median
 
 import pytest
 
 from lamp_ui.layout import place_main
 from tests.lamp_ui.conftest import DEVICE_ID, StartLamp
 from tests.support.broker import Mosquitto
+from tests.support.screen import Touchscreen
 from tests.support.waiting import wait_until
 
 CHANGED = f"devices/{DEVICE_ID}/lamp/changed"
@@ -37,6 +39,13 @@ def pour(port: int) -> None:
         publisher.wait(30)
 
 
+def xdotool_alone(lamp: Touchscreen) -> float:
+    """Return the seconds that xdotool takes to press and to lift where nothing listens: on the words' line."""
+    began = time.monotonic()
+    lamp.screen.touch(60, 34)
+    return time.monotonic() - began
+
+
 def test_under_a_thousand_messages_a_second_a_touch_is_answered(start_lamp: StartLamp, broker: Mosquitto) -> None:
     lamp = start_lamp()
     lamp.wait_for_text("The cloud is away")
@@ -44,6 +53,7 @@ def test_under_a_thousand_messages_a_second_a_touch_is_answered(start_lamp: Star
     flood = threading.Thread(target=pour, args=[broker.port])
     with broker.hear(f"devices/{DEVICE_ID}/lamp/set_config") as ear:
         flood.start()
+        tool = median([xdotool_alone(lamp) for _ in range(5)])
         taken = []
         while flood.is_alive():
             began = time.monotonic()
@@ -52,9 +62,9 @@ def test_under_a_thousand_messages_a_second_a_touch_is_answered(start_lamp: Star
             taken.append(time.monotonic() - began)
             threading.Event().wait(0.3)
         flood.join()
-    # xdotool, a process of its own, and the way through the broker and back are in these times.
+    # The way through the broker and back is in these times; what xdotool takes, a process of its own, is not.
     assert len(taken) > 10
-    assert sorted(taken)[len(taken) // 2] < ANSWERED_WITHIN_SECONDS, taken
+    assert median(taken) - tool < ANSWERED_WITHIN_SECONDS, (tool, taken)
     lamp.wait_for_text("33%")
     lamp.wait_for_text("44%")
 
