@@ -15,8 +15,8 @@ from shared.topics import lamp_prefix
 
 log = logging.getLogger("lamp_ui")
 
-MOST_FRAMES_A_SECOND = 25
-"""About what a PiTFT's wire (SPI) carries; it is also how often Kivy looks whether a finger came."""
+MOST_FRAMES_A_SECOND = 20
+"""How often Kivy looks whether a finger came; while one moves, each of its events brings the next look forward."""
 
 _KIVY_NOISE = (
     "Config: Older configuration version",  # at the first start, when there is none
