@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr postgresql redis-server
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools postgresql redis-server
 
 CLUSTER := tests/support/cluster
 
@@ -56,7 +56,7 @@ endef
 
 .PHONY: help
 help: ## Say what can be made
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: run
 run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, one lamp
@@ -79,6 +79,16 @@ soak: .venv/test-ready ## Have everything die at random, for long (ROUNDS, LAMPS
 	@$(call install,$(TEST_PACKAGES))
 	SOAK_FULL=1 $(BIN)/pytest tests/soak/test_failover.py
 	exec $(BIN)/python -m tests.soak --rounds $(ROUNDS) --lamps $(LAMPS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --database $(DATABASE)
+
+.PHONY: screenshots
+screenshots: .venv/test-ready ## Take a picture of every state of the touchscreen into lamp_ui/screenshots
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.support.album lamp_ui/screenshots
+
+.PHONY: bench-ui
+bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app that polls
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.benchmarks.ui
 
 .PHONY: check
 check: .venv/test-ready ## Check style and types

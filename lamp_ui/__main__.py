@@ -15,6 +15,9 @@ from shared.topics import lamp_prefix
 
 log = logging.getLogger("lamp_ui")
 
+MOST_FRAMES_A_SECOND = 20
+"""How often Kivy looks whether a finger came; while one moves, each of its events brings the next look forward."""
+
 _KIVY_NOISE = (
     "Config: Older configuration version",  # at the first start, when there is none
     "Config: Upgrading configuration",
@@ -56,12 +59,32 @@ _KIVY_NOISE = (
     help=f"The window's size in pixels, for the desk: 240x320 is a LAMPI's own. "
     f"[env: {settings.SIZE}; default: as Kivy's own config.ini says, which on a Pi also knows rotation and touch]",
 )
+@click.option(
+    "--language",
+    settings.LANGUAGE,
+    metavar="LANGUAGE",
+    help=f"The screen's language, en or de. [env: {settings.LANGUAGE}; default: as LANG says, else en]",
+)
+@click.option(
+    "--motion",
+    settings.MOTION,
+    metavar="on|off",
+    help=f"Whether anything on the screen may fade. [env: {settings.MOTION}; default: on]",
+)
+@click.option(
+    "--dim-after",
+    settings.DIM_AFTER,
+    metavar="SECONDS",
+    help=f"Dim the screen after so long without a touch; 0 is never. "
+    f"[env: {settings.DIM_AFTER}; default: {settings.DEFAULT_DIM_AFTER_SECONDS:.0f}]",
+)
 def main(**options: str | None) -> None:
     """Show a LAMPI's touchscreen.
 
     While nobody owns the lamp, it shows the code that makes the lamp somebody's; it takes it away as
-    soon as that has happened. The broker may be away, at the start or later: the screen says so and
-    keeps trying. SIGTERM and Ctrl-C end it.
+    soon as that has happened. Then it is the lamp's switch and sets its colour and brightness. The
+    broker may be away, at the start or later: the screen says so and keeps trying. SIGTERM and Ctrl-C
+    end it.
     """
     # Not click's own reading of the environment: for click, a variable that is set but empty is not set.
     given = {name: value for name, value in options.items() if value is not None}
@@ -85,6 +108,10 @@ def main(**options: str | None) -> None:
 def _set_stage_for_kivy(config: Config) -> None:
     os.environ["KIVY_NO_ARGS"] = "1"
     os.environ["KIVY_LOG_MODE"] = "PYTHON"
+    # The clock that a message wakes at once; Kivy's default one sleeps until the next frame is due.
+    os.environ["KIVY_CLOCK"] = "interrupt"
+    # Each frame that is not looked for is power not used. Not in config.ini, which is the Pi's own.
+    os.environ.setdefault("KCFG_GRAPHICS_MAXFPS", str(MOST_FRAMES_A_SECOND))
     if config.log_level != "DEBUG":
         # A filter, not a level: Kivy sets its logger's level itself when it is imported.
         logging.getLogger("kivy").addFilter(_worth_saying)

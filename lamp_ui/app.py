@@ -4,45 +4,91 @@ Importing this imports Kivy, which reads its configuration; `lamp_ui.__main__` s
 """
 
 import logging
+import time
 from collections import deque
+from collections.abc import Callable
+from math import inf, isfinite
 from typing import Any
 
+import kivy
 from kivy.app import App
 from kivy.clock import Clock
 from kivy.config import Config as KivyConfig
+from paho.mqtt import __version__ as paho_version
 
 from lamp_ui.config import Config, WindowSize
-from lamp_ui.events import Event
+from lamp_ui.events import Event, RequestLost, StatusAsked
+from lamp_ui.hardware import Hardware, LampHardware
 from lamp_ui.link import LampLink
-from lamp_ui.presenter import Presenter
+from lamp_ui.machine import read_machine
+from lamp_ui.presenter import Presenter, Surroundings
 from lamp_ui.signals import EndSignals
+from lamp_ui.status import About
+from lamp_ui.view_state import ViewState
+from lamp_ui.words import load_words
+from shared import __version__
+from shared.payloads import LampConfig
 
 log = logging.getLogger(__name__)
 
+FLOOD_PAUSE_SECONDS = 0.04
+
 
 class EventCrossing:
-    """Where events cross from the network's thread to Kivy's: the only place that both touch.
+    """Where events cross to Kivy's thread, from the network's and from any other: the only place that touches both.
 
-    However many come in between two frames, the screen is brought up to date once.
+    However many come in between two frames, the screen is brought up to date once: ``render`` gets
+    the view state, ``ask`` what the lamp is asked for. A message after some quiet is shown at once,
+    but a flood of them makes no more frames than a screen can show; a finger never waits.
     """
 
-    def __init__(self, presenter: Presenter, view: Any) -> None:
+    def __init__(
+        self, presenter: Presenter, render: Callable[[ViewState], None], ask: Callable[[LampConfig], bool]
+    ) -> None:
         self._presenter = presenter
-        self._view = view
+        self._render = render
+        self._ask = ask
         self._events: deque[Event] = deque()
         self._cross_soon = Clock.create_trigger(self._cross)
+        self._cross_later = Clock.create_trigger(self._cross, FLOOD_PAUSE_SECONDS)
+        self._crossed_at = -inf
+        self._alarm: Any = None
 
     def deliver(self, event: Event) -> None:
-        """Take an event to Kivy's thread, from any thread."""
+        """Take what the network says to Kivy's thread, from any thread."""
         # In this order: the trigger is open again before `_cross` looks, so no event is left behind.
+        self._events.append(event)
+        if time.monotonic() - self._crossed_at < FLOOD_PAUSE_SECONDS:
+            self._cross_later()
+        else:
+            self._cross_soon()
+
+    def deliver_touch(self, event: Event) -> None:
+        """Take what a finger does to where it is dealt with, before the next frame."""
         self._events.append(event)
         self._cross_soon()
 
+    def refresh(self) -> None:
+        """Bring the screen up to date soon, though nothing came in."""
+        self._cross_soon()
+
     def _cross(self, _seconds: float) -> None:
+        now = self._crossed_at = time.monotonic()
         # Only what is here by now: under a flood that outpaces this loop, frames must still be drawn.
         for _ in range(len(self._events)):
-            self._presenter.receive(self._events.popleft())
-        self._view.render(self._presenter.view_state)
+            self._presenter.receive(self._events.popleft(), now)
+        request = self._presenter.take_request(now)
+        if request is not None and not self._ask(request):
+            self._presenter.receive(RequestLost(), now)
+        self._render(self._presenter.view_state(now))
+        self._set_alarm(self._presenter.next_at(now) - now)
+
+    def _set_alarm(self, seconds: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if isfinite(seconds):
+            self._alarm = Clock.schedule_once(self._cross, max(0.001, seconds))
 
 
 class Touchscreen(App):
@@ -50,23 +96,27 @@ class Touchscreen(App):
 
     title = "LAMPI"
 
-    def __init__(self, config: Config, end_signals: EndSignals) -> None:
+    def __init__(self, config: Config, end_signals: EndSignals, hardware: Hardware | None = None) -> None:
         super().__init__(kv_file="")
         if config.window_size is not None:
             _fix_window(config.window_size)
         # Kivy makes its window when the first widget's module is imported, in the size it is then told.
         from lamp_ui.views import LampView  # noqa: PLC0415
 
-        presenter = Presenter(config.device_id)
-        self._view = LampView()
-        self._view.render(presenter.view_state)
-        self._crossing = EventCrossing(presenter, self._view)
+        self._hardware: Hardware = LampHardware() if hardware is None else hardware
+        surroundings = Surroundings(_about(config), load_words(config.language), read_machine, config.dim_after_seconds)
+        now = time.monotonic()
+        presenter = Presenter(surroundings, now)
+        self._crossing = EventCrossing(presenter, self._render, self._ask)
         self._link = LampLink(config, self._crossing.deliver)
+        self._view = LampView(self._crossing.deliver_touch, motion=config.motion, veil=not self._hardware.dims)
+        self._view.render(presenter.view_state(now))
+        self._resting = False
         self._end_signals = end_signals
 
     def build(self) -> Any:
         """Give Kivy the root of the screen."""
-        return self._view.root
+        return self._view
 
     def on_start(self) -> None:
         """Let the first frame be seen before the network is started: a lamp without one is still a lamp."""
@@ -82,11 +132,28 @@ class Touchscreen(App):
             self.run()
         finally:
             self._link.stop()
+            self._hardware.stop()
             log.info("Ended")
 
     def _first_frame_drawn(self, window: Any) -> None:
         window.unbind(on_flip=self._first_frame_drawn)
+        self._hardware.start(lambda: self._crossing.deliver_touch(StatusAsked()))
         self._link.start()
+        self._crossing.refresh()
+
+    def _ask(self, config: LampConfig) -> bool:
+        return self._link.ask(config)
+
+    def _render(self, state: ViewState) -> None:
+        self._view.render(state)
+        if state.dimmed is not self._resting:
+            self._resting = state.dimmed
+            self._hardware.rest(state.dimmed)
+
+
+def _about(config: Config) -> About:
+    versions = (f"LAMPI {__version__}", f"Kivy {kivy.__version__}, paho {paho_version}")
+    return About(config.device_id, versions, f"{config.broker.host}:{config.broker.port}")
 
 
 def _fix_window(size: WindowSize) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lamp_ui.words import LANGUAGES, spoken_here
 from shared.broker_url import BrokerUrl, parse_broker_url
 from shared.device_id import own_device_id, read_device_id
 from shared.logs import parse_level
@@ -15,9 +16,14 @@ DEVICE_ID = "LAMPI_DEVICE_ID"
 TOPIC_PREFIX = "LAMPI_TOPIC_PREFIX"
 LOG_LEVEL = "LAMPI_LOG_LEVEL"
 SIZE = "LAMPI_SIZE"
+LANGUAGE = "LAMPI_LANGUAGE"
+MOTION = "LAMPI_MOTION"
+DIM_AFTER = "LAMPI_DIM_AFTER_SECONDS"
 
 DEFAULT_BROKER_URL = "mqtt://localhost:1883"
 DEFAULT_LOG_LEVEL = "INFO"
+DEFAULT_DIM_AFTER_SECONDS = 60.0
+LONGEST_DIM_AFTER_SECONDS = 86_400.0
 
 SMALLEST_SIDE, LARGEST_SIDE = 120, 4096
 """Pixels: below, no code can be read; above, no graphics chip of a Pi can draw."""
@@ -39,6 +45,8 @@ class Config:
 
     ``topic_prefix`` stands before every topic of the lamp; it is empty behind a bridge that strips
     it. ``window_size`` is for the desk; None leaves it to Kivy's own configuration, as on the Pi.
+    ``motion`` says whether anything may move or fade by itself. ``dim_after_seconds`` without a touch
+    the screen dims; 0 means never.
     """
 
     broker: BrokerUrl
@@ -46,6 +54,9 @@ class Config:
     topic_prefix: str
     log_level: str
     window_size: WindowSize | None
+    language: str
+    motion: bool
+    dim_after_seconds: float
 
 
 def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = own_device_id) -> Config:
@@ -66,6 +77,9 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
         topic_prefix=settings.read(TOPIC_PREFIX, parse_topic_prefix, lamp_prefix(device_id)),
         log_level=settings.read(LOG_LEVEL, parse_level, DEFAULT_LOG_LEVEL),
         window_size=settings.read(SIZE, parse_window_size, None),
+        language=settings.read(LANGUAGE, parse_language, spoken_here(values)),
+        motion=settings.read(MOTION, parse_switch, True),
+        dim_after_seconds=settings.read(DIM_AFTER, parse_dim_after, DEFAULT_DIM_AFTER_SECONDS),
     )
     settings.finish()
     return config
@@ -97,3 +111,36 @@ def parse_window_size(text: str) -> WindowSize:
     if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (size.width, size.height)):
         raise ValueError(f"each side must have from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels")
     return size
+
+
+def parse_language(text: str) -> str:
+    """Return the language by its two letters.
+
+    Raises:
+        ValueError: the screen does not speak it.
+    """
+    if text.strip().lower() not in LANGUAGES:
+        raise ValueError(f"not one of {', '.join(LANGUAGES)}")
+    return text.strip().lower()
+
+
+def parse_switch(text: str) -> bool:
+    """Return what `on` or `off` means.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text.strip().lower() not in ("on", "off"):
+        raise ValueError("neither 'on' nor 'off'")
+    return text.strip().lower() == "on"
+
+
+def parse_dim_after(text: str) -> float:
+    """Return a number of seconds; 0 means never.
+
+    Raises:
+        ValueError: it is no number, or none that makes sense.
+    """
+    if not re.fullmatch(r"\s*\d{1,9}(\.\d{1,6})?\s*", text, re.ASCII) or float(text) > LONGEST_DIM_AFTER_SECONDS:
+        raise ValueError(f"not a number of seconds from 0 (never) to {LONGEST_DIM_AFTER_SECONDS:.0f}")
+    return float(text)

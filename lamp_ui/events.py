@@ -1,8 +1,9 @@
-"""What the network tells the touchscreen, decoded: the only things that cross between their threads."""
+"""What the touchscreen is told: by the network, decoded, and by the finger. Each crosses as one of these."""
 
 from dataclasses import dataclass
 
-from shared.payloads import Association
+from lamp_ui.lamp import Control
+from shared.payloads import Association, LampConfig
 
 
 @dataclass(frozen=True)
@@ -26,4 +27,57 @@ class AssociationChanged:
     association: Association | None
 
 
-Event = LinkChanged | BridgeChanged | AssociationChanged
+@dataclass(frozen=True)
+class LampChanged:
+    """The lamp's service said what the lamp shows now."""
+
+    config: LampConfig
+
+
+@dataclass(frozen=True)
+class RequestLost:
+    """A request could not be handed to the broker after all."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A finger came down, anywhere."""
+
+
+@dataclass(frozen=True)
+class ControlMoved:
+    """A finger set a control to a value from 0 to 1, and is still on it."""
+
+    control: Control
+    value: float
+
+
+@dataclass(frozen=True)
+class ControlLetGo:
+    """The finger left a control."""
+
+    control: Control
+
+
+@dataclass(frozen=True)
+class PowerPressed:
+    """The lamp is to be switched."""
+
+
+@dataclass(frozen=True)
+class StatusAsked:
+    """The mark, or the button on the case, was held: the status page is wanted, or no longer."""
+
+
+@dataclass(frozen=True)
+class StatusLeft:
+    """The status page was closed."""
+
+
+News = LinkChanged | BridgeChanged | AssociationChanged | LampChanged | RequestLost
+"""What the network tells."""
+
+Touch = Touched | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
+"""What a finger does."""
+
+Event = News | Touch

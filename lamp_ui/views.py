@@ -1,103 +1,100 @@
-"""The screens: they show a view state, as often as one likes, and know nothing of where it comes from."""
+"""Everything on the screen: shows a view state, as often as one likes, and says what the finger does."""
 
-from pathlib import Path
+from typing import Any
 
-from kivy.lang import Builder
-from kivy.properties import (
-    BooleanProperty,
-    ListProperty,
-    NumericProperty,
-    ObjectProperty,
-    OptionProperty,
-    StringProperty,
-)
-from kivy.uix.boxlayout import BoxLayout
-from kivy.uix.floatlayout import FloatLayout
-from kivy.uix.modalview import ModalView
+from kivy.clock import Clock
+from kivy.graphics import Color, Rectangle
+from kivy.input.motionevent import MotionEvent
+from kivy.uix.widget import Widget
 
-from lamp_ui import widgets
-from lamp_ui.presenter import Connection, PopupState, ViewState
+from lamp_ui import theme
+from lamp_ui.events import StatusAsked, Touched
+from lamp_ui.layout import place_mark, unit_of
+from lamp_ui.screens import ConfirmationScreen, MainScreen, PopupScreen, Screen, StatusScreen
+from lamp_ui.view_state import ViewState
+from lamp_ui.widgets import ConnectionMark, Emit, put
 
-__all__ = ["LampView", "widgets"]  # the layout in lamp.kv names the widgets
-
-_LAYOUT = Path(__file__).with_name("lamp.kv")
-_NARROW_SIDE, _WIDE_SIDE = 240, 320
+LONG_PRESS_SECONDS = 0.7
 
 
-class ConnectionLine(FloatLayout):
-    """The connection, by its mark and in words."""
+class LampView(Widget):
+    """One screen at a time, the connection's mark above it, and over all the veil of a screen that rests.
 
-    connection = ObjectProperty(Connection.NONE)
-    words = StringProperty()
-    largest = NumericProperty(16)
-    align = OptionProperty("center", options=("left", "center"))
+    No Kivy popup: it would have to be opened and dismissed, and what is an edge can be missed. Here
+    a state says which screen is there, and a screen that is not there gets no touch.
+    """
 
-
-class MainScreen(BoxLayout):
-    """The lamp's own screen: which lamp this is and whether the cloud is connected."""
-
-    unit = NumericProperty(1)
-    upright = BooleanProperty(True)
-    align = OptionProperty("center", options=("left", "center"))
-    device_id = StringProperty()
-    connection = ObjectProperty(Connection.NONE)
-    connection_words = StringProperty()
-
-    def on_size(self, *_: object) -> None:
-        """Keep to the window."""
-        self.unit = unit(self.width, self.height)
-
-
-class AssociatePopup(ModalView):
-    """What a lamp that nobody owns shows over its screen until somebody does."""
-
-    unit = NumericProperty(1)
-    outer_width = NumericProperty(_NARROW_SIDE)
-    outer_height = NumericProperty(_WIDE_SIDE)
-    title = StringProperty()
-    code_groups = ListProperty()
-    instruction = StringProperty()
-    connection = ObjectProperty(Connection.NONE)
-    connection_words = StringProperty()
-
-    def render(self, state: PopupState, connection: Connection) -> None:
-        """Show what the state says; the popup itself need not be open."""
-        self.title = state.title
-        self.code_groups = list(state.code_groups)
-        self.instruction = state.instruction
-        self.connection = connection
-        self.connection_words = state.connection_words
-
-
-class LampView:
-    """Everything on the screen."""
-
-    def __init__(self) -> None:
-        Builder.load_file(str(_LAYOUT))
-        self.root = MainScreen()
-        self._popup = AssociatePopup()
-        self.root.bind(size=self._fit_popup)
+    def __init__(self, emit: Emit, *, motion: bool, veil: bool, **properties: Any) -> None:
+        super().__init__(**properties)
+        self._emit = emit
+        self._main = MainScreen(emit)
+        self._popup = PopupScreen(motion)
+        self._confirmation = ConfirmationScreen()
+        self._status = StatusScreen(emit)
+        self._mark = ConnectionMark()
+        self._veiled = veil
+        self._dimmed = False
+        self._screen: Screen = self._main
+        self._held_long = Clock.create_trigger(self._ask_for_status, LONG_PRESS_SECONDS)
+        self.add_widget(self._main)
+        self.add_widget(self._mark)
+        with self.canvas.after:
+            self._veil_tint = Color(rgba=(0, 0, 0, 0))
+            self._veil = Rectangle()
+        self.fbind("size", self._place)
 
     def render(self, state: ViewState) -> None:
-        """Make the screen show a state, whatever it showed before.
-
-        Without animations: Kivy ignores `open` while a popup is still fading out, and the code
-        would never come back.
-        """
-        self.root.device_id = state.device_id
-        self.root.connection = state.connection
-        self.root.connection_words = state.connection_words
+        """Make the screen show a state, whatever it showed before."""
+        self._mark.connection = state.connection
         if state.popup is None:
-            self._popup.dismiss(animation=False)
+            self._popup.forget()
         else:
             self._popup.render(state.popup, state.connection)
-            self._popup.open(animation=False)
+        if state.status is not None:
+            self._status.render(state.status)
+            self._show(self._status)
+        elif state.confirmation is not None:
+            self._confirmation.render(state.confirmation)
+            self._show(self._confirmation)
+        elif state.popup is not None:
+            self._show(self._popup)
+        else:
+            self._main.render(state.main, state.connection_words)
+            self._show(self._main)
+        self._dimmed = state.dimmed
+        self._veil_tint.rgba = theme.DIMMED if state.dimmed and self._veiled else (0, 0, 0, 0)
 
-    def _fit_popup(self, _root: MainScreen, size: tuple[float, float]) -> None:
-        self._popup.outer_width, self._popup.outer_height = size
-        self._popup.unit = unit(*size)
+    def on_touch_down(self, touch: MotionEvent) -> bool:
+        """Give the touch to whom it is meant for; that which wakes the screen is for nobody else."""
+        self._emit(Touched())
+        if self._dimmed:
+            return True
+        if self._mark.collide_point(*touch.pos):
+            touch.grab(self)
+            self._held_long()
+            return True
+        return bool(self._screen.dispatch("on_touch_down", touch))
 
+    def on_touch_up(self, touch: MotionEvent) -> bool:
+        """End what a finger on the mark began."""
+        if touch.grab_current is self:
+            touch.ungrab(self)
+            self._held_long.cancel()
+            return True
+        return False
 
-def unit(width: float, height: float) -> float:
-    """Return how many pixels of this window make one of the lamp's own screen, whichever way it is turned."""
-    return min(min(width, height) / _NARROW_SIDE, max(width, height) / _WIDE_SIDE)
+    def _ask_for_status(self, _seconds: float) -> None:
+        self._emit(StatusAsked())
+
+    def _show(self, screen: Screen) -> None:
+        if screen is not self._screen:
+            self.remove_widget(self._screen)
+            self._screen = screen
+            self._place()
+            self.add_widget(screen, index=len(self.children))
+
+    def _place(self, *_: object) -> None:
+        self._screen.size = self.size
+        self._veil.size = self.size
+        self._mark.radius = 6.5 * unit_of(*self.size)
+        put(self._mark, place_mark(*self.size))

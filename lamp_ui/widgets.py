@@ -1,26 +1,35 @@
-"""The pieces that the screen is made of: text that fits, the code, the connection's mark, the lamp's glow."""
+"""The pieces that the screens are made of: text that fits, the code, the QR code, the connection's mark."""
 
-import random
-from math import hypot
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from kivy.clock import Clock
 from kivy.core.text import Label as TextPainter
 from kivy.graphics import Color, Ellipse, Line, Rectangle, RoundedRectangle
 from kivy.graphics.texture import Texture
-from kivy.properties import ColorProperty, ListProperty, NumericProperty, ObjectProperty
+from kivy.properties import BooleanProperty, ColorProperty, ListProperty, NumericProperty, ObjectProperty
 from kivy.uix.label import Label
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
 from lamp_ui.code_layout import GROUP_GAP, LINE_STEP, lay_out_code
-from lamp_ui.presenter import Connection
+from lamp_ui.events import Event
+from lamp_ui.layout import Box
+from lamp_ui.pictures import disc, glow
+from lamp_ui.qr import QUIET_MODULES
+from lamp_ui.view_state import Connection
+
+Emit = Callable[[Event], None]
+"""Where a widget says what the finger did."""
 
 CODE_FONT = "RobotoMono-Regular"
 SMALLEST_TEXT = 6
 """Pixels of the font below which text is no text; it is clipped rather than made smaller."""
 
-_GLOBE_RADIUS, _HALO_STRENGTH = 0.44, 0.42
+FADE_SECONDS = 0.4
+_FADE_STEP_SECONDS = 1 / 25
+_FADE_FROM = 0.15
 
 _THINNEST_SMOOTH = 1.1
 """Half the width of a line, in pixels, from which on Kivy draws it as an area, without gaps."""
@@ -28,30 +37,52 @@ _THINNEST_SMOOTH = 1.1
 _BEFORE_NEXT_FRAME = -1
 
 
+def texture_of(width: int, height: int, pixels: bytes) -> Texture:
+    """Return a texture of these pixels (RGBA)."""
+    texture = Texture.create(size=(width, height), colorfmt="rgba", mipmap=width == height)
+    texture.blit_buffer(pixels, colorfmt="rgba", bufferfmt="ubyte")
+    return texture
+
+
+@cache
+def round_texture() -> Texture:
+    """Return a white disc, to be tinted: one for all, since it takes time to paint."""
+    return texture_of(96, 96, disc(96))
+
+
+@cache
+def glow_texture() -> Texture:
+    """Return white light that fades, to be tinted."""
+    return texture_of(64, 64, glow(64))
+
+
+def put(widget: Widget, box: Box) -> None:
+    """Let a widget fill a box."""
+    widget.pos = box.x, box.y
+    widget.size = box.width, box.height
+
+
 class FittedLabel(Label):
     """Text in the largest font, up to ``largest`` pixels, in which it fits its box without a word broken."""
 
     largest = NumericProperty(24)
-    line_width = NumericProperty()
-    """How wide the text is where it has one line, in pixels."""
 
     def __init__(self, **properties: Any) -> None:
         self._fit_soon = Clock.create_trigger(self._fit, _BEFORE_NEXT_FRAME)
-        super().__init__(**properties)
-        self.fbind("size", self._fit_soon)
-        self.fbind("text", self._fit_soon)
-        self.fbind("largest", self._fit_soon)
+        super().__init__(**{"halign": "center", "valign": "middle", **properties})
+        for name in ("size", "text", "largest"):
+            self.fbind(name, self._fit_soon)
         self._fit_soon()
 
     def _fit(self, _seconds: float) -> None:
         self.text_size = (self.width, None)
         smallest, largest = SMALLEST_TEXT, max(SMALLEST_TEXT, int(self.largest))
-        while smallest < largest:
-            middle = (smallest + largest + 1) // 2
-            smallest, largest = (middle, largest) if self._fits(middle) else (smallest, middle - 1)
-        self.font_size = smallest
-        self.texture_update()
-        self.line_width = self._label.get_extents(self.text)[0]
+        if not self._fits(largest):
+            while smallest < largest:
+                middle = (smallest + largest + 1) // 2
+                smallest, largest = (middle, largest) if self._fits(middle) else (smallest, middle - 1)
+            self.font_size = smallest
+            self.texture_update()
 
     def _fits(self, font_size: int) -> bool:
         self.font_size = font_size
@@ -62,26 +93,49 @@ class FittedLabel(Label):
 
 
 class CodeView(Widget):
-    """A code's groups, as large as the box allows."""
+    """A code's groups, as large as the box allows; with ``fades`` a new code fades in where the old one was."""
 
     groups = ListProperty()
     color = ColorProperty(theme.CODE)
+    fades = BooleanProperty(True)
 
     def __init__(self, **properties: Any) -> None:
         self._draw_soon = Clock.create_trigger(self._draw, _BEFORE_NEXT_FRAME)
+        self._fading = Clock.schedule_interval(self._fade, _FADE_STEP_SECONDS)
+        self._fading.cancel()
+        self._ink: Color | None = None
         super().__init__(**properties)
-        for name in ("groups", "pos", "size", "color"):
+        for name in ("pos", "size", "color"):
             self.fbind(name, self._draw_soon)
 
+    def show(self, groups: list[str]) -> None:
+        """Show a code, in place of another or of none."""
+        fading = bool(self.groups) and self.groups != groups and self.fades
+        self.groups = groups
+        self._fading.cancel()
+        self._draw(0)
+        if fading and self._ink is not None:
+            # From the first frame on the new code is there and nothing of the old one, however slow the fading is.
+            self._ink.a = _FADE_FROM
+            self._fading()
+
+    def _fade(self, seconds: float) -> bool:
+        if self._ink is None:
+            return False
+        self._ink.a = min(1.0, self._ink.a + (1 - _FADE_FROM) * seconds / FADE_SECONDS)
+        return bool(self._ink.a < 1)
+
     def _draw(self, _seconds: float) -> None:
+        opacity = 1.0 if self._ink is None else self._ink.a
         self.canvas.clear()
+        self._ink = None
         if not self.groups:
             return
         layout = lay_out_code(len(self.groups), len(self.groups[0]), self.width, self.height)
         lines = [self.groups[at : at + layout.columns] for at in range(0, len(self.groups), layout.columns)]
         top = self.center_y + len(lines) * LINE_STEP * layout.font_size / 2
         with self.canvas:
-            Color(rgba=self.color)
+            self._ink = Color(*self.color[:3], opacity)
             for number, line in enumerate(lines):
                 self._draw_line(line, top - (number + 0.5) * LINE_STEP * layout.font_size, layout.font_size)
 
@@ -101,20 +155,52 @@ def _paint(text: str, font_size: float) -> Texture:
     return painter.texture
 
 
-class ConnectionMark(Widget):
-    """The connection in a small sign whose shape tells it as well as its colour: disc, ring or cross."""
+class QrView(Widget):
+    """A QR code on its paper, in whole pixels a cell; nothing while ``modules`` is empty."""
 
-    connection = ObjectProperty(Connection.NONE)
+    modules = ObjectProperty(())
 
     def __init__(self, **properties: Any) -> None:
         self._draw_soon = Clock.create_trigger(self._draw, _BEFORE_NEXT_FRAME)
         super().__init__(**properties)
-        for name in ("connection", "pos", "size"):
+        for name in ("modules", "pos", "size"):
+            self.fbind(name, self._draw_soon)
+
+    def _draw(self, _seconds: float) -> None:
+        self.canvas.clear()
+        if not self.modules:
+            return
+        count = len(self.modules)
+        cell = int(min(self.size) // (count + 2 * QUIET_MODULES))
+        paper = cell * (count + 2 * QUIET_MODULES)
+        left, bottom = round(self.center_x - paper / 2), round(self.center_y - paper / 2)
+        ink = bytes(255 * dark for row in reversed(self.modules) for dark in row)
+        texture = Texture.create(size=(count, count), colorfmt="rgba")
+        texture.mag_filter = texture.min_filter = "nearest"
+        texture.blit_buffer(b"".join(b"\xff\xff\xff" + bytes((dark,)) for dark in ink), colorfmt="rgba")
+        inset = cell * QUIET_MODULES
+        with self.canvas:
+            Color(rgba=theme.QR_PAPER)
+            RoundedRectangle(pos=(left, bottom), size=(paper, paper), radius=[2 * cell])
+            Color(rgba=theme.QR_INK)
+            Rectangle(texture=texture, pos=(left + inset, bottom + inset), size=(cell * count, cell * count))
+
+
+class ConnectionMark(Widget):
+    """The connection in a small sign whose shape tells it as well as its colour: disc, ring or cross."""
+
+    connection = ObjectProperty(Connection.NONE)
+    radius = NumericProperty(6)
+
+    def __init__(self, **properties: Any) -> None:
+        self._draw_soon = Clock.create_trigger(self._draw, _BEFORE_NEXT_FRAME)
+        super().__init__(**properties)
+        for name in ("connection", "pos", "size", "radius"):
             self.fbind(name, self._draw_soon)
         self._draw_soon()
 
     def _draw(self, _seconds: float) -> None:
-        radius = min(self.size) / 2
+        radius = self.radius
         stroke = max(_THINNEST_SMOOTH, radius / 6)
         centre_x, centre_y = self.center
         self.canvas.clear()
@@ -122,7 +208,8 @@ class ConnectionMark(Widget):
             match self.connection:
                 case Connection.CLOUD:
                     Color(rgba=theme.CLOUD)
-                    Ellipse(pos=(centre_x - radius, centre_y - radius), size=(2 * radius, 2 * radius))
+                    where = {"pos": (centre_x - radius, centre_y - radius), "size": (2 * radius, 2 * radius)}
+                    Ellipse(texture=round_texture(), **where)
                 case Connection.LOCAL_ONLY:
                     Color(rgba=theme.LOCAL_ONLY)
                     Line(circle=(centre_x, centre_y, radius - stroke), width=stroke)
@@ -132,53 +219,3 @@ class ConnectionMark(Widget):
                     for rise in (arm, -arm):
                         ends = [centre_x - arm, centre_y - rise, centre_x + arm, centre_y + rise]
                         Line(points=ends, width=stroke, cap="round")
-
-
-class GlobeLamp(Widget):
-    """A lamp: a globe of light on a small foot, and around it light that fades into the dark."""
-
-    def __init__(self, **properties: Any) -> None:
-        super().__init__(**properties)
-        with self.canvas:
-            Color(rgba=theme.LAMP_FOOT)
-            self._neck = Rectangle()
-            self._foot = RoundedRectangle()
-            Color(rgba=(1, 1, 1, 1))
-            self._light = Rectangle(texture=_light_texture())
-        self.fbind("pos", self._place)
-        self.fbind("size", self._place)
-
-    def _place(self, *_: object) -> None:
-        side = min(self.size)
-        centre_x, centre_y = self.center
-        self._light.size = (side, side)
-        self._light.pos = (centre_x - side / 2, centre_y - side / 2)
-        self._neck.size = (0.2 * side, 0.1 * side)
-        self._neck.pos = (centre_x - 0.1 * side, centre_y - 0.28 * side)
-        self._foot.size = (0.38 * side, 0.04 * side)
-        self._foot.pos = (centre_x - 0.19 * side, centre_y - 0.295 * side)
-        self._foot.radius = [0.02 * side]
-
-
-def _light_texture(side: int = 224) -> Texture:
-    """Return the globe and its halo, which ends before the edge.
-
-    A little noise hides the steps that so dark a gradient has on a panel of 16 bits a pixel.
-    """
-    noise = random.Random(1)
-    pixels = bytearray()
-    half = side / 2
-    for y in range(side):
-        for x in range(side):
-            distance = hypot(x + 0.5 - half, y + 0.5 - half) / half
-            inside = min(1.0, max(0.0, (_GLOBE_RADIUS - distance) * half))
-            halo = _HALO_STRENGTH * max(0.0, 1 - distance) ** 2 + noise.uniform(-0.006, 0.006)
-            whiteness = max(0.0, 1 - hypot(x + 0.5 - half, y + 0.5 - 1.1 * half) / half / _GLOBE_RADIUS)
-            pixels += bytes(
-                round(255 * (edge + inside * whiteness * (core - edge)))
-                for edge, core in zip(theme.GLOW[:3], theme.GLOW_CORE[:3], strict=True)
-            )
-            pixels.append(round(255 * min(1.0, max(0.0, inside, halo if distance < 1 else 0.0))))
-    texture = Texture.create(size=(side, side), colorfmt="rgba")
-    texture.blit_buffer(bytes(pixels), colorfmt="rgba", bufferfmt="ubyte")
-    return texture

@@ -184,9 +184,9 @@ class BrokerLink:
             client.publish(self._birth.topic, self._birth.payload, self._birth.qos, self._birth.retain)
         self._outage_said = False
         self._session = object()
-        self._on_connection(True)
         if not self._subscriptions:
             self._say_connected()
+        self._on_connection(True)
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
         self._say_outage(f"can't be reached ({sys.exc_info()[1]})")

@@ -48,6 +48,9 @@ def test_nothing_set_means_the_defaults() -> None:
         topic_prefix=f"devices/{OWN_ID}/",
         log_level="INFO",
         window_size=None,
+        language="en",
+        motion=True,
+        dim_after_seconds=60.0,
     )
 
 
@@ -58,12 +61,47 @@ def test_every_setting_is_taken() -> None:
         LAMPI_TOPIC_PREFIX="home/lamps/1/",
         LAMPI_LOG_LEVEL="debug",
         LAMPI_SIZE="480x320",
+        LAMPI_LANGUAGE="DE",
+        LAMPI_MOTION="off",
+        LAMPI_DIM_AFTER_SECONDS="2.5",
     )
     assert config.broker == BrokerUrl("broker.example", 8884, tls=True, username="lamp", password="secret")
     assert config.device_id == "b827eb000001"
     assert config.topic_prefix == "home/lamps/1/"
     assert config.log_level == "DEBUG"
     assert config.window_size == WindowSize(480, 320)
+    assert (config.language, config.motion, config.dim_after_seconds) == ("de", False, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({"LANG": "de_AT.UTF-8"}, "de"),
+        ({"LANG": "de_DE", "LAMPI_LANGUAGE": "en"}, "en"),
+    ],
+)
+def test_the_language_is_that_of_the_environment_unless_a_setting_names_one(
+    environment: dict[str, str], language: str
+) -> None:
+    assert read(**environment).language == language
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAMPI_LANGUAGE", "fr"),
+        ("LAMPI_LANGUAGE", ""),
+        ("LAMPI_MOTION", "yes"),
+        ("LAMPI_DIM_AFTER_SECONDS", "-1"),
+        ("LAMPI_DIM_AFTER_SECONDS", "nan"),
+        ("LAMPI_DIM_AFTER_SECONDS", "1e3"),
+        ("LAMPI_DIM_AFTER_SECONDS", "86401"),
+        ("LAMPI_DIM_AFTER_SECONDS", ""),
+    ],
+)
+def test_what_the_screen_can_not_do_is_refused(name: str, value: str) -> None:
+    with pytest.raises(BadSettings, match=name):
+        read(**{name: value})
 
 
 def test_the_prefix_follows_the_device_id() -> None:
@@ -129,6 +167,13 @@ def test_an_option_wins_over_the_environment() -> None:
 def test_help_names_every_setting_without_kivy() -> None:
     result = run("--help")
     assert result.returncode == 0
-    for name in ("LAMPI_BROKER_URL", "LAMPI_DEVICE_ID", "LAMPI_TOPIC_PREFIX", "LAMPI_LOG_LEVEL", "--size"):
+    for name in (
+        "LAMPI_BROKER_URL",
+        "LAMPI_DEVICE_ID",
+        "LAMPI_TOPIC_PREFIX",
+        "LAMPI_LOG_LEVEL",
+        "LAMPI_LANGUAGE",
+        "--size",
+    ):
         assert name in result.stdout
     assert not imports_kivy(result)

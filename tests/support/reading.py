@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
+from tempfile import NamedTemporaryFile
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
 from lamp_ui import theme
+from lamp_ui.layout import place_mark
 from tests.support.waiting import DEADLINE_SECONDS
 
 _HEX = "0123456789abcdef"
@@ -36,16 +38,40 @@ def read_code(screen: Image.Image) -> str:
 def read_text(screen: Image.Image) -> str:
     """Return the words on a picture of the screen, in lines of single spaces."""
     # Everything on the screen grows with the window, so that one height of text serves all.
-    picture = _dark_on_white(screen.convert("L"), 960 / min(screen.size))
+    picture = _dark_on_white(_without_mark(screen).convert("L"), 960 / min(screen.size))
     return "\n".join(" ".join(line.split()) for line in _tesseract(picture, "--psm", "11").splitlines() if line.strip())
 
 
-def read_hex(screen: Image.Image, colour: theme.Colour) -> str:
+def read_qr(screen: Image.Image) -> str:
+    """Return what the QR code on a picture of the screen says, read by zbar; empty where there is none."""
+    with NamedTemporaryFile(suffix=".png") as file:
+        screen.save(file, "PNG")
+        file.flush()
+        reading = subprocess.run(
+            ["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", file.name],
+            capture_output=True,
+            check=False,  # it exits with 4 where there is no code
+            timeout=DEADLINE_SECONDS,
+        )
+    return reading.stdout.decode("utf-8").strip()
+
+
+def _without_mark(screen: Image.Image) -> Image.Image:
+    """Return the picture without the connection's mark: a sign, which tesseract would take for a letter."""
+    box = place_mark(*screen.size)
+    left, top, right, bottom = round(box.x), round(screen.height - box.top), round(box.right), round(box.height)
+    plain = screen.copy()
+    plain.paste(screen.crop((right - 1, top, right, top + 1)).resize((right - left, bottom - top)), (left, top))
+    return plain
+
+
+def read_hex(screen: Image.Image, colour: theme.Colour, tolerance: int = 4) -> str:
     """Return the hexadecimal characters that a picture of the screen shows in one colour.
 
-    What could be made out of none of the readings is a question mark.
+    Small text is nowhere quite its colour: ``tolerance`` says how far (of 255) it may be off. What
+    could be made out of none of the readings is a question mark.
     """
-    glyphs = [glyph for box in _line_boxes(screen, colour) for glyph in _glyphs(_line(screen, box))]
+    glyphs = [glyph for box in _line_boxes(screen, colour, tolerance) for glyph in _glyphs(_line(screen, box))]
     return "".join(_read_glyphs(glyphs[at : at + _READ_TOGETHER]) for at in range(0, len(glyphs), _READ_TOGETHER))
 
 
@@ -123,12 +149,12 @@ def _where(picture: Image.Image, shade: int) -> Box | None:
     return picture.point([_WHITE if step == shade else 0 for step in range(256)]).getbbox()
 
 
-def _line_boxes(screen: Image.Image, colour: theme.Colour) -> list[Box]:
+def _line_boxes(screen: Image.Image, colour: theme.Colour, tolerance: int) -> list[Box]:
     """Return the box of each line of text in a colour, from the top."""
     plain = Image.new("RGB", screen.size, tuple(round(255 * part) for part in colour[:3]))
     red, green, blue = ImageChops.difference(screen, plain).split()
     farthest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    wanted = farthest.point([_WHITE if step <= 4 else 0 for step in range(256)])
+    wanted = farthest.point([_WHITE if step <= tolerance else 0 for step in range(256)])
     rows = [wanted.crop((0, row, wanted.width, row + 1)).getbbox() is not None for row in range(wanted.height)]
     boxes = []
     for top, bottom in _runs(rows):

@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,9 +13,10 @@ from typing import Self
 from PIL import Image, ImageGrab
 
 from lamp_ui import theme
+from lamp_ui.layout import place_main
 from shared import topics
 from tests.support.broker import Mosquitto
-from tests.support.reading import read_code, read_hex, read_text
+from tests.support.reading import read_code, read_hex, read_qr, read_text
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -60,12 +62,24 @@ class VirtualScreen:
 
     def touch(self, x: int, y: int) -> None:
         """Tap with a finger (a click of the mouse) on a pixel, counted from the upper left."""
-        subprocess.run(
-            ["xdotool", "mousemove", "--sync", str(x), str(y), "click", "1"],
-            env=os.environ | {"DISPLAY": self.display},
-            check=True,
-            timeout=DEADLINE_SECONDS,
-        )
+        self._xdotool("mousemove", str(x), str(y), "click", "1")
+
+    def press(self, x: float, y: float) -> None:
+        """Put a finger on a pixel, and leave it there."""
+        self._xdotool("mousemove", str(round(x)), str(round(y)), "mousedown", "1")
+
+    def slide(self, places: Sequence[tuple[float, float]], pause_seconds: float = 0.0) -> None:
+        """Move the finger over pixels, with a pause after each."""
+        steps = [("mousemove", str(round(x)), str(round(y)), "sleep", str(pause_seconds)) for x, y in places]
+        self._xdotool(*chain.from_iterable(steps))
+
+    def lift(self) -> None:
+        """Take the finger off."""
+        self._xdotool("mouseup", "1")
+
+    def _xdotool(self, *steps: str) -> None:
+        environment = os.environ | {"DISPLAY": self.display}
+        subprocess.run(["xdotool", *steps], env=environment, check=True, timeout=DEADLINE_SECONDS)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -160,9 +174,16 @@ class Touchscreen:
         """Return all words on the screen now."""
         return read_text(self.screen.grab())
 
+    def qr(self) -> str:
+        """Return what a phone reads off the screen's QR code; empty where there is none."""
+        return read_qr(self.screen.grab())
+
     def device_id_shown(self) -> str:
         """Return the lamp's id as the main screen shows it; empty where that is covered."""
-        return read_hex(self.screen.grab(), theme.DEVICE_ID)
+        screen = self.screen.grab()
+        box = place_main(*screen.size).device_id
+        header = screen.crop((0, 0, round(box.right), round(screen.height - box.y)))
+        return read_hex(header, theme.DEVICE_ID, tolerance=40)
 
     def wait_for_code(self, code: str) -> None:
         """Wait until the screen shows a code, given without its spaces."""

@@ -1,0 +1,52 @@
+"""Small pictures, as the bytes of their pixels (RGBA, the lowest row first): edges without steps. Knows no Kivy."""
+
+from collections.abc import Callable
+from math import hypot
+
+Paint = Callable[[float], tuple[float, float, float, float]]
+"""From 0 (left) to 1 (right) to a colour."""
+
+
+def pill(width: int, height: int, paint: Paint) -> bytes:
+    """Return a bar with round ends whose colour changes from left to right."""
+    radius = height / 2
+    last = max(1.0, width - 1 - 2 * radius)
+    # The colour begins and ends where a knob's middle can be.
+    colours = [paint(min(1.0, max(0.0, (x - radius) / last))) for x in range(width)]
+    middle = b"".join(_pixel(colour, 1.0) for colour in colours[int(radius) : width - int(radius)])
+    pixels = bytearray()
+    for y in range(height):
+        rise = y + 0.5 - radius
+        left = [_cover(radius - hypot(x + 0.5 - radius, rise)) for x in range(int(radius))]
+        pixels += b"".join(_pixel(colour, cover) for colour, cover in zip(colours, left, strict=False))
+        pixels += middle
+        ends = zip(colours[width - len(left) :], reversed(left), strict=True)
+        pixels += b"".join(_pixel(colour, cover) for colour, cover in ends)
+    return bytes(pixels)
+
+
+def disc(side: int) -> bytes:
+    """Return a white disc that fills a square."""
+    return _radial(side, lambda distance: _cover((1 - distance) * side / 2))
+
+
+def glow(side: int) -> bytes:
+    """Return white light that fades from the middle of a square and ends before its edge."""
+    return _radial(side, lambda distance: max(0.0, 1 - distance) ** 1.8)
+
+
+def _radial(side: int, strength: Callable[[float], float]) -> bytes:
+    half = side / 2
+    white = (1.0, 1.0, 1.0, 1.0)
+    return b"".join(
+        _pixel(white, strength(hypot(x + 0.5 - half, y + 0.5 - half) / half)) for y in range(side) for x in range(side)
+    )
+
+
+def _cover(inside: float) -> float:
+    return min(1.0, max(0.0, inside + 0.5))
+
+
+def _pixel(colour: tuple[float, float, float, float], cover: float) -> bytes:
+    red, green, blue, opacity = colour
+    return bytes((round(255 * red), round(255 * green), round(255 * blue), round(255 * opacity * cover)))

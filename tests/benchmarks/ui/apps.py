@@ -1,0 +1,110 @@
+"""The programs that are measured; each says on standard output what it drew, and when (the system's monotonic clock).
+
+    python -m tests.benchmarks.ui.apps ours|poll|empty
+
+``poll`` takes messages the usual way: paho's callback puts them aside, and Kivy looks ten times a
+second. ``empty`` is a window and a connection, and nothing else: what Kivy and paho need by themselves.
+"""
+
+import os
+import sys
+import time
+from typing import Any
+
+POLLS_A_SECOND = 10
+
+
+def say(what: str) -> None:
+    """Write a line with the time, at once."""
+    sys.stdout.write(f"{time.monotonic():.6f} {what}\n")
+    sys.stdout.flush()
+
+
+def run_ours() -> None:
+    """Run lampi-ui, and after each frame say which code it drew."""
+    from lamp_ui import __main__ as program  # noqa: PLC0415
+
+    original = program._set_stage_for_kivy
+
+    def set_stage(config: Any) -> None:
+        original(config)
+        from lamp_ui.app import Touchscreen  # noqa: PLC0415
+
+        start = Touchscreen.on_start
+
+        def on_start(app: Any) -> None:
+            start(app)
+            drawn = FrameWatch(lambda: "".join(app._view._popup._code.groups))
+            app.root_window.fbind("on_flip", drawn.look)  # unlike bind, it keeps what it is given
+
+        Touchscreen.on_start = on_start  # type: ignore[method-assign,assignment]
+
+    program._set_stage_for_kivy = set_stage
+    program.main(["--dim-after", "0", "--log-level", "WARNING"])
+
+
+class FrameWatch:
+    """Says the first frame, and each that shows another code."""
+
+    def __init__(self, code: Any) -> None:
+        self._code = code
+        self._last: str | None = None
+
+    def look(self, _window: Any) -> None:
+        """Take note of a frame that was drawn."""
+        code = self._code()
+        if code != self._last:
+            say(f"drew {code or '-'}")
+            self._last = code
+
+
+def run_plain(polls: bool) -> None:
+    """Run a minimal Kivy app with paho."""
+    os.environ["KIVY_NO_ARGS"] = "1"
+    os.environ["KIVY_LOG_MODE"] = "PYTHON"
+    import json  # noqa: PLC0415
+    from collections import deque  # noqa: PLC0415
+
+    import paho.mqtt.client as paho  # noqa: PLC0415
+    from kivy.app import App  # noqa: PLC0415
+    from kivy.clock import Clock  # noqa: PLC0415
+    from kivy.config import Config  # noqa: PLC0415
+    from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
+
+    from shared import topics  # noqa: PLC0415
+
+    width, height = os.environ["LAMPI_SIZE"].split("x")
+    Config.set("graphics", "width", width)
+    Config.set("graphics", "height", height)
+    from kivy.uix.label import Label  # noqa: PLC0415
+
+    messages: deque[bytes] = deque()
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    topic = topics.associated(topics.lamp_prefix(os.environ["LAMPI_DEVICE_ID"]))
+    client.on_connect = lambda client, *_: client.subscribe(topic, 2)
+    client.on_message = lambda _c, _u, message: messages.append(bytes(message.payload))
+
+    class Plain(App):  # type: ignore[misc]
+        def build(self) -> Any:
+            self.label = Label(text="" if polls else "lamp")
+            if polls:
+                Clock.schedule_interval(self.poll, 1 / POLLS_A_SECOND)
+            return self.label
+
+        def on_start(self) -> None:
+            self.root_window.fbind("on_flip", FrameWatch(lambda: self.label.text if polls else "").look)
+            client.connect("127.0.0.1", int(os.environ["LAMPI_BROKER_URL"].rpartition(":")[2]))
+            client.loop_start()
+
+        def poll(self, _seconds: float) -> None:
+            while messages:
+                self.label.text = json.loads(messages.popleft())["code"][:6]
+
+    Plain().run()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "ours":
+        run_ours()
+    else:
+        run_plain(polls=sys.argv[1] == "poll")

@@ -1,0 +1,72 @@
+"""Both languages fit at every size: no words become smaller than an eye at an arm's length can read."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import ImageFont
+
+from lamp_ui.claim import LONGEST_SHOWN_ADDRESS
+from lamp_ui.code_layout import lay_out_code
+from lamp_ui.layout import Box, place_main, place_popup, unit_of
+from lamp_ui.words import LANGUAGES, hue_name, load_words, percent
+
+SIZES = [(240, 320), (320, 240), (480, 320), (800, 480)]
+LEAST_FONT = 11
+"""Units: capitals of 1.4 mm on a 2.8" panel."""
+
+_LINE = 1.18
+_spec = find_spec("kivy")
+assert _spec is not None
+assert _spec.origin is not None
+FONTS = Path(_spec.origin).parent / "data" / "fonts"
+
+
+def fits(text: str, box: Box, font_size: float, bold: bool = False) -> bool:
+    """Tell whether words fit a box, broken between words only."""
+    font = ImageFont.truetype(FONTS / f"Roboto-{'Bold' if bold else 'Regular'}.ttf", int(font_size))
+    lines, line = 1, ""
+    for word in text.split(" "):
+        if font.getlength(word) > box.width:
+            return False
+        longer = f"{line} {word}".strip()
+        if font.getlength(longer) > box.width:
+            lines, longer = lines + 1, word
+        line = longer
+    return lines * _LINE * int(font_size) <= box.height
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SIZES)
+def test_every_text_fits(size: tuple[int, int], language: str) -> None:
+    say, unit = load_words(language), unit_of(*size)
+    least = LEAST_FONT * unit
+    main, plain, scanned = place_main(*size), place_popup(*size, 2, 0), place_popup(*size, 2, 33)
+    for words in ("Cloud connected", "The cloud is away", "No connection"):
+        assert fits(say(words), main.connection, least)
+    names = [(say("Hue"), hue_name(step / 12, say)) for step in range(12)]
+    names += [(say(name), percent(1, say)) for name in ("Saturation", "Brightness")]
+    for name, value in names:
+        assert fits(f"{name}    {value}", Box(0, 0, main.sliders[0].width, 24 * unit), 15 * unit)
+    for words in ("Cloud connected", "The cloud is away just now"):
+        assert fits(say(words), plain.connection, least)
+        assert fits(say(words), scanned.connection, least)
+    for layout in (plain, scanned):
+        assert fits(say("Associate your Lamp"), layout.title, 16 * unit, bold=True)
+    longest = "lamps.example.com/claim"
+    assert len(longest) <= LONGEST_SHOWN_ADDRESS
+    assert fits(say("Enter this code in your LAMPI account to make this lamp yours."), plain.instruction, 16 * unit)
+    assert fits(say("Enter this code at {address}, or scan it.").format(address=longest), scanned.instruction, least)
+    wide = Box(0, 0, size[0] - 24 * unit, 44 * unit)
+    assert fits(say("This lamp is yours"), wide, 20 * unit, bold=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("groups", "length"), [(2, 3), (2, 4), (4, 3), (8, 4)])
+@pytest.mark.parametrize("modules", [0, 33, 37])
+def test_the_code_is_the_largest_text(size: tuple[int, int], groups: int, length: int, modules: int) -> None:
+    unit = unit_of(*size)
+    well = place_popup(*size, groups, modules).code
+    font = lay_out_code(groups, length, well.width - 12 * unit, well.height - 6 * unit).font_size
+    # Of all other words the title is the largest, and it grows no larger than the code.
+    assert font >= (16 if groups == 8 and modules else 20) * unit

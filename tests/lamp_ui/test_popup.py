@@ -1,0 +1,69 @@
+"""The popup as a person and a camera see it, in both languages; and the confirmation after it."""
+
+import time
+
+import pytest
+
+from lamp_ui.words import LANGUAGES, load_words
+from shared.payloads import Associated
+from tests.lamp_ui.conftest import CODE, OTHER_CODE, StartLamp, unassociated
+from tests.support.screen import CloudVoice
+from tests.support.waiting import wait_until
+
+URL = "https://lamps.example.com/claim"
+
+
+@pytest.mark.parametrize("size", ["240x320", "320x240"])
+def test_a_camera_reads_the_address_with_the_full_code(start_lamp: StartLamp, cloud: CloudVoice, size: str) -> None:
+    cloud.say(unassociated(url=URL))
+    lamp = start_lamp(size)
+    lamp.wait_for_code(CODE[:6])
+    assert lamp.qr() == f"{URL}?code={CODE}"
+    words = lamp.text()
+    assert "lamps.example.com/claim" in words
+    cloud.say(unassociated(OTHER_CODE, url=f"{URL}?x={'y' * 30}"))
+    lamp.wait_for_code(OTHER_CODE[:6])
+    assert lamp.qr() == f"{URL}?x={'y' * 30}&code={OTHER_CODE}"
+    # The longest codes leave the QR code its cells.
+    cloud.say(unassociated(url=URL, short_code_length=32))
+    lamp.wait_for_code(CODE)
+    assert lamp.qr() == f"{URL}?code={CODE}"
+
+
+@pytest.mark.parametrize("url", [f"https://a.example/{'a' * 482}", "javascript:alert(1)", "", "file:///etc/passwd"])
+def test_an_address_that_is_none_brings_no_qr_code(start_lamp: StartLamp, cloud: CloudVoice, url: str) -> None:
+    cloud.say(unassociated(url=url))
+    lamp = start_lamp()
+    lamp.wait_for_code(CODE[:6])
+    assert lamp.qr() == ""
+    assert "LAMPI account" in lamp.text()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_confirmation_is_warm_and_short(start_lamp: StartLamp, cloud: CloudVoice, language: str) -> None:
+    say = load_words(language)
+    title = say("Associate your Lamp").partition(" ")[2]  # tesseract has been taught English only
+    cloud.say(unassociated())
+    lamp = start_lamp(LAMPI_LANGUAGE=language)
+    lamp.wait_for_code(CODE[:6])
+    lamp.wait_for_text(title)
+    cloud.say(Associated().encode())
+    began = time.monotonic()
+    lamp.wait_for_text(say("This lamp is yours")[:10])
+    lamp.wait_for_main_screen()
+    assert 1.5 < time.monotonic() - began < 6
+    lamp.wait_for_text(say("Brightness"))
+
+
+@pytest.mark.parametrize("motion", ["on", "off"])
+def test_a_new_code_fades_in_place_unless_nothing_may_move(
+    start_lamp: StartLamp, cloud: CloudVoice, motion: str
+) -> None:
+    cloud.say(unassociated())
+    lamp = start_lamp(LAMPI_MOTION=motion)
+    lamp.wait_for_code(CODE[:6])
+    before = lamp.screen.grab()
+    cloud.say(unassociated(OTHER_CODE))
+    changed = wait_until(lambda: (now := lamp.screen.grab()) != before and now, "the new code")
+    lamp.wait_for_code(OTHER_CODE[:6])
+    assert (changed == lamp.screen.grab()) is (motion == "off")

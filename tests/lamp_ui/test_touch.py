@@ -1,0 +1,143 @@
+"""Real touches on the real program: the controls, the stock service, waking, the status page."""
+
+import time
+from itertools import pairwise
+
+import pytest
+from PIL import Image, ImageStat
+
+from lamp_ui.lamp import Control
+from lamp_ui.layout import Box, place_main, place_mark, place_status
+from tests.lamp_ui.conftest import CODE, DEVICE_ID, StartLamp, unassociated
+from tests.support.broker import Mosquitto
+from tests.support.lamp_service import LampService
+from tests.support.screen import CloudVoice, Touchscreen
+from tests.support.waiting import wait_until
+
+PREFIX = f"devices/{DEVICE_ID}/"
+
+
+def on_screen(lamp: Touchscreen, box: Box, across: float = 0.5, up: float = 0.35) -> tuple[float, float]:
+    """Return a pixel of a box, counted from the upper left as X does."""
+    height = int(lamp.screen.size.split("x")[1])
+    return box.x + across * box.width, height - (box.y + up * box.height)
+
+
+def boxes(lamp: Touchscreen) -> dict[Control | str, Box]:
+    width, height = (int(side) for side in lamp.screen.size.split("x"))
+    layout = place_main(width, height)
+    places: dict[Control | str, Box] = dict(zip(Control, layout.sliders, strict=True))
+    close = place_status(width, height, []).close
+    return places | {"power": layout.power, "mark": place_mark(width, height), "close": close}
+
+
+def tap(lamp: Touchscreen, box: Box, across: float = 0.5) -> None:
+    x, y = on_screen(lamp, box, across)
+    lamp.screen.touch(round(x), round(y))
+
+
+def shade(picture: Image.Image) -> float:
+    return ImageStat.Stat(picture.convert("L")).mean[0]
+
+
+@pytest.mark.parametrize(
+    ("size", "prefix", "setting"), [("240x320", PREFIX, None), ("320x240", "", ""), ("800x480", PREFIX, None)]
+)
+def test_a_stock_lamp_and_the_screen_understand_each_other(
+    start_lamp: StartLamp, broker: Mosquitto, size: str, prefix: str, setting: str | None
+) -> None:
+    with LampService(broker.port, prefix) as service:
+        lamp = start_lamp(size, LAMPI_TOPIC_PREFIX=setting)
+        lamp.wait_for_text("Red")
+        service.say(color={"h": 2 / 3, "s": 0.25}, brightness=0.5, on=False, client="web")
+        lamp.wait_for_text("Blue")
+        lamp.wait_for_text("25%")
+        lamp.wait_for_text("50%")
+        tap(lamp, boxes(lamp)["power"])
+        wait_until(lambda: service.requests, "a request")
+        asked = {"color": {"h": pytest.approx(2 / 3), "s": 0.25}, "brightness": 0.5, "on": True, "client": "lamp_ui"}
+        assert service.requests == [asked]
+        tap(lamp, boxes(lamp)[Control.BRIGHTNESS], across=0.999)
+        wait_until(lambda: len(service.requests) == 2, "another request")
+        assert service.requests[1] == asked | {"brightness": 1.0}
+        tap(lamp, boxes(lamp)[Control.SATURATION], across=0.001)
+        wait_until(lambda: len(service.requests) == 3, "another request")
+        assert service.requests[2] == asked | {"brightness": 1.0, "color": {"h": pytest.approx(2 / 3), "s": 0.0}}
+        lamp.wait_for_text("100%")
+
+
+def test_a_finger_that_slides_asks_at_most_20_times_a_second_and_ends_where_it_ended(
+    start_lamp: StartLamp, broker: Mosquitto
+) -> None:
+    with LampService(broker.port, PREFIX) as service, broker.hear(f"{PREFIX}lamp/set_config") as ear:
+        lamp = start_lamp()
+        lamp.wait_for_text("Red")
+        box = boxes(lamp)[Control.HUE]
+        lamp.screen.press(*on_screen(lamp, box, 0.1))
+        began = time.monotonic()
+        path = [on_screen(lamp, box, across / 200) for across in range(20, 181)]
+        lamp.screen.slide(path, pause_seconds=0.01)
+        seconds = time.monotonic() - began
+        assert service.requests
+        service.say(color={"h": 0.0, "s": 1.0}, client="web")  # nothing pulls it from under the finger
+        lamp.screen.lift()
+        wait_until(lambda: service.requests[-1]["color"]["h"] > 0.89, "the last value")
+        hues = [request["color"]["h"] for request in service.requests]
+        assert all(before <= after for before, after in pairwise(hues))
+        assert 5 < len(hues) <= 20 * seconds + 2
+        assert {heard.qos for heard in ear.all_so_far()} == {1}
+        lamp.wait_for_text("Rose")
+
+
+def test_what_was_set_without_a_broker_is_said_when_it_is_back(start_lamp: StartLamp, broker: Mosquitto) -> None:
+    lamp = start_lamp()
+    lamp.wait_for_text("The cloud is away")
+    broker.kill()
+    lamp.wait_for_text("No connection")
+    tap(lamp, boxes(lamp)["power"])
+    lamp.wait_for_text("Off")
+    broker.start()
+    with LampService(broker.port, PREFIX) as service:
+        wait_until(lambda: service.requests, "the request")
+        assert service.requests[-1]["on"] is False
+
+
+def test_the_first_touch_only_wakes(start_lamp: StartLamp, broker: Mosquitto, cloud: CloudVoice) -> None:
+    with LampService(broker.port, PREFIX) as service:
+        lamp = start_lamp(LAMPI_DIM_AFTER_SECONDS="3")
+        lamp.wait_for_text("Red")
+        tap(lamp, boxes(lamp)["mark"])
+        shades = [shade(lamp.screen.grab())]
+
+        def dimmed() -> bool:
+            shades.append(shade(lamp.screen.grab()))
+            return shades[-1] < 0.4 * max(shades)
+
+        wait_until(dimmed, "the screen to dim")
+        tap(lamp, boxes(lamp)["power"])
+        wait_until(lambda: shade(lamp.screen.grab()) > 0.9 * max(shades), "the screen to wake")
+        assert service.requests == []
+        tap(lamp, boxes(lamp)["power"])
+        wait_until(lambda: service.requests, "a request")
+        wait_until(dimmed, "the screen to dim again")
+        cloud.say(unassociated())
+        lamp.wait_for_code(CODE[:6])  # and its colour is the code's own: the screen is awake
+
+
+def test_the_status_page_opens_by_a_long_press_on_the_mark(start_lamp: StartLamp, cloud: CloudVoice) -> None:
+    lamp = start_lamp()
+    lamp.wait_for_text("The cloud is away")
+    tap(lamp, boxes(lamp)["mark"])
+    lamp.screen.press(*on_screen(lamp, boxes(lamp)["mark"]))
+    lamp.wait_for_text("Status")
+    lamp.screen.lift()
+    words = lamp.text()
+    for name in (DEVICE_ID, "IP address", "Kivy 2.3", "Bridge to the cloud", "away"):
+        assert name in words
+    tap(lamp, boxes(lamp)["close"])
+    lamp.wait_for_main_screen()
+    lamp.screen.press(*on_screen(lamp, boxes(lamp)["mark"]))
+    lamp.wait_for_text("Status")
+    lamp.screen.lift()
+    cloud.say(unassociated())
+    lamp.wait_for_code(CODE[:6])

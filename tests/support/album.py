@@ -1,0 +1,131 @@
+"""`make screenshots`: every state of the real touchscreen, at four sizes and in both languages, as pictures.
+
+python -m tests.support.album FOLDER
+"""
+
+import json
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image, ImageStat
+
+from lamp_ui.layout import place_mark
+from lamp_ui.words import LANGUAGES
+from shared import topics
+from shared.payloads import Associated, Color, LampConfig
+from tests.support.broker import Mosquitto
+from tests.support.screen import CloudVoice, Touchscreen
+from tests.support.waiting import wait_until
+
+SIZES = ("240x320", "320x240", "480x320", "800x480")
+DEVICE_ID = "b827ebba0387"
+CODE = "b71e094d0a8c4d0a8c4d0a8c4d0a8cff"
+URL = "https://lamps.example.com/claim"
+_DIM_AFTER_SECONDS = 6.0
+_STILL_LOOKS = 30
+
+Shot = tuple[str, Image.Image]
+
+
+def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
+    """Yield every state by its name, in the order of a lamp's life."""
+    with Mosquitto(folder / "broker") as broker:
+        lamp = Touchscreen(folder / "lamp", broker, DEVICE_ID, size, _settings(language, "0"))
+        with lamp:
+            cloud = CloudVoice(broker, DEVICE_ID)
+            yield from _first_hour(lamp, cloud)
+            yield from _own_screen(lamp, broker)
+        settings = _settings(language, str(_DIM_AFTER_SECONDS))
+        with Touchscreen(folder / "late", broker, DEVICE_ID, size, settings) as lamp:
+            awake = settled(lamp)
+            wait_until(lambda: darker(lamp.screen.grab(), awake), "the screen to dim")
+            yield "dimmed", settled(lamp)
+
+
+def _settings(language: str, dim_after: str) -> dict[str, str | None]:
+    return {"LAMPI_LANGUAGE": language, "LAMPI_DIM_AFTER_SECONDS": dim_after}
+
+
+def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
+    yield "cloud-away", settled(lamp)
+    cloud.come_up()
+    popups: dict[str, dict[str, object]] = {
+        "popup": {},
+        "popup-qr": {"url": URL},
+        "popup-qr-long": {"url": URL, "short_code_length": 32},
+        "popup-12": {"short_code_length": 12},
+    }
+    for name, members in popups.items():
+        cloud.say(json.dumps({"associated": False, "code": CODE, **members}).encode())
+        yield name, settled(lamp)
+    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
+    cloud.go_away()
+    yield "popup-cloud-away", settled(lamp)
+    cloud.come_up()
+    settled(lamp)
+    cloud.say(Associated().encode())
+    yield "yours", settled(lamp)
+
+
+def _own_screen(lamp: Touchscreen, broker: Mosquitto) -> Iterator[Shot]:
+    lamp.wait_for_main_screen()
+    changed = topics.changed(topics.lamp_prefix(DEVICE_ID))
+    for name, config in {
+        "main": LampConfig(Color(0.07, 0.78), 0.8, True),
+        "main-blue": LampConfig(Color(0.6, 0.9), 0.4, True),
+        "main-off": LampConfig(Color(0.6, 0.9), 0.4, False),
+        "main-warm": LampConfig(Color(0.09, 0.45), 1.0, True),
+    }.items():
+        broker.publish(changed, config.encode(), retain=True)
+        yield name, settled(lamp)
+    width, height = (int(side) for side in lamp.screen.size.split("x"))
+    mark = place_mark(width, height)
+    before = lamp.screen.grab()
+    lamp.screen.press(mark.x + mark.width / 2, height - mark.y - mark.height / 2)
+    wait_until(lambda: lamp.screen.grab() != before, "the status page")
+    lamp.screen.lift()
+    yield "status", settled(lamp)
+    broker.kill()
+    lamp.screen.press(mark.x + mark.width / 2, height - mark.y - mark.height / 2)
+    lamp.wait_for_main_screen()
+    lamp.screen.lift()
+    yield "no-connection", settled(lamp)
+    broker.start()
+
+
+def settled(lamp: Touchscreen) -> Image.Image:
+    """Return what the screen shows once it has not changed for a while."""
+    looks: deque[Image.Image] = deque(maxlen=_STILL_LOOKS)
+
+    def still() -> bool:
+        looks.append(lamp.screen.grab())
+        return len(looks) == _STILL_LOOKS and all(look == looks[0] for look in looks)
+
+    wait_until(still, "the screen to come to rest")
+    return looks[0]
+
+
+def darker(picture: Image.Image, awake: Image.Image) -> bool:
+    """Tell whether a picture is less than half as light as another."""
+    now, then = (ImageStat.Stat(each.convert("L")).mean[0] for each in (picture, awake))
+    return bool(now < then / 2)
+
+
+def main(album: Path) -> None:
+    """Fill the folder."""
+    for language in LANGUAGES:
+        for size in SIZES:
+            with tempfile.TemporaryDirectory() as folder:
+                for name, picture in take(size, language, Path(folder)):
+                    place = album / language / size
+                    place.mkdir(parents=True, exist_ok=True)
+                    picture.save(place / f"{name}.png", optimize=True)
+    best = album / "en" / "240x320" / "popup-qr.png"
+    (album / "popup.png").write_bytes(best.read_bytes())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,56 @@
+"""What a stock LAMPI service does: takes `set_config`, and says retained on `changed` what the lamp shows now."""
+
+import json
+import threading
+from types import TracebackType
+from typing import Any, Self
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.support.waiting import DEADLINE_SECONDS
+
+START = {"color": {"h": 1.0, "s": 1.0}, "brightness": 1.0, "on": True, "client": ""}
+
+
+class LampService:
+    """A lamp's service on a broker, with the topics that a LAMPI has behind this prefix.
+
+    Its topics and payloads are spelled here as the LAMPI manual spells them, not taken from ours.
+    ``requests`` are the payloads that it got.
+    """
+
+    def __init__(self, port: int, prefix: str) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.lamp: dict[str, Any] = dict(START)
+        self._changed = f"{prefix}lamp/changed"
+        self._set_config = f"{prefix}lamp/set_config"
+        self._port = port
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._ready = threading.Event()
+        self._client.on_connect = lambda client, *_: client.subscribe(self._set_config, qos=1)
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = lambda _c, _u, message: self._asked(json.loads(message.payload))
+
+    def say(self, **members: Any) -> None:
+        """Say what the lamp shows now, as after a change by another client."""
+        self.lamp |= members
+        self._client.publish(self._changed, json.dumps(self.lamp), qos=1, retain=True)
+
+    def _asked(self, request: dict[str, Any]) -> None:
+        self.requests.append(request)
+        self.say(**request)
+
+    def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self._port)
+        self._client.loop_start()
+        if not self._ready.wait(DEADLINE_SECONDS):
+            raise AssertionError("the lamp's service found no broker")
+        self.say()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
