@@ -161,11 +161,6 @@ def decode_count(payload: bytes) -> int:
     return int(payload)
 
 
-def encode_up(up: bool) -> bytes:
-    """Return the payload of a presence or connection state."""
-    return UP if up else DOWN
-
-
 def decode_up(payload: bytes) -> bool:
     """Return what a presence or connection state says: True for up, False for down.
 

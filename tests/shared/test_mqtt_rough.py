@@ -10,8 +10,9 @@ import pytest
 from shared.broker_url import BrokerUrl
 from shared.messages import Message, Publication, Subscription
 from shared.mqtt import BrokerLink
+from tests.shared.links import running, warnings
 from tests.shared.raw_broker import DISCONNECT, PUBLISH, SUBSCRIBE, RawBroker
-from tests.shared.test_mqtt import DOWN, running, warnings
+from tests.shared.test_mqtt import DOWN
 from tests.support.broker import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
