@@ -23,6 +23,7 @@ _TEXT_HEIGHT = 36
 _LEAST_HEIGHT = 6
 _READ_TOGETHER = 8
 _SHUFFLED_READINGS = 6
+_SHUFFLE = random.Random(1)
 _NO_DICTIONARY = ("-c", "load_system_dawg=0", "-c", "load_freq_dawg=0")
 _WHITE, _HOLE, _OUTSIDE = 255, 60, 120
 
@@ -80,11 +81,11 @@ def _read_glyphs(glyphs: list[Image.Image]) -> str:
 
     Tesseract reads a character by its neighbours and expects a language; a code has none, so that
     two or three of a hundred come out wrong, each time in the same way. Therefore it gets them in
-    several orders, each a line of its own, and the readings vote.
+    several orders, each a line of its own, and the readings vote. The orders differ from call to call:
+    who looks again gets another reading, where the same one would be as wrong as before.
     """
-    shuffle = random.Random(1)
     there = list(range(len(glyphs)))
-    orders = [there, there[::-1], *(shuffle.sample(there, len(there)) for _ in range(_SHUFFLED_READINGS))]
+    orders = [there, there[::-1], *(_SHUFFLE.sample(there, len(there)) for _ in range(_SHUFFLED_READINGS))]
     page = _set_in_lines([[glyphs[place] for place in order] for order in orders])
     text = _tesseract(page, "--psm", "6", "-c", f"tessedit_char_whitelist={_HEX}", *_NO_DICTIONARY)
     readings = ["".join(line.split()) for line in text.splitlines() if line.strip()]
