@@ -79,6 +79,13 @@ class World:
         for daemon in self.keeper.daemons:
             daemon.environment["LAMPI_CODE_TTL"] = str(seconds)
 
+    def arm(self, point: str) -> Path:
+        """Have the first process that comes to a point end there; return the file that is gone once it has."""
+        armed = self.folder / "crash"
+        armed.with_suffix(".new").write_text(point)
+        armed.with_suffix(".new").rename(armed)
+        return armed
+
     def hold_database(self, until: threading.Event, seconds: float) -> None:
         """Keep SQLite's write lock, from a connection of our own."""
         connection = sqlite3.connect(self.folder / "lampi.db", timeout=5, isolation_level=None)
