@@ -159,6 +159,15 @@ def test_the_command_reports_all_faults_a_line_each_and_ends_with_2_before_kivy_
     assert not imports_kivy(result)
 
 
+@pytest.mark.parametrize("display", ["", ":65000"])
+def test_without_a_display_it_says_so_and_ends_with_1(tmp_path: Path, display: str) -> None:
+    nowhere = {"DISPLAY": display, "WAYLAND_DISPLAY": "", "KIVY_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    result = run("--size", "240x320", LAMPI_DEVICE_ID=OWN_ID, **nowhere)
+    assert result.returncode == 1
+    assert len(said(result)) == 2
+    assert "No display can be opened" in said(result)[1]
+
+
 def test_an_option_wins_over_the_environment() -> None:
     result = run("--device-id", "no lamp", "--log-level", "LOUD", LAMPI_DEVICE_ID=OWN_ID)
     assert [line.partition(":")[0] for line in said(result)] == ["LAMPI_DEVICE_ID", "LAMPI_LOG_LEVEL"]
