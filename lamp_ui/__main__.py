@@ -65,7 +65,7 @@ _NO_DISPLAY = (
     "--size",
     settings.SIZE,
     metavar="WxH",
-    help=f"The window's size in pixels, for the desk: 240x320 is a LAMPI's own. "
+    help=f"The window's size in pixels, for the desk: 240x320 is a LAMPI's own, and the least. "
     f"[env: {settings.SIZE}; default: as Kivy's own config.ini says, which on a Pi also knows rotation and touch]",
 )
 @click.option(

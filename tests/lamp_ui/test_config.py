@@ -126,11 +126,30 @@ def test_a_prefix_that_no_topic_can_have_is_refused(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", ["", "240", "240x", "240*320", "-240x320", "24x32", "99999x99999", "\u0662\u0664\u0660x320", "240x320x24"]
+    "size",
+    [
+        "",
+        "240",
+        "240x",
+        "240*320",
+        "-240x320",
+        "24x32",
+        "239x320",
+        "240x319",
+        "240x4097",
+        "\u0662\u0664\u0660x320",
+        "240x320x24",
+    ],
 )
 def test_a_size_that_no_window_can_have_is_refused(size: str) -> None:
     with pytest.raises(BadSettings, match="LAMPI_SIZE"):
         read(LAMPI_SIZE=size)
+
+
+@pytest.mark.parametrize("size", ["240x320", "320x240", " 240X4096 ", "1000x1000"])
+def test_a_size_that_a_window_can_have_is_taken(size: str) -> None:
+    width, height = size.strip().lower().split("x")
+    assert read(LAMPI_SIZE=size).window_size == WindowSize(int(width), int(height))
 
 
 def test_all_faults_are_reported_together() -> None:
