@@ -25,8 +25,8 @@ DEFAULT_LOG_LEVEL = "INFO"
 DEFAULT_DIM_AFTER_SECONDS = 60.0
 LONGEST_DIM_AFTER_SECONDS = 86_400.0
 
-SMALLEST_SIDE, LARGEST_SIDE = 120, 4096
-"""Pixels: below, no code can be read; above, no graphics chip of a Pi can draw."""
+SHORTEST_SIDE, SHORTEST_LONG_SIDE, LONGEST_SIDE = 240, 320, 4096
+"""Pixels: a LAMPI's own screen, below which no QR code can be scanned; and what a Pi's graphics chip can draw."""
 
 _SIZE = re.compile(r"(\d{1,6})[xX](\d{1,6})", re.ASCII)
 
@@ -108,8 +108,10 @@ def parse_window_size(text: str) -> WindowSize:
     if match is None:
         raise ValueError("not a width and a height in pixels, such as 240x320")
     size = WindowSize(int(match[1]), int(match[2]))
-    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (size.width, size.height)):
-        raise ValueError(f"each side must have from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels")
+    short, long = sorted((size.width, size.height))
+    if short < SHORTEST_SIDE or not SHORTEST_LONG_SIDE <= long <= LONGEST_SIDE:
+        least = f"{SHORTEST_SIDE}x{SHORTEST_LONG_SIDE} or {SHORTEST_LONG_SIDE}x{SHORTEST_SIDE}"
+        raise ValueError(f"must be at least {least}, and no side above {LONGEST_SIDE}")
     return size
 
 
