@@ -9,7 +9,7 @@ from types import FrameType
 
 import peewee
 
-from cloud import healing, outbox
+from cloud import healing, outbox, policy
 from cloud.broker import DaemonLink
 from cloud.config import CloudSettings
 from cloud.database import database_proxy, one_line
@@ -20,7 +20,7 @@ from cloud.leadership import Leadership
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
-from cloud.rotation import announce_ttl, rotate
+from cloud.rotation import rotate
 from cloud.schema import open_current
 from cloud.session import Session
 from shared.messages import Publication
@@ -120,7 +120,7 @@ class Daemon:
                 self._other_bridges,
                 again=self._we_lead,
             )
-            announce_ttl(self._settings.code_ttl)
+            policy.announce(self._settings.codes)
             self._link.start()
 
     def _disconnect(self) -> None:
@@ -199,9 +199,9 @@ class Daemon:
         return True
 
     def _rotate(self) -> None:
-        if self._settings.code_ttl is None or time.monotonic() < self._rotate_at:
+        if (ttl := self._settings.codes.ttl) is None or time.monotonic() < self._rotate_at:
             return
-        rotated = rotate(self._now() - self._settings.code_ttl, self._now())
+        rotated = rotate(self._now() - ttl, self._now())
         if rotated:
             log.info("Replaced the codes of %d lamps", len(rotated))
         else:

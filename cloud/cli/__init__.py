@@ -6,7 +6,8 @@ import shared
 from cloud.cli.copy_database import copy_database_command
 from cloud.cli.daemon import daemon, migrate
 from cloud.cli.edge import Commands
-from cloud.cli.lamps import associate, forget, lamps, release
+from cloud.cli.history import history
+from cloud.cli.lamps import associate, forget, lamps, release, rotate
 from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
@@ -28,7 +29,9 @@ for command in (
     lamps,
     associate,
     release,
+    rotate,
     forget,
+    history,
     reconcile,
     copy_database_command,
     simulate,

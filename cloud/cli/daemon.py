@@ -6,9 +6,14 @@ from cloud.cli.edge import (
     broker_option,
     code_ttl_option,
     database_option,
+    guess_risk_option,
+    guess_window_option,
+    guesses_per_source_option,
+    guesses_per_user_option,
     log_level_option,
     presence_filters_option,
     settings_from,
+    short_code_length_option,
 )
 from cloud.daemon import Daemon
 from cloud.database import open_database
@@ -35,6 +40,11 @@ def migrate(database_url: str | None) -> None:
 @database_option
 @log_level_option
 @code_ttl_option
+@short_code_length_option
+@guess_risk_option
+@guess_window_option
+@guesses_per_user_option
+@guesses_per_source_option
 @presence_filters_option
 def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord."""

@@ -3,6 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
@@ -30,6 +31,27 @@ log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INF
 code_ttl_option = click.option(
     "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
 )
+guess_risk_option = click.option(
+    "--guess-risk",
+    metavar="CHANCE",
+    help="That the guesses of a window hit any lamp; default 0.001.  [LAMPI_GUESS_RISK]",
+)
+guess_window_option = click.option(
+    "--guess-window", metavar="SECONDS", help="How long a wrong code counts; default a day.  [LAMPI_GUESS_WINDOW]"
+)
+guesses_per_user_option = click.option(
+    "--guesses-per-user", metavar="N", help="Wrong codes of one user in a window; default 10.  [LAMPI_GUESSES_PER_USER]"
+)
+guesses_per_source_option = click.option(
+    "--guesses-per-source",
+    metavar="N",
+    help="Wrong codes of one address in a window; default 100.  [LAMPI_GUESSES_PER_SOURCE]",
+)
+short_code_length_option = click.option(
+    "--short-code-length",
+    metavar="LENGTH",
+    help="Characters that a screen shows: at least 6, or as in 6-6.  [LAMPI_SHORT_CODE_LENGTH]",
+)
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
 )
@@ -52,26 +74,16 @@ class Commands(click.Group):
             raise click.ClickException(f"The database fails: {one_line(fault)}") from None
 
 
-def settings_from(
-    broker_url: str | None = None,
-    database_url: str | None = None,
-    log_level: str | None = None,
-    code_ttl: str | None = None,
-    presence_filters: str | None = None,
-) -> CloudSettings:
+def settings_from(**options: str | None) -> CloudSettings:
     """Return the settings of the environment, with the options that were given instead.
+
+    Each option is named as its setting: ``broker_url`` is `LAMPI_BROKER_URL`.
 
     Raises:
         BadSettings: some can't be used.
     """
-    given = {
-        "LAMPI_BROKER_URL": broker_url,
-        "LAMPI_DATABASE_URL": database_url,
-        "LAMPI_LOG_LEVEL": log_level,
-        "LAMPI_CODE_TTL": code_ttl,
-        "LAMPI_PRESENCE_FILTERS": presence_filters,
-    }
-    return read_settings(os.environ | {name: value for name, value in given.items() if value is not None})
+    given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
+    return read_settings(os.environ | given)
 
 
 def with_database(command: Command) -> Command:
@@ -100,3 +112,8 @@ class DeviceId(click.ParamType[str]):
             return read_device_id(value)
         except ValueError as fault:
             self.fail(f"{fault}.", param, ctx)
+
+
+def shown_instant(instant: datetime | None) -> str | None:
+    """Return an instant as JSON has it."""
+    return None if instant is None else instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
