@@ -20,8 +20,13 @@ USAGE_STATUS = 2
 
 Command = Callable[..., Any]
 
-broker_option = click.option(
-    "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
+_BROKER_OPTIONS = (
+    click.option(
+        "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
+    ),
+    click.option("--broker-ca", metavar="FILE", help="Who signs its certificate.  [LAMPI_BROKER_CA]"),
+    click.option("--broker-certificate", metavar="FILE", help="By which it knows us.  [LAMPI_BROKER_CERTIFICATE]"),
+    click.option("--broker-key", metavar="FILE", help="The key of that certificate.  [LAMPI_BROKER_KEY]"),
 )
 database_option = click.option(
     "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
@@ -33,6 +38,13 @@ code_ttl_option = click.option(
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
 )
+
+
+def broker_options(command: Command) -> Command:
+    """Give a command the options that say where the broker is and how it knows us."""
+    for option in reversed(_BROKER_OPTIONS):
+        command = option(command)
+    return command
 
 
 class Commands(click.Group):
@@ -52,26 +64,16 @@ class Commands(click.Group):
             raise click.ClickException(f"The database fails: {one_line(fault)}") from None
 
 
-def settings_from(
-    broker_url: str | None = None,
-    database_url: str | None = None,
-    log_level: str | None = None,
-    code_ttl: str | None = None,
-    presence_filters: str | None = None,
-) -> CloudSettings:
+def settings_from(**options: str | None) -> CloudSettings:
     """Return the settings of the environment, with the options that were given instead.
+
+    An option bears its setting's name: `broker_url` is for `LAMPI_BROKER_URL`.
 
     Raises:
         BadSettings: some can't be used.
     """
-    given = {
-        "LAMPI_BROKER_URL": broker_url,
-        "LAMPI_DATABASE_URL": database_url,
-        "LAMPI_LOG_LEVEL": log_level,
-        "LAMPI_CODE_TTL": code_ttl,
-        "LAMPI_PRESENCE_FILTERS": presence_filters,
-    }
-    return read_settings(os.environ | {name: value for name, value in given.items() if value is not None})
+    given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
+    return read_settings(os.environ | given)
 
 
 def with_database(command: Command) -> Command:
