@@ -3,10 +3,12 @@
 import click
 
 import shared
+from cloud.cli.ca import ca
 from cloud.cli.copy_database import copy_database_command
 from cloud.cli.daemon import daemon, migrate
 from cloud.cli.edge import Commands
 from cloud.cli.lamps import associate, forget, lamps, release
+from cloud.cli.provision import deprovision_command, provision_command
 from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
@@ -30,6 +32,9 @@ for command in (
     release,
     forget,
     reconcile,
+    ca,
+    provision_command,
+    deprovision_command,
     copy_database_command,
     simulate,
     shell,
