@@ -7,7 +7,8 @@ from datetime import timedelta
 from cloud.database import parse_database_url, shown_url
 from cloud.policy import CodePolicy
 from shared import topics
-from shared.broker_url import BrokerUrl, parse_broker_url
+from shared.broker_settings import read_broker
+from shared.broker_url import BrokerUrl
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.errors import quoted
 from shared.logs import parse_level
@@ -124,7 +125,7 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         longest=lengths[1],
     )
     settings = CloudSettings(
-        broker=reader.read("LAMPI_BROKER_URL", parse_broker_url, DEFAULT_BROKER),
+        broker=read_broker(reader, DEFAULT_BROKER),
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),

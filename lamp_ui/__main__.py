@@ -43,6 +43,16 @@ _NO_DISPLAY = (
     f"[env: {settings.BROKER_URL}; default: {settings.DEFAULT_BROKER_URL}]",
 )
 @click.option(
+    "--broker-ca", settings.BROKER_CA, metavar="FILE", help=f"Who signs its certificate. [env: {settings.BROKER_CA}]"
+)
+@click.option(
+    "--broker-certificate",
+    settings.BROKER_CERTIFICATE,
+    metavar="FILE",
+    help=f"Our certificate, where the broker wants one. [env: {settings.BROKER_CERTIFICATE}]",
+)
+@click.option("--broker-key", settings.BROKER_KEY, metavar="FILE", help=f"Its key. [env: {settings.BROKER_KEY}]")
+@click.option(
     "--device-id",
     settings.DEVICE_ID,
     metavar="ID",

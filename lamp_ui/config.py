@@ -5,13 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lamp_ui.words import LANGUAGES, spoken_here
+from shared import broker_settings
+from shared.broker_settings import read_broker
 from shared.broker_url import BrokerUrl, parse_broker_url
 from shared.device_id import own_device_id, read_device_id
 from shared.logs import parse_level
 from shared.settings import SettingsReader
 from shared.topics import lamp_prefix
 
-BROKER_URL = "LAMPI_BROKER_URL"
+BROKER_URL = broker_settings.BROKER_URL
+BROKER_CA = broker_settings.CA
+BROKER_CERTIFICATE = broker_settings.CERTIFICATE
+BROKER_KEY = broker_settings.KEY
 DEVICE_ID = "LAMPI_DEVICE_ID"
 TOPIC_PREFIX = "LAMPI_TOPIC_PREFIX"
 LOG_LEVEL = "LAMPI_LOG_LEVEL"
@@ -69,7 +74,7 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
         BadSettings: with every fault, not just the first.
     """
     settings = SettingsReader(values)
-    broker = settings.read(BROKER_URL, parse_broker_url, parse_broker_url(DEFAULT_BROKER_URL))
+    broker = read_broker(settings, parse_broker_url(DEFAULT_BROKER_URL))
     device_id = settings.read(DEVICE_ID, read_device_id, "" if DEVICE_ID in values else find_device_id())
     config = Config(
         broker=broker,

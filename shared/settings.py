@@ -31,8 +31,12 @@ class SettingsReader:
         try:
             return parse(self._values[name])
         except ValueError as fault:
-            self._faults.append(f"{name}: {fault}")
+            self.refuse(name, str(fault))
             return default
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Count a setting as faulty that can't be judged by itself, such as one that needs another beside it."""
+        self._faults.append(f"{name}: {reason}")
 
     def finish(self) -> None:
         """Call once all is read.

@@ -3,7 +3,7 @@
 import click
 
 from cloud.cli.edge import (
-    broker_option,
+    broker_options,
     code_ttl_option,
     database_option,
     guess_risk_option,
@@ -36,7 +36,7 @@ def migrate(database_url: str | None) -> None:
 
 @click.command()
 @click.option("--migrate", is_flag=True, help="Create or upgrade the database first.")
-@broker_option
+@broker_options
 @database_option
 @log_level_option
 @code_ttl_option

@@ -21,8 +21,13 @@ USAGE_STATUS = 2
 
 Command = Callable[..., Any]
 
-broker_option = click.option(
-    "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
+_BROKER_OPTIONS = (
+    click.option(
+        "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
+    ),
+    click.option("--broker-ca", metavar="FILE", help="Who signs its certificate.  [LAMPI_BROKER_CA]"),
+    click.option("--broker-certificate", metavar="FILE", help="By which it knows us.  [LAMPI_BROKER_CERTIFICATE]"),
+    click.option("--broker-key", metavar="FILE", help="The key of that certificate.  [LAMPI_BROKER_KEY]"),
 )
 database_option = click.option(
     "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
@@ -55,6 +60,13 @@ short_code_length_option = click.option(
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
 )
+
+
+def broker_options(command: Command) -> Command:
+    """Give a command the options that say where the broker is and how it knows us."""
+    for option in reversed(_BROKER_OPTIONS):
+        command = option(command)
+    return command
 
 
 class Commands(click.Group):
