@@ -72,6 +72,12 @@ _NO_DISPLAY = (
     help=f"DEBUG, INFO, WARNING or ERROR. [env: {settings.LOG_LEVEL}; default: {settings.DEFAULT_LOG_LEVEL}]",
 )
 @click.option(
+    "--log-format",
+    settings.LOG_FORMAT,
+    metavar="FORMAT",
+    help=f"text or json. [env: {settings.LOG_FORMAT}; default: {settings.DEFAULT_LOG_FORMAT}]",
+)
+@click.option(
     "--size",
     settings.SIZE,
     metavar="WxH",
@@ -115,7 +121,7 @@ def main(**options: str | None) -> None:
         sys.exit(2)
     end_signals = EndSignals()
     end_signals.hold()
-    start_logging(config.log_level)
+    start_logging(config.log_level, config.log_format)
     _set_stage_for_kivy(config)
     # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
     from lamp_ui.app import NoDisplay, Touchscreen  # noqa: PLC0415

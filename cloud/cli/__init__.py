@@ -13,6 +13,7 @@ from cloud.cli.provision import deprovision_command, provision_command
 from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
+from cloud.cli.status import status
 from cloud.cli.users import user
 
 
@@ -38,6 +39,7 @@ for command in (
     ca,
     provision_command,
     deprovision_command,
+    status,
     copy_database_command,
     simulate,
     shell,
