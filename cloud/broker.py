@@ -19,7 +19,7 @@ class DaemonLink:
     """What the daemon hears and says on the broker, from `start` to `stop`.
 
     ``again`` is asked, on paho's thread, when the connection was lost; where it says False the link has ``ended``.
-    While it is connected the broker retains `1` as the daemon's state, then `0`. A standby, without a link, says nothing.
+    While it is connected the broker retains `1` as the daemon's state, then `0`. A standby, linkless, says nothing.
     ``on_ignored`` gets a word on why, for each message that changes nothing.
     """
 

@@ -28,7 +28,7 @@ def retained_batches(
     """
     heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
     connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    word = uuid.uuid4().hex
+    word = uuid.uuid4().hex[:12]  # at full length, in the broker's log, it would look like a code
     probe = f"{topics.PROBE}/{word}"
 
     def receive(message: Message) -> None:

@@ -3,6 +3,7 @@
 import click
 
 import shared
+from cloud.cli.backup import backup, restore_command
 from cloud.cli.ca import ca
 from cloud.cli.copy_database import copy_database_command
 from cloud.cli.daemon import daemon, migrate
@@ -40,6 +41,8 @@ for command in (
     provision_command,
     deprovision_command,
     status,
+    backup,
+    restore_command,
     copy_database_command,
     simulate,
     shell,
