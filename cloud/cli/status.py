@@ -7,7 +7,7 @@ from typing import Any
 import click
 import peewee
 
-from cloud.cli.edge import broker_option, database_option, settings_from
+from cloud.cli.edge import broker_options, database_option, settings_from
 from cloud.config import CloudSettings
 from cloud.database import one_line
 from cloud.errors import BrokerAway, UnusableDatabase
@@ -53,7 +53,7 @@ class UnknownWhereMisused(click.Command):
 @click.option("--warning", default=30.0, show_default=True, help="WARNING when the broker is so many seconds behind.")
 @click.option("--critical", default=300.0, show_default=True, help="CRITICAL when it is so many seconds behind.")
 @click.option("--dropped", default=0, show_default=True, help="WARNING when the broker dropped more messages.")
-@broker_option
+@broker_options
 @database_option
 def status(as_json: bool, warning: float, critical: float, dropped: int, **options: str | None) -> None:
     """Say whether all is well, for monitoring systems: exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from cloud import outbox
+from cloud import outbox, policy
 from cloud.association import associate_by_device_id
 from cloud.database import write_transaction
 from cloud.figures import Figures, read_figures
 from cloud.lease import LEASE_SECONDS, PublisherLease, Standby
 from cloud.models import Lampi, User
 from cloud.outbox import OutboxMessage
+from cloud.policy import CodePolicy
 from cloud.status import (
     BrokerFigures,
     Check,
@@ -101,7 +102,7 @@ def test_figures_are_written_as_monitoring_systems_read_them() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_an_empty_database_has_nobody_who_publishes() -> None:
-    assert read_figures(NOW, None) == Figures(0, 0, 0, 0, 0.0, None, 0.0, 0, None)
+    assert read_figures(NOW) == Figures(0, 0, 0, 0, 0.0, None, 0.0, 0, None)
 
 
 def test_figures_of_a_database(ada: User) -> None:
@@ -114,8 +115,9 @@ def test_figures_of_a_database(ada: User) -> None:
     OutboxMessage.update(enqueued_at=NOW - timedelta(seconds=7)).where(
         OutboxMessage.topic.contains("b827ebba0388")
     ).execute()
+    policy.announce(CodePolicy(ttl=timedelta(seconds=60)))
     later = NOW + timedelta(seconds=3)
-    seen = read_figures(later, timedelta(seconds=60))
+    seen = read_figures(later)
     assert (seen.lamps, seen.waiting, seen.connected, seen.pending) == (2, 1, 2, 2)
     assert seen.oldest_seconds == pytest.approx(10)
     assert seen.publisher is not None
@@ -140,11 +142,11 @@ def test_a_standby_is_counted_as_long_as_it_says_so() -> None:
     leader, standby = PublisherLease(), PublisherLease()
     leader.acquire(NOW)
     standby.acquire(NOW)
-    assert read_figures(NOW, None).standbys == 1
-    assert read_figures(NOW + timedelta(seconds=LEASE_SECONDS), None).standbys == 0
+    assert read_figures(NOW).standbys == 1
+    assert read_figures(NOW + timedelta(seconds=LEASE_SECONDS)).standbys == 0
     leader.give_back()
     standby.acquire(NOW)
-    assert read_figures(NOW, None).standbys == 0
+    assert read_figures(NOW).standbys == 0
     third = PublisherLease()
     third.acquire(NOW)
     third.give_back()
