@@ -32,8 +32,8 @@ CODE = _colour("ffd899")
 
 DEVICE_ID = _colour("a8d4ff")
 """The lamp's id on its own screen, and nothing else."""
-GLOW = _colour("ffb45c")
-"""The warm light when a lamp has become somebody's."""
+CONFIRMATION_GLOW = (*_colour("ffb45c")[:3], 0.5)
+"""The warm light when a lamp has become somebody's, at its brightest."""
 
 QR_PAPER = _colour("f4ead8")
 QR_INK = _colour("0c0e13")

@@ -38,6 +38,12 @@ def test_signs_stand_out(sign: str, ground: str) -> None:
     assert contrast(getattr(theme, sign), getattr(theme, ground)) >= LEAST_SIGN_CONTRAST
 
 
+def test_the_confirmation_stands_out_from_its_glow() -> None:
+    brightest = theme.over(theme.NIGHT, theme.CONFIRMATION_GLOW)
+    assert contrast(theme.TITLE, brightest) >= LEAST_TEXT_CONTRAST
+    assert contrast(theme.CODE, brightest) >= LEAST_SIGN_CONTRAST
+
+
 HUES = [step / 24 for step in range(24)]
 SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 
