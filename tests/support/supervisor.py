@@ -40,6 +40,7 @@ class Supervisor:
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         self.program_log = folder / "log" / "lampi-daemon.log"
         self._config = folder / "supervisord.conf"
+        self.pid_file = folder / "supervisord.pid"
         self._process: subprocess.Popen[bytes] | None = None
         # A socket's path has at most 108 characters, and pytest's folders are long.
         self._socket_folder = tempfile.mkdtemp(prefix="sv")
