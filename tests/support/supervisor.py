@@ -73,6 +73,11 @@ class Supervisor:
         """Return the daemon's process id, or 0 where none runs."""
         return int(self.control("pid", PROGRAM))
 
+    def has_open(self, file: Path) -> bool:
+        """Tell whether supervisord itself has a file open, by the name that it has now."""
+        assert self._process is not None
+        return str(file) in {os.path.realpath(opened) for opened in Path(f"/proc/{self._process.pid}/fd").iterdir()}
+
     def log(self) -> str:
         return self.program_log.read_text() if self.program_log.exists() else ""
 
