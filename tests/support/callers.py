@@ -57,7 +57,7 @@ class Caller:
         self._answer: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id or uuid.uuid4().hex,
+            client_id=client_id or f"caller-{uuid.uuid4().hex[:8]}",
             protocol=protocol,
             reconnect_on_failure=False,
         )
@@ -111,6 +111,9 @@ class Caller:
         while not last(message := self._heard.get(timeout=DEADLINE_SECONDS)):
             heard.append(message)
         return heard
+
+    def has_heard_anything(self) -> bool:
+        return not self._heard.empty()
 
     def wait_until_cut_off(self) -> None:
         wait_until(lambda: not self._client.is_connected(), "the broker to cut a connection")
