@@ -77,7 +77,7 @@ def test_a_session_of_tls_from_before_is_of_no_use(
     installed.deprovision(LAMP)
     # In TLS 1.3 its refusal may find us still speaking: then we see no more than that it has hung up.
     with (
-        pytest.raises(OSError, match="CERTIFICATE_REVOKED|EOF|reset|pipe"),
+        pytest.raises(OSError, match=r"CERTIFICATE_REVOKED|EOF|reset|pipe"),
         raw_call(installed, context, session) as third,
     ):
         third.sign_in()
