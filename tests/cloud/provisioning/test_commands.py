@@ -44,13 +44,13 @@ def test_from_nothing_to_a_lamp(typed: Typed) -> None:
     assert f"LAMPI_BROKER_CERTIFICATE={typed.folder}/etc/daemon.crt" in said
     said = typed.provision(LAMP)
     assert said == (
-        f"1 lamps in {typed.folder}/lamps: 1 made, 0 renewed, 0 kept. "
+        f"1 lamp in {typed.folder}/lamps: 1 made, 0 renewed, 0 kept. "
         "Each README.txt says what goes where on the lamp's Pi.\n"
     )
     shown = typed("ca", "show")
     assert "  cloud.example.com\n" in shown
     assert "  lampi-daemon\n" in shown
-    assert shown.endswith("1 lamps have a certificate; 0 are shut out.\n")
+    assert shown.endswith("Lamps with a certificate: 1; shut out: 0.\n")
 
 
 def test_a_second_init_changes_nothing_and_says_so(typed: Typed) -> None:
