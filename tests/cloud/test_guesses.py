@@ -118,7 +118,7 @@ def hits(dice: random.Random, guesses: int, lamps: int) -> bool:
 
 
 def test_the_chance_to_hit_is_as_stated_over_many_windows() -> None:
-    """1,000 lamps with 6 characters and a risk of 0.05: 838 guesses a day, and five for each of 1,000 accounts without."""
+    """1,000 lamps, 6 characters, a risk of 0.05: 838 guesses a day; without, five for each of 1,000 accounts."""
     dice, risk, lamps, windows = random.Random(20), 0.05, 1000, 2000
     allowed = math.floor(risk * 16**6 / lamps)
     rate = sum(hits(dice, allowed, lamps) for _ in range(windows)) / windows
