@@ -12,6 +12,8 @@ from cloud.policy import announced
 from cloud.rotation import rotate
 
 MISTYPED = 3
+LOOKS_A_DAY = 24
+_LOOK = timedelta(days=1) / LOOKS_A_DAY
 _DIGITS = "0123456789abcdef"
 
 
@@ -44,13 +46,14 @@ class Attack:
             day.insert(self._dice.randrange(len(day)), self._owner_turn(user, number))
         for number, turn in enumerate(day):
             now = start + timedelta(days=1) * number / len(day)
-            if number % (len(day) // 24) == 0:
+            if number % (len(day) // LOOKS_A_DAY) == 0:
                 self._replace_codes(now)
             turn(now)
         return self._outcome
 
     def _replace_codes(self, now: datetime) -> None:
-        while rotate(now - (announced().ttl or timedelta.max), now):
+        """Replace those that would lapse before the next look: a daemon looks every second, and is seldom late."""
+        while rotate(now - (announced().ttl or timedelta.max) + 2 * _LOOK, now):
             pass
         self._length = Lampi.select(Lampi.short_code_length).where(Lampi.user.is_null()).limit(1).scalar()
 
