@@ -22,7 +22,7 @@ from cloud.codes import generate_association_code, short_code
 from cloud.database import Table, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.forgotten import Forgotten, associated_topic
-from cloud.instants import InstantField, utc_now
+from cloud.instants import InstantField, shown_instant, utc_now
 from cloud.outbox import Pending
 from shared.codes import CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
@@ -60,6 +60,7 @@ class Lampi(Table):
     connected = BooleanField(default=False)
     code_issued_at: datetime = InstantField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
+    identify_until: Any = InstantField(null=True)
 
     def __repr__(self) -> str:
         return f"<Lampi: {self.device_id}: {self.name}>"
@@ -71,7 +72,7 @@ class Lampi(Table):
         One conditional UPDATE: of any number of rivals exactly one gets the lamp, the others None.
         """
         with write_transaction():
-            taking = cls.update(user=user, associated_at=now).where(which & cls.user.is_null())
+            taking = cls.update(user=user, associated_at=now, identify_until=None).where(which & cls.user.is_null())
             lamps: list[Lampi] = list(taking.returning(cls).execute())
             cls.tell(lamps)
         return lamps[0] if lamps else None
@@ -111,7 +112,9 @@ class Lampi(Table):
 
     def association(self) -> Association:
         """Return what the lamp's screen is to know."""
-        return Unassociated(self.association_code) if self.user_id is None else Associated()
+        if self.user_id is not None:
+            return Associated()
+        return Unassociated(self.association_code, identify=shown_instant(self.identify_until))
 
     def message(self) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""

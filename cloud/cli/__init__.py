@@ -6,7 +6,7 @@ import shared
 from cloud.cli.copy_database import copy_database_command
 from cloud.cli.daemon import daemon, migrate
 from cloud.cli.edge import Commands
-from cloud.cli.lamps import associate, forget, lamps, release
+from cloud.cli.lamps import associate, forget, identify, lamps, release
 from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
@@ -28,6 +28,7 @@ for command in (
     lamps,
     associate,
     release,
+    identify,
     forget,
     reconcile,
     copy_database_command,

@@ -1,15 +1,14 @@
-"""`lampi-cloud lamps`, `associate`, `release` and `forget`."""
+"""`lampi-cloud lamps`, `associate`, `release`, `identify` and `forget`."""
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 
 import click
 from peewee import JOIN
 
-from cloud import association
+from cloud import association, identifying
 from cloud.cli.edge import DeviceId, settings_from, with_database
-from cloud.instants import utc_now
+from cloud.instants import shown_instant, utc_now
 from cloud.models import Lampi, User
 from cloud.rotation import announced_ttl
 
@@ -58,6 +57,16 @@ def release(device_id: str) -> None:
 @click.command()
 @click.argument("device_id", type=DeviceId())
 @with_database
+def identify(device_id: str) -> None:
+    """Have the screen of a lamp that nobody owns show for some seconds that it is the one."""
+    lampi = identifying.identify(device_id, utc_now())
+    shown = f"The screen of the lamp {device_id} says for {identifying.IDENTIFY_FOR.seconds} seconds that it is the one"
+    click.echo(f"{shown}." if lampi.connected else f"{shown}, if it is connected; it was not when last heard of.")
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId())
+@with_database
 def forget(device_id: str) -> None:
     """Delete a lamp and clear its retained message; when it connects again, it is a new lamp."""
     association.forget(device_id)
@@ -70,8 +79,8 @@ def _as_json(lampi: Lampi) -> dict[str, object]:
         "name": lampi.name,
         "user": lampi.user.name if lampi.user else None,
         "connected": lampi.connected,
-        "created_at": _shown_instant(lampi.created_at),
-        "associated_at": _shown_instant(lampi.associated_at),
+        "created_at": shown_instant(lampi.created_at),
+        "associated_at": shown_instant(lampi.associated_at),
     }
 
 
@@ -83,12 +92,6 @@ def _as_row(lampi: Lampi) -> tuple[str, ...]:
         "yes" if lampi.connected else "no",
         lampi.created_at.strftime("%Y-%m-%d %H:%M UTC"),
     )
-
-
-def _shown_instant(instant: datetime | None) -> str | None:
-    if instant is None:
-        return None
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -29,7 +29,7 @@ def lampi(ada: User) -> Lampi:
 
 
 COMMANDS = ["", "migrate", "daemon", "user", "user add", "user list", "lamps", "associate", "release", "forget"]
-COMMANDS += ["simulate", "shell"]
+COMMANDS += ["identify", "simulate", "shell"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
