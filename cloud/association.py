@@ -26,6 +26,20 @@ def associate_by_code(typed: str, user: User, now: datetime, code_ttl: timedelta
     return lampi
 
 
+def waiting_under(typed: str, now: datetime, code_ttl: timedelta | None = None) -> Lampi:
+    """Return the lamp that waits under a typed code, without giving it to anybody.
+
+    Raises:
+        MalformedCode: it can't be a code.
+        UnknownCode: no unassociated lamp has it (any more).
+    """
+    issued_after = None if code_ttl is None else now - code_ttl
+    lampi: Lampi | None = Lampi.get_or_none(Lampi.waits_under(read_code(typed), issued_after) & Lampi.user.is_null())
+    if lampi is None:
+        raise UnknownCode
+    return lampi
+
+
 def associate_by_device_id(device_id: str, user: User, now: datetime) -> Lampi:
     """Give a lamp to a user without its code, for an operator, and return it.
 

@@ -17,8 +17,9 @@ from cloud.models import Lampi, User
 from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage, OutboxSequence
 from cloud.rotation import CodeTtl
 from cloud.schema import require_current, upgrade
+from cloud.tokens import ApiToken
 
-TABLES: tuple[type[Table], ...] = (User, Lampi, Forgotten, OutboxMessage, OutboxSequence, CodeTtl)
+TABLES: tuple[type[Table], ...] = (User, Lampi, Forgotten, OutboxMessage, OutboxSequence, CodeTtl, ApiToken)
 """What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons."""
 
 
@@ -114,7 +115,7 @@ def _name_anew(database: peewee.Database) -> None:
 def _continue_numbering(database: peewee.Database) -> None:
     """Have PostgreSQL number new rows above those that were copied with their numbers."""
     if isinstance(database, peewee.PostgresqlDatabase):
-        for table in (User, OutboxSequence, CodeTtl):
+        for table in (User, OutboxSequence, CodeTtl, ApiToken):
             name = table._meta.table_name
             database.execute_sql(
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {name}))"  # noqa: S608

@@ -84,9 +84,13 @@ class Lampi(Table):
         At most one unassociated lamp does. The first six characters lead SQLite to the index over just those
         lamps; by the range alone it would walk through every lamp that nobody owns.
         """
-        lowest, highest = code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f")
-        condition = (_short_code_of_row == short_code(code)) & cls.association_code.between(lowest, highest)
+        condition = (_short_code_of_row == short_code(code)) & cls.has_code(code)
         return condition if issued_after is None else condition & (cls.code_issued_at > issued_after)
+
+    @classmethod
+    def has_code(cls, code: str) -> Expression:
+        """Return the condition that selects lamps, owned or not, whose code begins with these 6 to 32 characters."""
+        return cls.association_code.between(code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f"))
 
     @classmethod
     def fresh_codes(cls, count: int) -> list[str]:
