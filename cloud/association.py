@@ -4,10 +4,12 @@ from datetime import datetime, timedelta
 
 import peewee
 
+from cloud import webhook_events
 from cloud.codes import read_code
 from cloud.database import write_transaction
 from cloud.errors import BadUserName, NotAssociated, UnknownCode, UnknownUser
 from cloud.models import Lampi, User
+from cloud.webhook_events import Kind
 
 
 def associate_by_code(typed: str, user: User, now: datetime, code_ttl: timedelta | None = None) -> Lampi:
@@ -63,6 +65,7 @@ def release(device_id: str, now: datetime) -> None:
         lampi = Lampi.named(device_id)
         if lampi.user_id is None:
             raise NotAssociated(f"Nobody owns the lamp {device_id}; its screen shows its code.")
+        webhook_events.write(Kind.RELEASED, device_id, lampi.name, lampi.user.name, now)
         Lampi.issue_codes([lampi], now)  # first: the short code of the old one may be a waiting lamp's by now
         lampi.user = None
         lampi.associated_at = None

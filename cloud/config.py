@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cloud.database import parse_database_url, shown_url
+from cloud.webhook import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
 from shared import topics
 from shared.broker_url import BrokerUrl, parse_broker_url
 from shared.errors import quoted
@@ -14,6 +15,7 @@ from shared.settings import SettingsReader
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
 DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER,)
+WEBHOOK_URL, WEBHOOK_SECRET = "LAMPI_WEBHOOK_URL", "LAMPI_WEBHOOK_SECRET"
 DEFAULT_CODE_TTL: timedelta | None = timedelta(seconds=900)
 
 
@@ -25,6 +27,7 @@ class CloudSettings:
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
     code_ttl: timedelta | None = DEFAULT_CODE_TTL
+    webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
 
     @property
@@ -56,7 +59,18 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
+        webhook=_read_webhook(reader),
         code_ttl=reader.read("LAMPI_CODE_TTL", parse_code_ttl, DEFAULT_CODE_TTL),
     )
     reader.finish()
     return settings
+
+
+def _read_webhook(reader: SettingsReader) -> Receiver | None:
+    url = reader.read(WEBHOOK_URL, parse_url, None)
+    secret = reader.read(WEBHOOK_SECRET, parse_secret, None)
+    if reader.has(WEBHOOK_URL) and not reader.has(WEBHOOK_SECRET):
+        reader.refuse(WEBHOOK_SECRET, f"is missing: {HOW_TO_MAKE_A_SECRET}")
+    if reader.has(WEBHOOK_SECRET) and not reader.has(WEBHOOK_URL):
+        reader.refuse(WEBHOOK_URL, "is missing: a secret alone tells nobody anything")
+    return None if url is None or secret is None else Receiver(url, secret)

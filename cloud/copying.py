@@ -18,8 +18,19 @@ from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage, OutboxSequence
 from cloud.rotation import CodeTtl
 from cloud.schema import require_current, upgrade
 from cloud.tokens import ApiToken
+from cloud.webhook_events import WebhookEvent, WebhookReceiver
 
-TABLES: tuple[type[Table], ...] = (User, Lampi, Forgotten, OutboxMessage, OutboxSequence, CodeTtl, ApiToken)
+TABLES: tuple[type[Table], ...] = (
+    User,
+    Lampi,
+    Forgotten,
+    OutboxMessage,
+    OutboxSequence,
+    CodeTtl,
+    ApiToken,
+    WebhookEvent,
+    WebhookReceiver,
+)
 """What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons."""
 
 
@@ -115,7 +126,9 @@ def _name_anew(database: peewee.Database) -> None:
 def _continue_numbering(database: peewee.Database) -> None:
     """Have PostgreSQL number new rows above those that were copied with their numbers."""
     if isinstance(database, peewee.PostgresqlDatabase):
-        for table in (User, OutboxSequence, CodeTtl, ApiToken):
+        for table in TABLES:
+            if not isinstance(table._meta.primary_key, peewee.AutoField):
+                continue
             name = table._meta.table_name
             database.execute_sql(
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {name}))"  # noqa: S608

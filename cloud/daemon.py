@@ -24,6 +24,7 @@ from cloud.rotation import announce_ttl
 from cloud.schema import open_current
 from cloud.session import Session
 from cloud.upkeep import Upkeep
+from cloud.webhook_sender import WebhookSender
 from shared.messages import Publication
 from shared.payloads import HighWaterMark
 
@@ -63,6 +64,7 @@ class Daemon:
         self._publisher = Publisher(self._publish)
         self._link: DaemonLink | None = None
         self._session: Session | None = None
+        self._webhook = WebhookSender(settings.webhook, now)
         self._upkeep = Upkeep(settings.code_ttl)
 
     def run(self) -> None:
@@ -121,10 +123,12 @@ class Daemon:
                 again=self._we_lead,
             )
             announce_ttl(self._settings.code_ttl)
+            self._webhook.start()
             self._link.start()
 
     def _disconnect(self) -> None:
         if self._link is not None:
+            self._webhook.stop()
             self._link.stop()
             self._link = None
             self._session = None

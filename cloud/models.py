@@ -17,13 +17,14 @@ from peewee import (
     chunked,
 )
 
-from cloud import outbox
+from cloud import outbox, webhook_events
 from cloud.codes import generate_association_code, short_code
 from cloud.database import Table, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.forgotten import Forgotten, associated_topic
 from cloud.instants import InstantField, shown_instant, utc_now
 from cloud.outbox import Pending
+from cloud.webhook_events import Kind
 from shared.codes import CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
 
@@ -75,6 +76,8 @@ class Lampi(Table):
             taking = cls.update(user=user, associated_at=now, identify_until=None).where(which & cls.user.is_null())
             lamps: list[Lampi] = list(taking.returning(cls).execute())
             cls.tell(lamps)
+            for lampi in lamps:
+                webhook_events.write(Kind.ASSOCIATED, lampi.device_id, lampi.name, user.name, now)
         return lamps[0] if lamps else None
 
     @classmethod
@@ -186,6 +189,9 @@ class Lampi(Table):
     def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> int:
         """Delete the lamp and have the broker forget its retained message, as `forget` does."""
         with write_transaction():
+            current = self.get_or_none(Lampi.device_id == self.device_id)
+            if current is not None and current.user_id is not None:
+                webhook_events.write(Kind.RELEASED, self.device_id, current.name, current.user.name, utc_now())
             Forgotten.tell([self.device_id], utc_now())
             deleted: int = super().delete_instance(recursive, delete_nullable)
         return deleted

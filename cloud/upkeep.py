@@ -1,8 +1,9 @@
-"""What time alone makes due: codes that lapse, and lamps that have shown long enough which one they are."""
+"""What time alone makes due: codes that lapse, lamps that have shown long enough which one they are, old events."""
 
 import logging
 from datetime import datetime, timedelta
 
+from cloud import webhook_events
 from cloud.identifying import end_identifying
 from cloud.rotation import rotate
 
@@ -25,5 +26,7 @@ class Upkeep:
         rotated = [] if self._code_ttl is None else rotate(now - self._code_ttl, now)
         if rotated:
             log.info("Replaced the codes of %d lamps", len(rotated))
+        if given_up := webhook_events.give_up(now):
+            log.error("The webhook's receiver was never told of %d events, and will not be any more", given_up)
         if not end_identifying(now) and not rotated:
             self._look_at = monotonic + PAUSE_SECONDS

@@ -34,6 +34,14 @@ class SettingsReader:
             self._faults.append(f"{name}: {fault}")
             return default
 
+    def has(self, name: str) -> bool:
+        """Tell whether the setting is set, usable or not."""
+        return name in self._values
+
+    def refuse(self, name: str, reason: str) -> None:
+        """Note a fault that shows only beside other settings."""
+        self._faults.append(f"{name}: {reason}")
+
     def finish(self) -> None:
         """Call once all is read.
 

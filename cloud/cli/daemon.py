@@ -9,6 +9,8 @@ from cloud.cli.edge import (
     log_level_option,
     presence_filters_option,
     settings_from,
+    webhook_secret_option,
+    webhook_url_option,
 )
 from cloud.daemon import Daemon
 from cloud.database import open_database
@@ -36,6 +38,8 @@ def migrate(database_url: str | None) -> None:
 @log_level_option
 @code_ttl_option
 @presence_filters_option
+@webhook_url_option
+@webhook_secret_option
 def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord."""
     settings = settings_from(**options)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import peewee
 
-from cloud.config import CloudSettings, read_settings
+from cloud.config import WEBHOOK_SECRET, WEBHOOK_URL, CloudSettings, read_settings
 from cloud.database import one_line
 from cloud.errors import Refusal
 from cloud.schema import open_current
@@ -33,6 +33,12 @@ code_ttl_option = click.option(
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
 )
+webhook_url_option = click.option(
+    "--webhook-url", metavar="URL", help="Who is told over HTTP of owners that come and go.  [LAMPI_WEBHOOK_URL]"
+)
+webhook_secret_option = click.option(
+    "--webhook-secret", metavar="SECRET", help="What signs for it: whsec_ and base64.  [LAMPI_WEBHOOK_SECRET]"
+)
 
 
 class Commands(click.Group):
@@ -53,11 +59,14 @@ class Commands(click.Group):
 
 
 def settings_from(
+    *,
     broker_url: str | None = None,
     database_url: str | None = None,
     log_level: str | None = None,
     code_ttl: str | None = None,
     presence_filters: str | None = None,
+    webhook_url: str | None = None,
+    webhook_secret: str | None = None,
 ) -> CloudSettings:
     """Return the settings of the environment, with the options that were given instead.
 
@@ -70,6 +79,8 @@ def settings_from(
         "LAMPI_LOG_LEVEL": log_level,
         "LAMPI_CODE_TTL": code_ttl,
         "LAMPI_PRESENCE_FILTERS": presence_filters,
+        WEBHOOK_URL: webhook_url,
+        WEBHOOK_SECRET: webhook_secret,
     }
     return read_settings(os.environ | {name: value for name, value in given.items() if value is not None})
 

@@ -1,11 +1,11 @@
-"""What other front ends need: until when a lamp shows which one it is, and tokens."""
+"""What other front ends need: until when a lamp shows which one it is, tokens, and the webhook's outbox."""
 
-from peewee import CharField, Database, DateTimeField, ForeignKeyField, Model
+from peewee import BooleanField, CharField, Database, DateTimeField, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    """Add the column and the table."""
+    """Add the column and the tables."""
 
     class User(Model):
         class Meta:
@@ -23,6 +23,26 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
             database = db
             table_name = "api_token"
 
+    class WebhookEvent(Model):
+        message_id = CharField(max_length=40, unique=True)
+        device_id = CharField(max_length=12)
+        body = TextField()
+        happened_at = DateTimeField(index=True)
+        due_at = DateTimeField()
+        attempts = IntegerField()
+
+        class Meta:
+            database = db
+            table_name = "webhook_event"
+            indexes = ((("device_id", "id"), False),)
+
+    class WebhookReceiver(Model):
+        exists = BooleanField()
+
+        class Meta:
+            database = db
+            table_name = "webhook_receiver"
+
     migrator.migrate(migrator.add_column("lampi", "identify_until", DateTimeField(null=True)))
     db.execute_sql("CREATE INDEX lampi_identify_until ON lampi (identify_until) WHERE identify_until IS NOT NULL")
-    db.create_tables([ApiToken], safe=False)
+    db.create_tables([ApiToken, WebhookEvent, WebhookReceiver], safe=False)

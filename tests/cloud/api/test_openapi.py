@@ -65,6 +65,7 @@ def address(app: Flask) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_schemathesis_finds_nothing(address: str, ada: User, lamp: Lampi, tmp_path: Path, mode: str) -> None:
     associate_by_code(lamp.association_code, ada, utc_now() - timedelta(days=1))
