@@ -9,7 +9,7 @@ from types import FrameType
 
 import peewee
 
-from cloud import healing, outbox
+from cloud import healing, outbox, policy
 from cloud.broker import DaemonLink
 from cloud.config import CloudSettings
 from cloud.database import database_proxy, one_line
@@ -20,7 +20,6 @@ from cloud.leadership import Leadership
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
-from cloud.rotation import announce_ttl
 from cloud.schema import open_current
 from cloud.session import Session
 from cloud.upkeep import Upkeep
@@ -65,7 +64,7 @@ class Daemon:
         self._link: DaemonLink | None = None
         self._session: Session | None = None
         self._webhook = WebhookSender(settings.webhook, now)
-        self._upkeep = Upkeep(settings.code_ttl)
+        self._upkeep = Upkeep(settings.codes.ttl)
 
     def run(self) -> None:
         """Work until a TERM or INT signal, then finish what is begun and leave within seconds.
@@ -122,7 +121,7 @@ class Daemon:
                 self._other_bridges,
                 again=self._we_lead,
             )
-            announce_ttl(self._settings.code_ttl)
+            policy.announce(self._settings.codes)
             self._webhook.start()
             self._link.start()
 

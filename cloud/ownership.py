@@ -54,7 +54,7 @@ def rename(user: User, device_id: str, name: str) -> Lampi:
     return lampi
 
 
-def give_back(user: User, device_id: str, now: datetime) -> None:
+def give_back(user: User, device_id: str, now: datetime, source: str) -> None:
     """Release a user's lamp.
 
     Raises:
@@ -62,7 +62,7 @@ def give_back(user: User, device_id: str, now: datetime) -> None:
     """
     with write_transaction():
         lamp_of(user, device_id)
-        association.release(device_id, now)
+        association.release(device_id, now, source)
 
 
 def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
@@ -71,7 +71,7 @@ def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
     Raises:
         MalformedCode: it can't be a code.
     """
-    own = Lampi.select().where((Lampi.user == user) & Lampi.has_code(read_code(typed)))
+    own = Lampi.select().where((Lampi.user == user) & Lampi.association_code.startswith(read_code(typed)))
     return next((lampi for lampi in own if lampi.associated_at and lampi.associated_at > now - JUST_NOW), None)
 
 

@@ -21,7 +21,16 @@ MOST_FRAMES_A_SECOND = 20
 _KIVY_NOISE = (
     "Config: Older configuration version",  # at the first start, when there is none
     "Config: Upgrading configuration",
+    "Window: Unable to find any valuable Window provider",  # with a traceback; our own line says what to do
     "Input: MTDev is not supported",  # with a traceback, on every desk; where it is needed, Kivy complains again
+)
+
+_DISPLAYS = "x11,wayland,kmsdrm"
+"""Where SDL looks for a display: as by itself, but without its last resort, a window that nobody can see."""
+
+_NO_DISPLAY = (
+    "No display can be opened. On a Pi: is the panel's overlay in config.txt, and is this user in the groups video "
+    "and render? On a desk: start it from the desktop's terminal, or set DISPLAY. LAMPI_LOG_LEVEL=DEBUG says more"
 )
 
 
@@ -33,6 +42,16 @@ _KIVY_NOISE = (
     help=f"The lamp's own broker, mqtt://user:password@host:port or mqtts://... "
     f"[env: {settings.BROKER_URL}; default: {settings.DEFAULT_BROKER_URL}]",
 )
+@click.option(
+    "--broker-ca", settings.BROKER_CA, metavar="FILE", help=f"Who signs its certificate. [env: {settings.BROKER_CA}]"
+)
+@click.option(
+    "--broker-certificate",
+    settings.BROKER_CERTIFICATE,
+    metavar="FILE",
+    help=f"Our certificate, where the broker wants one. [env: {settings.BROKER_CERTIFICATE}]",
+)
+@click.option("--broker-key", settings.BROKER_KEY, metavar="FILE", help=f"Its key. [env: {settings.BROKER_KEY}]")
 @click.option(
     "--device-id",
     settings.DEVICE_ID,
@@ -56,7 +75,7 @@ _KIVY_NOISE = (
     "--size",
     settings.SIZE,
     metavar="WxH",
-    help=f"The window's size in pixels, for the desk: 240x320 is a LAMPI's own. "
+    help=f"The window's size in pixels, for the desk: 240x320 is a LAMPI's own, and the least. "
     f"[env: {settings.SIZE}; default: as Kivy's own config.ini says, which on a Pi also knows rotation and touch]",
 )
 @click.option(
@@ -99,10 +118,15 @@ def main(**options: str | None) -> None:
     start_logging(config.log_level)
     _set_stage_for_kivy(config)
     # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
-    from lamp_ui.app import Touchscreen  # noqa: PLC0415
+    from lamp_ui.app import NoDisplay, Touchscreen  # noqa: PLC0415
 
     log.info("This is lamp %s, on the broker at %s", config.device_id, config.broker)
-    Touchscreen(config, end_signals).run_until_ended()
+    try:
+        touchscreen = Touchscreen(config, end_signals)
+    except NoDisplay:
+        log.error(_NO_DISPLAY)
+        sys.exit(1)
+    touchscreen.run_until_ended()
 
 
 def _set_stage_for_kivy(config: Config) -> None:
@@ -110,6 +134,9 @@ def _set_stage_for_kivy(config: Config) -> None:
     os.environ["KIVY_LOG_MODE"] = "PYTHON"
     # The clock that a message wakes at once; Kivy's default one sleeps until the next frame is due.
     os.environ["KIVY_CLOCK"] = "interrupt"
+    # Kivy's other window provider ends the program where it finds no display.
+    os.environ.setdefault("KIVY_WINDOW", "sdl2")
+    os.environ.setdefault("SDL_VIDEODRIVER", _DISPLAYS)
     # Each frame that is not looked for is power not used. Not in config.ini, which is the Pi's own.
     os.environ.setdefault("KCFG_GRAPHICS_MAXFPS", str(MOST_FRAMES_A_SECOND))
     if config.log_level != "DEBUG":

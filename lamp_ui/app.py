@@ -34,6 +34,10 @@ log = logging.getLogger(__name__)
 FLOOD_PAUSE_SECONDS = 0.04
 
 
+class NoDisplay(Exception):
+    """There is nothing on which a window could be opened."""
+
+
 class EventCrossing:
     """Where events cross to Kivy's thread, from the network's and from any other: the only place that touches both.
 
@@ -92,7 +96,11 @@ class EventCrossing:
 
 
 class Touchscreen(App):
-    """The program on the lamp's screen."""
+    """The program on the lamp's screen.
+
+    Raises:
+        NoDisplay: when it is made, where no window can be opened.
+    """
 
     title = "LAMPI"
 
@@ -101,6 +109,10 @@ class Touchscreen(App):
         if config.window_size is not None:
             _fix_window(config.window_size)
         # Kivy makes its window when the first widget's module is imported, in the size it is then told.
+        from kivy.core.window import Window  # noqa: PLC0415
+
+        if Window is None:
+            raise NoDisplay
         from lamp_ui.views import LampView  # noqa: PLC0415
 
         self._hardware: Hardware = LampHardware() if hardware is None else hardware
@@ -162,3 +174,5 @@ def _fix_window(size: WindowSize) -> None:
     KivyConfig.set("graphics", "width", str(size.width))
     KivyConfig.set("graphics", "height", str(size.height))
     KivyConfig.set("graphics", "resizable", "0")
+    # Else a mouse's right button leaves a red mark where it was, which is to be a second finger.
+    KivyConfig.set("input", "mouse", "mouse,disable_multitouch")

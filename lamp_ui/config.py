@@ -5,13 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lamp_ui.words import LANGUAGES, spoken_here
+from shared import broker_settings
+from shared.broker_settings import read_broker
 from shared.broker_url import BrokerUrl, parse_broker_url
 from shared.device_id import own_device_id, read_device_id
 from shared.logs import parse_level
 from shared.settings import SettingsReader
 from shared.topics import lamp_prefix
 
-BROKER_URL = "LAMPI_BROKER_URL"
+BROKER_URL = broker_settings.BROKER_URL
+BROKER_CA = broker_settings.CA
+BROKER_CERTIFICATE = broker_settings.CERTIFICATE
+BROKER_KEY = broker_settings.KEY
 DEVICE_ID = "LAMPI_DEVICE_ID"
 TOPIC_PREFIX = "LAMPI_TOPIC_PREFIX"
 LOG_LEVEL = "LAMPI_LOG_LEVEL"
@@ -25,8 +30,8 @@ DEFAULT_LOG_LEVEL = "INFO"
 DEFAULT_DIM_AFTER_SECONDS = 60.0
 LONGEST_DIM_AFTER_SECONDS = 86_400.0
 
-SMALLEST_SIDE, LARGEST_SIDE = 120, 4096
-"""Pixels: below, no code can be read; above, no graphics chip of a Pi can draw."""
+SHORTEST_SIDE, SHORTEST_LONG_SIDE, LONGEST_SIDE = 240, 320, 4096
+"""Pixels: a LAMPI's own screen, below which no QR code can be scanned; and what a Pi's graphics chip can draw."""
 
 _SIZE = re.compile(r"(\d{1,6})[xX](\d{1,6})", re.ASCII)
 
@@ -69,7 +74,7 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
         BadSettings: with every fault, not just the first.
     """
     settings = SettingsReader(values)
-    broker = settings.read(BROKER_URL, parse_broker_url, parse_broker_url(DEFAULT_BROKER_URL))
+    broker = read_broker(settings, parse_broker_url(DEFAULT_BROKER_URL))
     device_id = settings.read(DEVICE_ID, read_device_id, "" if DEVICE_ID in values else find_device_id())
     config = Config(
         broker=broker,
@@ -108,8 +113,10 @@ def parse_window_size(text: str) -> WindowSize:
     if match is None:
         raise ValueError("not a width and a height in pixels, such as 240x320")
     size = WindowSize(int(match[1]), int(match[2]))
-    if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (size.width, size.height)):
-        raise ValueError(f"each side must have from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels")
+    short, long = sorted((size.width, size.height))
+    if short < SHORTEST_SIDE or not SHORTEST_LONG_SIDE <= long <= LONGEST_SIDE:
+        least = f"{SHORTEST_SIDE}x{SHORTEST_LONG_SIDE} or {SHORTEST_LONG_SIDE}x{SHORTEST_SIDE}"
+        raise ValueError(f"must be at least {least}, and no side above {LONGEST_SIDE}")
     return size
 
 

@@ -24,6 +24,9 @@ class Control(Enum):
     BRIGHTNESS = "brightness"
 
 
+_COLOUR = {Control.HUE.value, Control.SATURATION.value}
+
+
 @dataclass(frozen=True)
 class Lamp:
     """What a lamp shows: numbers from 0 to 1, and whether it is on at all."""
@@ -48,6 +51,7 @@ class LampControl:
 
     def __init__(self) -> None:
         self._said = NOT_YET_HEARD
+        self._known: set[str] = set()
         self._asked: dict[str, float | bool] = {}
         self._held: set[str] = set()
         self._unsent = False
@@ -69,6 +73,7 @@ class LampControl:
         if config.on is not None:
             named["on"] = config.on
         self._said = replace(self._said, **named)  # type: ignore[arg-type]
+        self._known |= named.keys()
         if config.client == CLIENT_NAME:
             self._answered = True
             self.settle(now)
@@ -90,8 +95,11 @@ class LampControl:
         self._ask("on", not self.shown.on)
 
     def lose_request(self) -> None:
-        """Note that the last request has perhaps not arrived, so that it is made again."""
-        self._unsent = self._unsent or not self._answered
+        """Note that the last request has perhaps not arrived, so that it is made again.
+
+        Not where somebody else has set since all that it asked for: that is old by now.
+        """
+        self._unsent = self._unsent or (bool(self._asked) and not self._answered)
 
     def settle(self, now: float) -> None:
         """Go back to what the lamp said, once nothing that was asked can still be on its way."""
@@ -99,12 +107,21 @@ class LampControl:
             self._asked.clear()
 
     def take_request(self, now: float) -> LampConfig | None:
-        """Return what to ask of the lamp now, or None where there is nothing or it is too soon."""
+        """Return what to ask of the lamp now, or None where there is nothing or it is too soon.
+
+        It names all that is known of the lamp, as a LAMPI always did, and nothing that is only guessed:
+        who switches a lamp that has not been heard yet does not change its colour.
+        """
         if not self._unsent or now < self._sent_at + REQUEST_INTERVAL_SECONDS:
             return None
         self._unsent, self._answered, self._sent_at = False, False, now
-        shown = self.shown
-        return LampConfig(Color(shown.hue, shown.saturation), shown.brightness, shown.on, CLIENT_NAME)
+        shown, named = self.shown, self._known | self._asked.keys()
+        return LampConfig(
+            color=Color(shown.hue, shown.saturation) if named & _COLOUR else None,
+            brightness=shown.brightness if Control.BRIGHTNESS.value in named else None,
+            on=shown.on if "on" in named else None,
+            client=CLIENT_NAME,
+        )
 
     def next_at(self, *, can_send: bool) -> float:
         """Return when `take_request` or `settle` will next have something to do; infinity for never."""

@@ -19,6 +19,10 @@ _ROUNDING = 2
 """Units more than a QR code needs, so that no rounding makes its cells smaller."""
 
 _CLOSE_WIDTH = 96
+STATUS_LINE = 15.6
+"""Units that a weight of 1 is at most high on the status page."""
+
+_LEAST_ROW_GAP = 3
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,7 @@ def place_popup(width: float, height: float, groups: int, qr_modules: int) -> Po
     side = ((qr_modules + 2 * QUIET_MODULES) * LEAST_MODULE_PIXELS + _ROUNDING) * unit
     if height >= width:
         rest = inside.height - header - side - 4 * gap
-        code_share, instruction_share, connection_share = (0.55, 0.31, 0.14) if long else (0.42, 0.43, 0.15)
+        code_share, instruction_share, connection_share = (0.55, 0.31, 0.14) if long else (0.45, 0.4, 0.15)
         heights = (code_share * rest, instruction_share * rest, side, connection_share * rest)
         title, code, instruction, below, connection = inside.rows(header, *heights, gap=gap)
         qr = Box(below.x + (below.width - side) / 2, below.y, side, side)
@@ -150,12 +154,21 @@ def place_status(width: float, height: float, weights: Sequence[float]) -> Statu
     header, body = _header_and_body(width, height)
     title, close = header.columns(header.width - _CLOSE_WIDTH * unit, _CLOSE_WIDTH * unit)
     if height >= width:
-        rows = body.rows(*weights, gap=3 * unit)
+        rows = _stack(body, weights, unit)
     else:
         half = (len(weights) + 1) // 2
         left, right = body.columns(1, 1, gap=_MARGIN * unit)
-        rows = left.rows(*weights[:half], gap=3 * unit) + right.rows(*weights[half:], gap=3 * unit)
+        rows = _stack(left, weights[:half], unit) + _stack(right, weights[half:], unit)
     return StatusLayout(title, tuple(rows), close)
+
+
+def _stack(column: Box, weights: Sequence[float], unit: float) -> list[Box]:
+    """Return rows from the top of a column, none higher than its text: so a name stands by its own value."""
+    gaps = max(1, len(weights) - 1)
+    text = min(STATUS_LINE * unit * sum(weights), column.height - _LEAST_ROW_GAP * unit * gaps)
+    gap = min(_MARGIN * unit, (column.height - text) / gaps)
+    height = text + gap * (len(weights) - 1)
+    return Box(column.x, column.top - height, column.width, height).rows(*weights, gap=gap)
 
 
 def _header_and_body(width: float, height: float) -> tuple[Box, Box]:

@@ -27,7 +27,7 @@ class LampLink:
             subscriptions=(
                 Subscription(topics.associated(config.topic_prefix), 2, self._association_said),
                 Subscription(topics.changed(config.topic_prefix), 1, self._lamp_said),
-                Subscription(topics.presence(config.device_id), 1, self._presence_said),
+                *(Subscription(topic, 1, self._presence_said) for topic in topics.presence_topics(config.device_id)),
             ),
             will=Publication(state_topic, DOWN, qos=2, retain=True),
             birth=Publication(state_topic, UP, qos=2, retain=True),

@@ -179,11 +179,12 @@ class Presenter:
     def _instruction(self, address: str | None, scannable: bool) -> str:
         say = self._say
         if address is None and scannable:
-            return say("Scan, or enter this code in your LAMPI account, to make this lamp yours.")
+            return say("Scan, or enter this code in your LAMPI account.")
         if address is None:
             return say("Enter this code in your LAMPI account to make this lamp yours.")
+        # No full stop after an address: somebody would type it.
         words = (
-            say("Enter this code at {address}, or scan it.")
+            say("Scan, or enter this code at {address}")
             if scannable
             else say("Go to {address} and enter this code to make this lamp yours.")
         )

@@ -65,9 +65,12 @@ class LampView(Widget):
         self._veil_tint.rgba = theme.DIMMED if state.dimmed and self._veiled else (0, 0, 0, 0)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        """Give the touch to whom it is meant for; that which wakes the screen is for nobody else."""
+        """Give the touch to whom it is meant for.
+
+        That which wakes the screen is for nobody else; neither is a mouse's wheel, to Kivy a touch like any other.
+        """
         self._emit(Touched())
-        if self._dimmed:
+        if self._dimmed or touch.is_mouse_scrolling:
             return True
         if self._mark.collide_point(*touch.pos):
             touch.grab(self)

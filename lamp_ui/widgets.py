@@ -16,6 +16,7 @@ from lamp_ui import theme
 from lamp_ui.code_layout import GROUP_GAP, LINE_STEP, lay_out_code
 from lamp_ui.events import Event
 from lamp_ui.layout import Box
+from lamp_ui.lines import even_width
 from lamp_ui.pictures import disc, glow
 from lamp_ui.qr import QUIET_MODULES
 from lamp_ui.view_state import Connection
@@ -35,6 +36,8 @@ _THINNEST_SMOOTH = 1.1
 """Half the width of a line, in pixels, from which on Kivy draws it as an area, without gaps."""
 
 _BEFORE_NEXT_FRAME = -1
+_ROUNDING = 2
+"""Pixels: Kivy measures lines, and not their words."""
 
 
 def texture_of(width: int, height: int, pixels: bytes) -> Texture:
@@ -82,6 +85,20 @@ class FittedLabel(Label):
                 middle = (smallest + largest + 1) // 2
                 smallest, largest = (middle, largest) if self._fits(middle) else (smallest, middle - 1)
             self.font_size = smallest
+            self.texture_update()
+        if self.halign == "center":
+            self._even_lines()
+
+    def _even_lines(self) -> None:
+        lines, height = len(self._label._cached_lines), self.texture_size[1]
+        if lines == 1:
+            return
+        words = [self._label.get_extents(word)[0] for word in self.text.split()]
+        width = even_width(words, self._label.get_extents(" ")[0], self.width, lines)
+        self.text_size = (min(self.width, width + _ROUNDING), None)
+        self.texture_update()
+        if self.texture_size[1] > height:
+            self.text_size = (self.width, None)
             self.texture_update()
 
     def _fits(self, font_size: int) -> bool:

@@ -19,6 +19,7 @@ from shared.errors import BadMessage, quoted
 from shared.log_throttle import LogThrottle
 from shared.messages import Message, Publication, Subscription
 from shared.paho_client import SturdyClient
+from shared.tls import explained
 
 log = logging.getLogger(__name__)
 
@@ -130,15 +131,12 @@ class BrokerLink:
         """Subscribe (again): the broker then sends once more what it retains; return the requests' numbers."""
         return {self._client.subscribe(each.topic_filter, each.qos)[1] for each in self._subscriptions}
 
-    def _make_client(self, client_id: str) -> paho.Client:
+    def _make_client(self, client_id: str) -> SturdyClient:
         client = SturdyClient(client_id, on_tick=self._tick, on_fault=self._paho_failed)
         client.connect_timeout = CONNECT_TIMEOUT_SECONDS
         client.reconnect_delay_set(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         client.max_inflight_messages_set(MOST_IN_FLIGHT)
-        if self._broker.tls:
-            client.tls_set()
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password)
+        client.sign_in_at(self._broker)
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
         client.on_connect = self._guarded(self._connected)
@@ -189,11 +187,14 @@ class BrokerLink:
         self._on_connection(True)
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
-        self._say_outage(f"can't be reached ({sys.exc_info()[1]})")
+        fault = sys.exc_info()[1]
+        self._say_outage(explained(fault) or f"can't be reached ({fault})")
 
     def _disconnected(self, client: Any, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
+        refusal = self._client.take_refusal()
         if reason.is_failure and not self._stopping:
-            self._say_outage("does not answer as a broker does" if self._session is None else "went away")
+            otherwise = "does not answer as a broker does" if self._session is None else "went away"
+            self._say_outage(refusal or otherwise)
         if self._session is not None and not self._stopping and not self._again():
             self._stopping = True
             client.disconnect()

@@ -31,7 +31,7 @@ class SettingsReader:
         try:
             return parse(self._values[name])
         except ValueError as fault:
-            self._faults.append(f"{name}: {fault}")
+            self.refuse(name, str(fault))
             return default
 
     def has(self, name: str) -> bool:
@@ -39,7 +39,7 @@ class SettingsReader:
         return name in self._values
 
     def refuse(self, name: str, reason: str) -> None:
-        """Note a fault that shows only beside other settings."""
+        """Count a setting as faulty that can't be judged by itself, such as one that needs another beside it."""
         self._faults.append(f"{name}: {reason}")
 
     def finish(self) -> None:

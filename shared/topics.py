@@ -47,6 +47,14 @@ def presence(device_id: str) -> str:
     return f"$SYS/broker/connection/{device_id}_broker/state"
 
 
+def presence_topics(device_id: str) -> tuple[str, ...]:
+    """Return the topics on which a lamp's bridge may say so: named by hand, it often has the MAC in upper case.
+
+    Two exact ones and no wildcard, which would bring all lamps' states where the broker is the cloud's.
+    """
+    return tuple(dict.fromkeys((presence(device_id), presence(device_id.upper()))))
+
+
 def parse_presence(topic: str) -> str | None:
     """Return the device id that a presence topic names, or None for some other bridge.
 

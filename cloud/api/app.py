@@ -91,17 +91,21 @@ def problem_of(refusal: errors.Refusal) -> Problem:
     """Return the problem that a refusal of ours is to a client."""
     match refusal:
         case errors.MalformedCode():
-            return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-code", str(refusal), member="code")
+            found = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-code", str(refusal), member="code")
         case errors.BadLampName():
-            return problems.bad_member("name", str(refusal))
+            found = problems.bad_member("name", str(refusal))
         case errors.UnknownCode() | errors.AlreadyAssociated():  # which of them it is, is told to nobody
-            return Problem(HTTPStatus.CONFLICT, "unknown-code", str(errors.UnknownCode()))
+            found = Problem(HTTPStatus.CONFLICT, "unknown-code", str(errors.UnknownCode()))
+        case errors.TooManyGuesses():
+            headers = problems.retry_after(refusal.retry_after)
+            found = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-guesses", str(refusal), headers=headers)
         case errors.UnknownLamp():
-            return Problem(HTTPStatus.NOT_FOUND, "", str(refusal))
+            found = Problem(HTTPStatus.NOT_FOUND, "", str(refusal))
         case errors.UnusableDatabase():
-            return problems.database_away()
+            found = problems.database_away()
         case _:
-            return problems.of_ours(refusal)
+            found = problems.of_ours(refusal)
+    return found
 
 
 def _database_fault(fault: peewee.PeeweeException) -> Response:

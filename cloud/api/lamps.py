@@ -6,10 +6,9 @@ from http import HTTPStatus
 from flask import Blueprint, Response, jsonify, url_for
 
 from cloud import association, identifying, ownership
-from cloud.api.requests import read_page, read_text_member, read_user, refuse_parameters
+from cloud.api.requests import read_page, read_source, read_text_member, read_user, refuse_parameters
 from cloud.instants import shown_instant, utc_now
 from cloud.models import Lampi
-from cloud.rotation import announced_ttl
 
 PAGE = 100
 
@@ -38,7 +37,7 @@ def associate() -> tuple[Response, int, dict[str, str]]:
     code = read_text_member("code")
     lampi, status = ownership.taken_just_now(user, code, now), HTTPStatus.OK
     if lampi is None:
-        lampi = association.associate_by_code(code, user, now, announced_ttl(otherwise=None))
+        lampi = association.associate_by_code(code, user, now, read_source())
         status = HTTPStatus.CREATED
     return _answer(lampi), status, {"Location": url_for(".show", device_id=lampi.device_id)}
 
@@ -66,7 +65,7 @@ def release(device_id: str) -> tuple[str, int]:
     now = utc_now()
     user = read_user(now)
     refuse_parameters()
-    ownership.give_back(user, device_id, now)
+    ownership.give_back(user, device_id, now, read_source())
     return "", HTTPStatus.NO_CONTENT
 
 
@@ -74,9 +73,9 @@ def release(device_id: str) -> tuple[str, int]:
 def identify() -> tuple[Response, int]:
     """Have the lamp that waits under a code show that it is the one."""
     now = utc_now()
-    read_user(now)
+    user = read_user(now)
     refuse_parameters()
-    waiting = association.waiting_under(read_text_member("code"), now, announced_ttl(otherwise=None))
+    waiting = association.waiting_under(read_text_member("code"), user, now, read_source())
     lampi = identifying.identify(waiting.device_id, now)
     shown = {
         "device_id_ending": lampi.device_id[-4:],

@@ -10,6 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from cloud.api.problems import Problem, bad_member, unauthenticated
 from cloud.models import User
+from cloud.sources import client
 from cloud.tokens import bearer
 from shared.errors import BadPayload
 from shared.strict_json import MAX_BYTES, decode_object
@@ -32,6 +33,14 @@ def read_user(now: datetime) -> User:
     if user is None:
         raise unauthenticated()
     return user
+
+
+def read_source() -> str:
+    """Return where the present request comes from: the same name as a page's, since guesses are counted by it."""
+    try:
+        return client(request.remote_addr or "")
+    except ValueError:  # a server that listens on a socket of this machine, and was not told whom it serves
+        return "this machine"
 
 
 def read_text_member(name: str) -> str:

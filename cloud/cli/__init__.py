@@ -3,10 +3,13 @@
 import click
 
 import shared
+from cloud.cli.ca import ca
 from cloud.cli.copy_database import copy_database_command
 from cloud.cli.daemon import daemon, migrate
 from cloud.cli.edge import Commands
-from cloud.cli.lamps import associate, forget, identify, lamps, release
+from cloud.cli.history import history
+from cloud.cli.lamps import associate, forget, identify, lamps, release, rotate
+from cloud.cli.provision import deprovision_command, provision_command
 from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
@@ -29,8 +32,13 @@ for command in (
     associate,
     release,
     identify,
+    rotate,
     forget,
+    history,
     reconcile,
+    ca,
+    provision_command,
+    deprovision_command,
     copy_database_command,
     simulate,
     shell,

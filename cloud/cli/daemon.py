@@ -3,12 +3,17 @@
 import click
 
 from cloud.cli.edge import (
-    broker_option,
+    broker_options,
     code_ttl_option,
     database_option,
+    guess_risk_option,
+    guess_window_option,
+    guesses_per_source_option,
+    guesses_per_user_option,
     log_level_option,
     presence_filters_option,
     settings_from,
+    short_code_length_option,
     webhook_secret_option,
     webhook_url_option,
 )
@@ -33,10 +38,15 @@ def migrate(database_url: str | None) -> None:
 
 @click.command()
 @click.option("--migrate", is_flag=True, help="Create or upgrade the database first.")
-@broker_option
+@broker_options
 @database_option
 @log_level_option
 @code_ttl_option
+@short_code_length_option
+@guess_risk_option
+@guess_window_option
+@guesses_per_user_option
+@guesses_per_source_option
 @presence_filters_option
 @webhook_url_option
 @webhook_secret_option

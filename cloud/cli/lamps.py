@@ -1,4 +1,4 @@
-"""`lampi-cloud lamps`, `associate`, `release`, `identify` and `forget`."""
+"""`lampi-cloud lamps`, `associate`, `release`, `rotate`, `identify` and `forget`."""
 
 import json
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ import click
 from peewee import JOIN
 
 from cloud import association, identifying
-from cloud.cli.edge import DeviceId, settings_from, with_database
+from cloud.cli.edge import DeviceId, with_database
 from cloud.instants import shown_instant, utc_now
 from cloud.models import Lampi, User
-from cloud.rotation import announced_ttl
+from cloud.sources import command_line
 
 
 @click.command()
@@ -38,10 +38,9 @@ def associate(code: str | None, device_id: str | None, user_name: str) -> None:
         raise click.UsageError("Give either a CODE or a --device-id.")
     user = association.user_named(user_name)
     if code is not None:
-        code_ttl = announced_ttl(otherwise=settings_from().code_ttl)
-        lampi = association.associate_by_code(code, user, utc_now(), code_ttl)
+        lampi = association.associate_by_code(code, user, utc_now(), command_line())
     else:
-        lampi = association.associate_by_device_id(str(device_id), user, utc_now())
+        lampi = association.associate_by_device_id(str(device_id), user, utc_now(), command_line())
     click.echo(f"The lamp {lampi.device_id} ({lampi.name}) now belongs to {user.name}.")
 
 
@@ -50,8 +49,17 @@ def associate(code: str | None, device_id: str | None, user_name: str) -> None:
 @with_database
 def release(device_id: str) -> None:
     """Make a lamp nobody's again; its screen shows a new code."""
-    association.release(device_id, utc_now())
+    association.release(device_id, utc_now(), command_line())
     click.echo(f"The lamp {device_id} is nobody's now, and shows a new code.")
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId())
+@with_database
+def rotate(device_id: str) -> None:
+    """Give a lamp of nobody's a new code at once, as when somebody else may have read it."""
+    association.rotate(device_id, utc_now(), command_line())
+    click.echo(f"The lamp {device_id} shows a new code.")
 
 
 @click.command()
@@ -69,7 +77,7 @@ def identify(device_id: str) -> None:
 @with_database
 def forget(device_id: str) -> None:
     """Delete a lamp and clear its retained message; when it connects again, it is a new lamp."""
-    association.forget(device_id)
+    association.forget(device_id, utc_now(), command_line())
     click.echo(f"The lamp {device_id} is forgotten.")
 
 

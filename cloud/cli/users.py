@@ -6,6 +6,7 @@ from cloud import association, tokens
 from cloud.cli.edge import with_database
 from cloud.instants import utc_now
 from cloud.models import User
+from cloud.sources import command_line
 
 
 @click.group()
@@ -18,7 +19,7 @@ def user() -> None:
 @with_database
 def add(name: str) -> None:
     """Make a user."""
-    click.echo(f"Added the user {association.add_user(name).name}.")
+    click.echo(f"Added the user {association.add_user(name, utc_now(), command_line()).name}.")
 
 
 @user.command(name="list")

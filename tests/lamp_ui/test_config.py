@@ -126,11 +126,30 @@ def test_a_prefix_that_no_topic_can_have_is_refused(prefix: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", ["", "240", "240x", "240*320", "-240x320", "24x32", "99999x99999", "\u0662\u0664\u0660x320", "240x320x24"]
+    "size",
+    [
+        "",
+        "240",
+        "240x",
+        "240*320",
+        "-240x320",
+        "24x32",
+        "239x320",
+        "240x319",
+        "240x4097",
+        "\u0662\u0664\u0660x320",
+        "240x320x24",
+    ],
 )
 def test_a_size_that_no_window_can_have_is_refused(size: str) -> None:
     with pytest.raises(BadSettings, match="LAMPI_SIZE"):
         read(LAMPI_SIZE=size)
+
+
+@pytest.mark.parametrize("size", ["240x320", "320x240", " 240X4096 ", "1000x1000"])
+def test_a_size_that_a_window_can_have_is_taken(size: str) -> None:
+    width, height = size.strip().lower().split("x")
+    assert read(LAMPI_SIZE=size).window_size == WindowSize(int(width), int(height))
 
 
 def test_all_faults_are_reported_together() -> None:
@@ -157,6 +176,15 @@ def test_the_command_reports_all_faults_a_line_each_and_ends_with_2_before_kivy_
     assert len(said(result)) == 3
     assert "secret" not in result.stderr
     assert not imports_kivy(result)
+
+
+@pytest.mark.parametrize("display", ["", ":65000"])
+def test_without_a_display_it_says_so_and_ends_with_1(tmp_path: Path, display: str) -> None:
+    nowhere = {"DISPLAY": display, "WAYLAND_DISPLAY": "", "KIVY_HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    result = run("--size", "240x320", LAMPI_DEVICE_ID=OWN_ID, **nowhere)
+    assert result.returncode == 1
+    assert len(said(result)) == 2
+    assert "No display can be opened" in said(result)[1]
 
 
 def test_an_option_wins_over_the_environment() -> None:

@@ -57,7 +57,7 @@ def test_every_text_fits(size: tuple[int, int], language: str) -> None:
     longest = "lamps.example.com/claim"
     assert len(longest) <= LONGEST_SHOWN_ADDRESS
     assert fits(say("Enter this code in your LAMPI account to make this lamp yours."), plain.instruction, 16 * unit)
-    assert fits(say("Enter this code at {address}, or scan it.").format(address=longest), scanned.instruction, least)
+    assert fits(say("Scan, or enter this code at {address}").format(address=longest), scanned.instruction, least)
     wide = Box(0, 0, size[0] - 24 * unit, 44 * unit)
     assert fits(say("This lamp is yours"), wide, 20 * unit, bold=True)
 

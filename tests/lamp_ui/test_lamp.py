@@ -123,3 +123,26 @@ def test_a_lamp_that_has_answered_is_not_asked_again_when_the_link_breaks() -> N
     control.hear(LampConfig(on=False, client=CLIENT_NAME), 0.1)
     control.lose_request()
     assert control.take_request(1) is None
+
+
+def test_what_somebody_else_has_set_since_is_not_asked_again_when_the_link_breaks() -> None:
+    control = LampControl()
+    control.switch()
+    control.take_request(0)
+    control.hear(LampConfig(brightness=0.3, client="web"), 0.1)
+    control.lose_request()
+    assert control.take_request(1) is not None  # that was not about the switch
+    control.hear(LampConfig(on=True, client="web"), 1.1)
+    control.lose_request()
+    assert control.take_request(2) is None
+
+
+def test_nothing_is_asked_of_a_lamp_that_is_only_guessed() -> None:
+    control = LampControl()
+    control.switch()
+    assert control.take_request(0) == LampConfig(on=False, client=CLIENT_NAME)
+    control.move(Control.BRIGHTNESS, 0.5)
+    assert control.take_request(1) == LampConfig(brightness=0.5, on=False, client=CLIENT_NAME)
+    control.hear(LampConfig(Color(0.1, 0.2), client="web"), 2)
+    control.move(Control.SATURATION, 0.3)
+    assert control.take_request(3) == LampConfig(Color(0.1, 0.3), 0.5, False, CLIENT_NAME)

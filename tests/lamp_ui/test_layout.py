@@ -5,7 +5,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from lamp_ui.layout import FINGER, Box, place_main, place_mark, place_popup, place_status, unit_of
+from lamp_ui.layout import FINGER, STATUS_LINE, Box, place_main, place_mark, place_popup, place_status, unit_of
 from lamp_ui.qr import LEAST_MODULE_PIXELS, MOST_MODULES, QUIET_MODULES
 
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480), (320, 480), (480, 480)]
@@ -46,6 +46,15 @@ def test_nothing_leaves_the_window_or_lies_on_something_else(size: tuple[int, in
         assert min(box.width, box.height) > 12
     for one, other in combinations(boxes, 2):
         assert not overlap(one, other)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_name_on_the_status_page_stands_by_its_value(size: tuple[int, int]) -> None:
+    weights = [2.25, 3.25, 3.25, 3.25, 2.25, 2.25]
+    rows = place_status(*size, weights).rows
+    assert len(rows) == len(weights)
+    for row, weight in zip(rows, weights, strict=True):
+        assert 0.8 * STATUS_LINE <= row.height / (weight * unit_of(*size)) <= STATUS_LINE + 0.01
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -39,6 +39,13 @@ def test_an_address_that_is_none_brings_no_qr_code(start_lamp: StartLamp, cloud:
     assert "LAMPI account" in lamp.text()
 
 
+def test_lines_are_even(start_lamp: StartLamp, cloud: CloudVoice) -> None:
+    cloud.say(unassociated())
+    lamp = start_lamp()
+    lamp.wait_for_code(CODE[:6])
+    lamp.wait_for_text("make this lamp yours")  # in one line: three of its words would fit the line before
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_confirmation_is_warm_and_short(start_lamp: StartLamp, cloud: CloudVoice, language: str) -> None:
     say = load_words(language)

@@ -121,7 +121,7 @@ def test_the_code_stays_when_the_cloud_goes_away_and_the_popup_says_so(lost: Eve
     [
         (None, ACCOUNT, False),
         ("javascript:alert(1)", ACCOUNT, False),
-        ("https://lamps.example.com/claim", "Enter this code at lamps.example.com/claim, or scan it.", True),
+        ("https://lamps.example.com/claim", "Scan, or enter this code at lamps.example.com/claim", True),
         (
             f"https://lamps.example.com/claim?a={'a' * 100}",
             "Go to lamps.example.com/claim and enter this code to make this lamp yours.",
@@ -129,7 +129,7 @@ def test_the_code_stays_when_the_cloud_goes_away_and_the_popup_says_so(lost: Eve
         ),
         (
             "https://lamps.example.com/a/long/way/to/claim",
-            "Scan, or enter this code in your LAMPI account, to make this lamp yours.",
+            "Scan, or enter this code in your LAMPI account.",
             True,
         ),
     ],

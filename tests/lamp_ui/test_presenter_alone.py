@@ -6,8 +6,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-PURE = ["presenter", "lamp", "rest", "claim", "qr", "status", "view_state", "events", "words", "layout", "code_layout"]
-TESTS = ["presenter", "lamp", "claim", "status", "words", "layout", "code_layout"]
+PURE = [
+    "presenter",
+    "lamp",
+    "rest",
+    "claim",
+    "qr",
+    "status",
+    "view_state",
+    "events",
+    "words",
+    "layout",
+    "code_layout",
+    "lines",
+]
+TESTS = ["presenter", "lamp", "claim", "status", "words", "layout", "code_layout", "lines"]
 
 PROGRAM = """
 import sys

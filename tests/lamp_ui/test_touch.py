@@ -124,6 +124,21 @@ def test_the_first_touch_only_wakes(start_lamp: StartLamp, broker: Mosquitto, cl
         lamp.wait_for_code(CODE[:6])  # and its colour is the code's own: the screen is awake
 
 
+def test_on_a_desk_the_mouse_is_a_finger_and_its_wheel_is_none(start_lamp: StartLamp, broker: Mosquitto) -> None:
+    with LampService(broker.port, PREFIX) as service:
+        lamp = start_lamp()
+        lamp.wait_for_text("Red")
+        x, y = (round(part) for part in on_screen(lamp, boxes(lamp)["power"]))
+        before = lamp.screen.grab()
+        for button in (4, 5, 3):
+            lamp.screen.touch(x, y, button)
+        wait_until(lambda: service.requests, "a request")
+        lamp.screen.touch(x, y, 3)
+        wait_until(lambda: len(service.requests) > 1, "another request")
+        assert [request["on"] for request in service.requests] == [False, True]
+        wait_until(lambda: lamp.screen.grab() == before, "the screen as it was: no mark of Kivy's where the mouse was")
+
+
 def test_the_status_page_opens_by_a_long_press_on_the_mark(start_lamp: StartLamp, cloud: CloudVoice) -> None:
     lamp = start_lamp()
     lamp.wait_for_text("The cloud is away")

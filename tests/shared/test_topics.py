@@ -38,6 +38,13 @@ def test_what_is_built_is_parsed(device_id: str) -> None:
     assert topics.parse_associated(topics.associated(topics.lamp_prefix(device_id))) == device_id
 
 
+@given(DEVICE_IDS)
+def test_a_lamps_own_presence_is_looked_for_in_both_cases_and_once_each(device_id: str) -> None:
+    found = topics.presence_topics(device_id)
+    assert len(found) == len({device_id, device_id.upper()})
+    assert {topics.parse_presence(topic) for topic in found} == {device_id}
+
+
 def test_presence_is_read_without_regard_to_case() -> None:
     assert topics.parse_presence("$SYS/broker/connection/B827EBba0387_Broker/state") == LAMP
 

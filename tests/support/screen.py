@@ -60,9 +60,12 @@ class VirtualScreen:
         """Return what is on the screen now."""
         return ImageGrab.grab(xdisplay=self.display).convert("RGB")
 
-    def touch(self, x: int, y: int) -> None:
-        """Tap with a finger (a click of the mouse) on a pixel, counted from the upper left."""
-        self._xdotool("mousemove", str(x), str(y), "click", "1")
+    def touch(self, x: int, y: int, button: int = 1) -> None:
+        """Tap with a finger (a click of the mouse) on a pixel, counted from the upper left.
+
+        Other ``button``s are a mouse's own: 3 is the right one, 4 and 5 are its wheel.
+        """
+        self._xdotool("mousemove", str(x), str(y), "click", str(button))
 
     def press(self, x: float, y: float) -> None:
         """Put a finger on a pixel, and leave it there."""

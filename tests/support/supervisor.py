@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud.desk import files
+from cloud import shipped
 from tests.support.cloud import Cloud
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
@@ -45,8 +45,8 @@ class Supervisor:
         self._socket_folder = tempfile.mkdtemp(prefix="sv")
         for needed in (self.program_log.parent, folder / "conf.d"):
             needed.mkdir(parents=True)
-        program = files.filled_in(
-            files.DAEMON_PROGRAM,
+        program = shipped.filled_in(
+            shipped.DAEMON_PROGRAM,
             {
                 "/opt/lampi/bin/lampi-cloud": f"{sys.executable} -m cloud",
                 "directory=/var/lib/lampi": f"directory={cloud.folder}",
@@ -56,7 +56,7 @@ class Supervisor:
                 "/var/log/supervisor": str(self.program_log.parent),
             },
         )
-        (folder / "conf.d" / files.DAEMON_PROGRAM.name).write_text(program)
+        (folder / "conf.d" / shipped.DAEMON_PROGRAM.name).write_text(program)
         main = _MAIN.format(socket=f"{self._socket_folder}/ctl", user=getpass.getuser(), folder=folder)
         self._config.write_text(main)
 
@@ -80,7 +80,7 @@ class Supervisor:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", self._config],
-            env=os.environ | {"PYTHONPATH": str(files.PROJECT)},
+            env=os.environ | {"PYTHONPATH": str(shipped.PROJECT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

@@ -6,10 +6,11 @@ import pytest
 
 from cloud import outbox
 from cloud.association import associate_by_code, release
+from cloud.history import History
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
 from cloud.ownership import JUST_NOW
-from cloud.rotation import announce_ttl
+from cloud.policy import CodePolicy, announce
 from shared.payloads import Unassociated
 from tests.cloud.api.conftest import LAMP, LAMPS, OTHER_LAMP, Ask, problem, register
 
@@ -50,7 +51,7 @@ def test_sent_again_after_a_release_it_is_unknown(ask: Ask, lamp: Lampi) -> None
 
 
 def test_a_lapsed_code_is_unknown(ask: Ask, lamp: Lampi) -> None:
-    announce_ttl(timedelta(seconds=60))
+    announce(CodePolicy(ttl=timedelta(seconds=60)))
     Lampi.update(code_issued_at=utc_now() - timedelta(seconds=61)).execute()
     for address in (LAMPS, f"{LAMPS}/identify"):
         problem(ask("POST", address, json={"code": lamp.association_code}), 409, "unknown-code")
@@ -122,3 +123,25 @@ def test_many_lamps_come_in_pages(ask: Ask, ada: User, bob: User) -> None:
     assert (seen, pages) == (ids, 3)
     few = ask("GET", LAMPS, query_string={"limit": 2, "after": ids[202]}).get_json()
     assert ([lamp["device_id"] for lamp in few["lamps"]], few["next"]) == (ids[203:], None)
+
+
+@pytest.mark.parametrize("address", [LAMPS, f"{LAMPS}/identify"])
+def test_whoever_guesses_is_told_when_to_come_again(ask: Ask, ask_for_bob: Ask, lamp: Lampi, address: str) -> None:
+    announce(CodePolicy(guesses_per_user=3))
+    wrong = {"code": f"{int(lamp.association_code[:6], 16) ^ 1:06x}"}
+    for _ in range(3):
+        problem(ask("POST", address, json=wrong), 409, "unknown-code")
+    right = {"code": lamp.association_code[:6]}
+    for body in (wrong, right):
+        refused = ask("POST", address, json=body)
+        problem(refused, 429, "too-many-guesses")
+        assert 0 < int(refused.headers["Retry-After"]) <= 25 * 3600
+    assert Lampi.named(LAMP).association() == Unassociated(lamp.association_code)
+    assert ask_for_bob("POST", address, json=right).status_code in (201, 202)
+
+
+def test_history_says_who_did_it_and_from_where(ask: Ask, lamp: Lampi) -> None:
+    ask("POST", LAMPS, json={"code": lamp.association_code})
+    ask("DELETE", f"{LAMPS}/{LAMP}")
+    noted = [(row.event, row.source, row.user_name) for row in History.select().order_by(History.id)][-2:]
+    assert noted == [("associated", "127.0.0.1", "ada"), ("released", "127.0.0.1", "ada")]

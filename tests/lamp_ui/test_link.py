@@ -1,0 +1,80 @@
+"""The link alone, on a real broker: which messages become which events."""
+
+import queue
+from collections.abc import Iterator
+
+import pytest
+
+from lamp_ui.config import read_config
+from lamp_ui.events import AssociationChanged, BridgeChanged, Event, LampChanged, LinkChanged
+from lamp_ui.link import LampLink
+from shared.payloads import Associated, LampConfig
+from tests.lamp_ui.conftest import DEVICE_ID
+from tests.support.broker import Mosquitto
+from tests.support.waiting import DEADLINE_SECONDS
+
+PREFIX = f"devices/{DEVICE_ID}/"
+
+
+class Heard:
+    """What a link delivers, in order."""
+
+    def __init__(self, broker: Mosquitto, prefix: str | None = None) -> None:
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}
+        self.link = LampLink(
+            read_config(settings | ({} if prefix is None else {"LAMPI_TOPIC_PREFIX": prefix})), self._events.put
+        )
+
+    def next(self) -> Event:
+        return self._events.get(timeout=DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def heard(broker: Mosquitto) -> Iterator[Heard]:
+    heard = Heard(broker)
+    heard.link.start()
+    assert heard.next() == LinkChanged(True)
+    yield heard
+    heard.link.stop()
+
+
+@pytest.mark.parametrize("spelled", [DEVICE_ID, DEVICE_ID.upper()])
+def test_the_bridge_may_have_the_mac_in_either_case(heard: Heard, broker: Mosquitto, spelled: str) -> None:
+    topic = f"$SYS/broker/connection/{spelled}_broker/state"
+    for payload, up in ((b"1", True), (b"0", False), (b"1", True), (b"", False)):
+        broker.publish(topic, payload, retain=True)
+        assert heard.next() == BridgeChanged(up)
+    broker.publish("$SYS/broker/connection/b827ebba9999_broker/state", b"1")
+    broker.publish(topic, b"1")
+    assert heard.next() == BridgeChanged(True)
+
+
+@pytest.mark.parametrize("prefix", [PREFIX, "", "home/lampe-ä/"])
+def test_the_prefix_is_the_settings(broker: Mosquitto, prefix: str) -> None:
+    broker.publish(f"{prefix}lamp/associated", b'{"associated": true}', retain=True)
+    heard = Heard(broker, prefix)
+    heard.link.start()
+    try:
+        assert heard.next() == LinkChanged(True)
+        assert heard.next() == AssociationChanged(Associated())
+        broker.publish(f"{prefix}lamp/changed", b'{"on": true, "client": "k\xc3\xbcche"}')
+        assert heard.next() == LampChanged(LampConfig(on=True, client="k\u00fcche"))
+        with broker.hear(f"{prefix}lamp/set_config") as ear:
+            assert heard.link.ask(LampConfig(brightness=0.5, client="lamp_ui"))
+            request = ear.next()
+            assert (request.payload, request.qos) == (b'{"brightness": 0.5, "client": "lamp_ui"}', 1)
+    finally:
+        heard.link.stop()
+
+
+def test_what_is_cleared(heard: Heard, broker: Mosquitto) -> None:
+    broker.publish(f"{PREFIX}lamp/associated", b'{"associated": true}', retain=True)
+    assert heard.next() == AssociationChanged(Associated())
+    broker.publish(f"{PREFIX}lamp/changed", b"")  # no news of the lamp, and no fault
+    broker.publish(f"{PREFIX}lamp/associated", b"", retain=True)
+    assert heard.next() == AssociationChanged(None)
+
+
+def test_without_a_broker_nobody_is_asked(broker: Mosquitto) -> None:
+    assert not Heard(broker).link.ask(LampConfig(on=True))
