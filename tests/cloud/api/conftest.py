@@ -1,12 +1,14 @@
 """The API in an application of its own, on a real database of either kind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from threading import Thread
 from typing import Any
 
 import peewee
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from cloud.api.app import register_api
@@ -25,6 +27,18 @@ def app(database: peewee.Database) -> Flask:
     app = Flask("api")
     register_api(app)
     return app
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """Serve the API over real HTTP; give its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=False)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture
