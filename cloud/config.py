@@ -12,7 +12,7 @@ from shared.broker_settings import read_broker
 from shared.broker_url import BrokerUrl
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.errors import quoted
-from shared.logs import parse_level
+from shared.logs import parse_format, parse_level
 from shared.settings import SettingsReader
 
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
@@ -29,9 +29,11 @@ class CloudSettings:
     broker: BrokerUrl = DEFAULT_BROKER
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
+    log_format: str = "text"
     codes: CodePolicy = DEFAULT_CODES
     webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
+    metrics_port: int | None = None
 
     @property
     def shown_database_url(self) -> str:
@@ -109,6 +111,18 @@ def _whole(text: str, lowest: int, highest: int, unit: str) -> int:
     return int(digits)
 
 
+def parse_metrics_port(text: str) -> int | None:
+    """Return the port on which the daemon serves its metrics, None (it does not) from 0.
+
+    Raises:
+        ValueError: it is not a port.
+    """
+    try:
+        return _whole(text, 0, 65535, "") or None
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a port from 1 to 65535 (0 for no metrics)") from None
+
+
 def read_settings(values: Mapping[str, str]) -> CloudSettings:
     """Return the settings from names and strings, as the environment has them.
 
@@ -131,9 +145,11 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         broker=read_broker(reader, DEFAULT_BROKER),
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+        log_format=reader.read("LAMPI_LOG_FORMAT", parse_format, "text"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
         webhook=_read_webhook(reader),
         codes=codes,
+        metrics_port=reader.read("LAMPI_METRICS_PORT", parse_metrics_port, None),
     )
     reader.finish()
     return settings

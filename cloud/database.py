@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
@@ -111,7 +111,7 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
     """Open a database.
 
     A SQLite file that does not exist is made only with ``create``: a mistyped name would otherwise
-    be an empty database that seems to have lost every lamp.
+    be an empty database that seems to have lost every lamp. Nobody but its owner may read it: it holds codes.
 
     Raises:
         UnusableDatabase: it can't be opened.
@@ -120,6 +120,9 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
     file = sqlite_file(url)
     if file is not None and not create and not file.exists():
         raise UnusableDatabase(f"There is no database {file}; 'lampi-cloud migrate' makes it.")
+    if file is not None and not file.exists():
+        with suppress(OSError):  # SQLite says why in a moment, if it can't either; what it adds gets the same mode
+            file.touch(mode=0o600)
     try:
         if file is not None:
             database = db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)

@@ -65,6 +65,10 @@ class UnusableDatabase(Refusal):
     """The database is missing, unmigrated, of a newer release, or can't be opened."""
 
 
+class UnusableBackup(Refusal):
+    """A backup's file can't be written, or is no (whole) backup."""
+
+
 class BrokerAway(Refusal):
     """The broker can't be reached, or fell silent."""
 

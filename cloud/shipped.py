@@ -8,6 +8,10 @@ CLOUD_BROKER = PROJECT / "cloud" / "deploy" / "mosquitto.conf"
 LAMPS_RULES = PROJECT / "cloud" / "deploy" / "lamps.acl"
 CLOUD_RULES = PROJECT / "cloud" / "deploy" / "cloud.acl"
 DAEMON_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-daemon.conf"
+DAEMON_UNIT = PROJECT / "cloud" / "deploy" / "lampi-daemon.service"
+SETTINGS = PROJECT / "cloud" / "deploy" / "lampi.env"
+COMMAND = PROJECT / "cloud" / "deploy" / "lampi-cloud.sh"
+LOG_ROTATION = PROJECT / "cloud" / "deploy" / "lampi.logrotate"
 LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
 
 

@@ -32,6 +32,10 @@ database_option = click.option(
     "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
 )
 log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR  [LAMPI_LOG_LEVEL]")
+log_format_option = click.option("--log-format", metavar="FORMAT", help="text or json  [LAMPI_LOG_FORMAT]")
+metrics_port_option = click.option(
+    "--metrics-port", metavar="PORT", help="Prometheus metrics on this loopback port; 0 for none.  [LAMPI_METRICS_PORT]"
+)
 code_ttl_option = click.option(
     "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
 )

@@ -14,7 +14,7 @@ from cloud.models import Lampi, User
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import PresenceBatch
 from cloud.rotation import rotate
-from cloud.upkeep import PAUSE_SECONDS, Upkeep
+from cloud.upkeep import LOOK_SECONDS, Upkeep
 from shared.payloads import Associated, Association, Unassociated, decode_association
 from tests.cloud.conftest import NOW
 
@@ -106,15 +106,15 @@ def test_thousands_end_in_batches_and_without_a_pause(lamp: Lampi) -> None:
     lamps = [f"{number:012x}" for number in range(ROWS_A_STATEMENT + 100)]
     register(*lamps)
     Lampi.update(identify_until=END).execute()
-    upkeep = Upkeep(code_ttl=None)
-    upkeep.do(END, 0.0)
-    upkeep.do(END, 0.0)
+    upkeep = Upkeep()
+    upkeep.step(END, 0.0)
+    upkeep.step(END, 0.0)
     assert not Lampi.select().where(Lampi.identify_until.is_null(False)).exists()
-    upkeep.do(END, 0.0)
+    upkeep.step(END, 0.0)
     identify(LAMP, END)
-    upkeep.do(END + IDENTIFY_FOR, PAUSE_SECONDS / 2)
+    upkeep.step(END + IDENTIFY_FOR, LOOK_SECONDS / 2)
     assert Lampi.named(LAMP).identify_until is not None
-    upkeep.do(END + IDENTIFY_FOR, PAUSE_SECONDS)
+    upkeep.step(END + IDENTIFY_FOR, LOOK_SECONDS)
     assert Lampi.named(LAMP).identify_until is None
 
 
