@@ -112,10 +112,10 @@ clean: ## Remove what was made here: the environment, the desk, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run-ready: setup.cfg pyproject.toml constraints.txt
-	@$(call environment,cloud$(comma)ui)
+	@$(call environment,cloud$(comma)web$(comma)ui)
 
 .venv/test-ready: setup.cfg pyproject.toml constraints.txt
-	@$(call environment,cloud$(comma)ui$(comma)dev)
+	@$(call environment,cloud$(comma)web$(comma)ui$(comma)dev)
 
 # The clustered broker that one test runs. No lock file: it would name the registry that made it.
 $(CLUSTER)/node_modules: $(CLUSTER)/package.json

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from cloud.database import parse_database_url, shown_url
 from cloud.policy import CodePolicy
+from cloud.webhook import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
 from shared import topics
 from shared.broker_settings import read_broker
 from shared.broker_url import BrokerUrl
@@ -18,6 +19,7 @@ DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
 DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER,)
 DEFAULT_CODES = CodePolicy()
+WEBHOOK_URL, WEBHOOK_SECRET = "LAMPI_WEBHOOK_URL", "LAMPI_WEBHOOK_SECRET"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class CloudSettings:
     log_level: str = "INFO"
     log_format: str = "text"
     codes: CodePolicy = DEFAULT_CODES
+    webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
     metrics_port: int | None = None
 
@@ -144,8 +147,19 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
         log_format=reader.read("LAMPI_LOG_FORMAT", parse_format, "text"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
+        webhook=_read_webhook(reader),
         codes=codes,
         metrics_port=reader.read("LAMPI_METRICS_PORT", parse_metrics_port, None),
     )
     reader.finish()
     return settings
+
+
+def _read_webhook(reader: SettingsReader) -> Receiver | None:
+    url = reader.read(WEBHOOK_URL, parse_url, None)
+    secret = reader.read(WEBHOOK_SECRET, parse_secret, None)
+    if reader.has(WEBHOOK_URL) and not reader.has(WEBHOOK_SECRET):
+        reader.refuse(WEBHOOK_SECRET, f"is missing: {HOW_TO_MAKE_A_SECRET}")
+    if reader.has(WEBHOOK_SECRET) and not reader.has(WEBHOOK_URL):
+        reader.refuse(WEBHOOK_URL, "is missing: a secret alone tells nobody anything")
+    return None if url is None or secret is None else Receiver(url, secret)

@@ -26,6 +26,8 @@ from cloud.reading_back import ReadingBack
 from cloud.rotation import Rotation
 from cloud.schema import open_current
 from cloud.session import Session
+from cloud.upkeep import Upkeep
+from cloud.webhook_sender import WebhookSender
 from shared.logs import about
 from shared.messages import Publication
 from shared.payloads import HighWaterMark
@@ -68,6 +70,8 @@ class Daemon:
         self._session: Session | None = None
         self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
         self._rotation = Rotation(settings.codes.ttl)
+        self._upkeep = Upkeep()
+        self._webhook = WebhookSender(settings.webhook, now)
         self._metrics = Metrics()
         self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
 
@@ -116,6 +120,7 @@ class Daemon:
         if self._session is not None:
             self._reading_back.step(self._session, self._link)
             self._rotate()
+            self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
             self._pump()
         self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
 
@@ -133,10 +138,12 @@ class Daemon:
                 on_ignored=self._metrics.ignore,
             )
             policy.announce(self._settings.codes)
+            self._webhook.start()
             self._link.start()
 
     def _disconnect(self) -> None:
         if self._link is not None:
+            self._webhook.stop()
             self._link.stop()
             self._link = None
             self._session = None

@@ -49,6 +49,18 @@ class BadUserName(Refusal):
     """The name can't be a user's, or is another user's."""
 
 
+class BadLampName(Refusal):
+    """The name can't be a lamp's."""
+
+
+class BadTokenName(Refusal):
+    """The name can't be a token's, or there are too many tokens."""
+
+
+class UnknownToken(Refusal):
+    """There is no token with this number."""
+
+
 class UnusableDatabase(Refusal):
     """The database is missing, unmigrated, of a newer release, or can't be opened."""
 

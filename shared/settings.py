@@ -68,6 +68,10 @@ class SettingsReader:
             self.refuse(name, str(fault))
             return default
 
+    def has(self, name: str) -> bool:
+        """Tell whether the setting is set, usable or not."""
+        return name in self._values
+
     def refuse(self, name: str, reason: str) -> None:
         """Count a setting as faulty that can't be judged by itself, such as one that needs another beside it."""
         self._faults.append(f"{name}: {reason}")

@@ -13,7 +13,7 @@ from cloud.cli.daemon import daemon, migrate
 from cloud.cli.edge import Commands
 from cloud.cli.history import history
 from cloud.cli.install import install
-from cloud.cli.lamps import associate, forget, lamps, release, rotate
+from cloud.cli.lamps import associate, forget, identify, lamps, release, rotate
 from cloud.cli.provision import deprovision_command, provision_command
 from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
@@ -48,6 +48,7 @@ for command in (
     lamps,
     associate,
     release,
+    identify,
     rotate,
     forget,
     history,

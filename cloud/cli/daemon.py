@@ -16,6 +16,8 @@ from cloud.cli.edge import (
     presence_filters_option,
     settings_from,
     short_code_length_option,
+    webhook_secret_option,
+    webhook_url_option,
 )
 from cloud.database import open_database
 from cloud.schema import upgrade
@@ -49,6 +51,8 @@ def migrate(database_url: str | None) -> None:
 @guesses_per_user_option
 @guesses_per_source_option
 @presence_filters_option
+@webhook_url_option
+@webhook_secret_option
 def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord."""
     settings = settings_from(**options)

@@ -3,7 +3,6 @@
 import functools
 import os
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import click
@@ -63,6 +62,12 @@ short_code_length_option = click.option(
 )
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
+)
+webhook_url_option = click.option(
+    "--webhook-url", metavar="URL", help="Who is told over HTTP of owners that come and go.  [LAMPI_WEBHOOK_URL]"
+)
+webhook_secret_option = click.option(
+    "--webhook-secret", metavar="SECRET", help="What signs for it: whsec_ and base64.  [LAMPI_WEBHOOK_SECRET]"
 )
 
 
@@ -128,8 +133,3 @@ class DeviceId(click.ParamType[str]):
             return read_device_id(value)
         except ValueError as fault:
             self.fail(f"{fault}.", param, ctx)
-
-
-def shown_instant(instant: datetime | None) -> str | None:
-    """Return an instant as JSON has it."""
-    return None if instant is None else instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
