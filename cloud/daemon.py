@@ -192,7 +192,8 @@ class Daemon:
             log.info("New lamp %s", device_id, extra=about(device_id))
 
     def _rotate(self) -> None:
-        self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
+        if rotated := self._rotation.step(self._now(), time.monotonic()):
+            self._metrics.rotated.inc(rotated)
 
     def _pump(self) -> None:
         if self._we_lead():
