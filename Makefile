@@ -11,7 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
+    logrotate
 
 CLUSTER := tests/support/cluster
 
@@ -50,7 +51,7 @@ define environment
 	  $(PYTHON) -m venv --clear .venv
 	fi
 	echo "Installing from PyPI into .venv: $(1)"
-	$(BIN)/pip install --quiet --editable '.[$(1)]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(1)]'
 	touch $@
 endef
 
@@ -80,6 +81,14 @@ soak: .venv/test-ready ## Have everything die at random, for long (ROUNDS, LAMPS
 	SOAK_FULL=1 $(BIN)/pytest tests/soak/test_failover.py
 	exec $(BIN)/python -m tests.soak --rounds $(ROUNDS) --lamps $(LAMPS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --database $(DATABASE)
 
+INPUTS ?= 1000000
+
+.PHONY: fuzz
+fuzz: .venv/test-ready ## Give everything that reads a million inputs (INPUTS, SEED); with atheris where it installs
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]' \
+	  || echo "atheris does not install here; hypothesis alone takes longer" >&2
+	exec $(BIN)/python -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: screenshots
 screenshots: .venv/test-ready ## Take a picture of every state of the touchscreen into lamp_ui/screenshots
 	@$(call install,$(TEST_PACKAGES))
@@ -91,21 +100,30 @@ bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app th
 	exec $(BIN)/python -m tests.benchmarks.ui
 
 .PHONY: check
-check: .venv/test-ready ## Check style and types
+check: .venv/test-ready ## Check style and types, and the dependencies for known vulnerabilities
 	@$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.support.audit
+
+.PHONY: constraints
+constraints: .venv/test-ready ## Install the newest dependencies that setup.cfg allows, and write down their versions
+	@$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[cloud,ui,dev]'
+	$(BIN)/python -m tests.support.pins >constraints.new
+	mv constraints.new constraints.txt
+	git --no-pager diff --stat constraints.txt
+	echo "Now run: make check test"
 
 .PHONY: clean
 clean: ## Remove what was made here: the environment, the desk, caches
 	@rm -rf .venv .desk .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/run-ready: setup.cfg pyproject.toml
-	@$(call environment,cloud$(comma)ui)
+.venv/run-ready: setup.cfg pyproject.toml constraints.txt
+	@$(call environment,cloud$(comma)web$(comma)ui)
 
-.venv/test-ready: setup.cfg pyproject.toml
-	@$(call environment,cloud$(comma)ui$(comma)dev)
+.venv/test-ready: setup.cfg pyproject.toml constraints.txt
+	@$(call environment,cloud$(comma)web$(comma)ui$(comma)dev)
 
 # The clustered broker that one test runs. No lock file: it would name the registry that made it.
 $(CLUSTER)/node_modules: $(CLUSTER)/package.json

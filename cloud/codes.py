@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Callable, Sequence
 
 from cloud.errors import MalformedCode
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
@@ -16,9 +17,22 @@ def generate_association_code() -> str:
     return secrets.token_hex(CODE_LENGTH // 2)
 
 
-def short_code(association_code: str) -> str:
-    """Return the part of an association code that a screen shows."""
-    return association_code[:SHORT_CODE_LENGTH]
+def fresh_codes(count: int, length: int, taken: Callable[[Sequence[str]], set[str]]) -> list[tuple[str, int]]:
+    """Return new codes, each with the length of its short code: as asked for, or more where most such are taken.
+
+    No two short codes are alike, nor one of those that are ``taken`` among the ones it is given. Inside the write
+    transaction that stores them, nobody else can take one in between.
+    """
+    codes: dict[str, str] = {}
+    while len(codes) < count:
+        missing = count - len(codes)
+        drawn = {code[:length]: code for code in (generate_association_code() for _ in range(missing))}
+        for short in taken(list(drawn)):
+            del drawn[short]
+        codes |= drawn
+        if 2 * len(drawn) < missing:
+            length = min(length + 1, CODE_LENGTH)
+    return [(code, len(short)) for short, code in codes.items()]
 
 
 def read_code(typed: str) -> str:

@@ -5,16 +5,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cloud.database import parse_database_url, shown_url
+from cloud.policy import CodePolicy
+from cloud.webhook import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
 from shared import topics
-from shared.broker_url import BrokerUrl, parse_broker_url
+from shared.broker_settings import read_broker
+from shared.broker_url import BrokerUrl
+from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.errors import quoted
-from shared.logs import parse_level
+from shared.logs import parse_format, parse_level
 from shared.settings import SettingsReader
 
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
 DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER,)
-DEFAULT_CODE_TTL: timedelta | None = timedelta(seconds=900)
+DEFAULT_CODES = CodePolicy()
+WEBHOOK_URL, WEBHOOK_SECRET = "LAMPI_WEBHOOK_URL", "LAMPI_WEBHOOK_SECRET"
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,11 @@ class CloudSettings:
     broker: BrokerUrl = DEFAULT_BROKER
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
-    code_ttl: timedelta | None = DEFAULT_CODE_TTL
+    log_format: str = "text"
+    codes: CodePolicy = DEFAULT_CODES
+    webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
+    metrics_port: int | None = None
 
     @property
     def shown_database_url(self) -> str:
@@ -39,9 +47,80 @@ def parse_code_ttl(text: str) -> timedelta | None:
     Raises:
         ValueError: it is not a whole number of seconds, or more than ten years.
     """
-    if not text.strip().isdecimal() or int(text) > 10 * 365 * 24 * 3600:
-        raise ValueError(f"{quoted(text)} is not a whole number of seconds (0 for codes that never lapse)")
-    return timedelta(seconds=int(text)) if int(text) else None
+    try:
+        seconds = _whole(text, 0, 10 * 365 * 24 * 3600, "seconds")
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a whole number of seconds (0 for codes that never lapse)") from None
+    return timedelta(seconds=seconds) if seconds else None
+
+
+def parse_guess_risk(text: str) -> float:
+    """Return the chance that the guesses of a window hit anything.
+
+    Raises:
+        ValueError: it is not a number above 0 and at most 1.
+    """
+    try:
+        risk = float(text)
+    except ValueError:
+        risk = 0.0
+    if not 0 < risk <= 1:
+        raise ValueError(f"{quoted(text)} is not a chance (above 0, at most 1, such as 0.001)")
+    return risk
+
+
+def parse_guess_window(text: str) -> timedelta:
+    """Return for how long a wrong code counts, from seconds.
+
+    Raises:
+        ValueError: it is not a whole number of seconds, or under a minute, or more than a year.
+    """
+    return timedelta(seconds=_whole(text, 60, 365 * 24 * 3600, "seconds"))
+
+
+def parse_guesses(text: str) -> int:
+    """Return how many codes may be wrong in a window.
+
+    Raises:
+        ValueError: it is not a whole number from 1 to a million.
+    """
+    return _whole(text, 1, 1_000_000, "wrong codes")
+
+
+def parse_short_code_length(text: str) -> tuple[int, int]:
+    """Return the least and the greatest length of short codes, from `8` (at least) or `6-6` (from, to).
+
+    Raises:
+        ValueError: it is not so, or outside of 6 to 32.
+    """
+    least, between, most = text.partition("-")
+    try:
+        shortest = _whole(least, SHORT_CODE_LENGTH, CODE_LENGTH, "characters")
+        return shortest, _whole(most, shortest, CODE_LENGTH, "characters") if between else CODE_LENGTH
+    except ValueError:
+        raise ValueError(
+            f"{quoted(text)} is neither a least length from {SHORT_CODE_LENGTH} to {CODE_LENGTH} nor two with a hyphen "
+            "between, such as 6-6"
+        ) from None
+
+
+def _whole(text: str, lowest: int, highest: int, unit: str) -> int:
+    digits = text.strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and lowest <= int(digits) <= highest):
+        raise ValueError(f"{quoted(text)} is not a whole number of {unit} from {lowest} to {highest}")
+    return int(digits)
+
+
+def parse_metrics_port(text: str) -> int | None:
+    """Return the port on which the daemon serves its metrics, None (it does not) from 0.
+
+    Raises:
+        ValueError: it is not a port.
+    """
+    try:
+        return _whole(text, 0, 65535, "") or None
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a port from 1 to 65535 (0 for no metrics)") from None
 
 
 def read_settings(values: Mapping[str, str]) -> CloudSettings:
@@ -51,12 +130,36 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         BadSettings: with a line for each setting that can't be used.
     """
     reader = SettingsReader(values)
+    usual = DEFAULT_CODES
+    lengths = reader.read("LAMPI_SHORT_CODE_LENGTH", parse_short_code_length, (usual.shortest, usual.longest))
+    codes = CodePolicy(
+        ttl=reader.read("LAMPI_CODE_TTL", parse_code_ttl, usual.ttl),
+        risk=reader.read("LAMPI_GUESS_RISK", parse_guess_risk, usual.risk),
+        window=reader.read("LAMPI_GUESS_WINDOW", parse_guess_window, usual.window),
+        guesses_per_user=reader.read("LAMPI_GUESSES_PER_USER", parse_guesses, usual.guesses_per_user),
+        guesses_per_source=reader.read("LAMPI_GUESSES_PER_SOURCE", parse_guesses, usual.guesses_per_source),
+        shortest=lengths[0],
+        longest=lengths[1],
+    )
     settings = CloudSettings(
-        broker=reader.read("LAMPI_BROKER_URL", parse_broker_url, DEFAULT_BROKER),
+        broker=read_broker(reader, DEFAULT_BROKER),
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+        log_format=reader.read("LAMPI_LOG_FORMAT", parse_format, "text"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
-        code_ttl=reader.read("LAMPI_CODE_TTL", parse_code_ttl, DEFAULT_CODE_TTL),
+        webhook=_read_webhook(reader),
+        codes=codes,
+        metrics_port=reader.read("LAMPI_METRICS_PORT", parse_metrics_port, None),
     )
     reader.finish()
     return settings
+
+
+def _read_webhook(reader: SettingsReader) -> Receiver | None:
+    url = reader.read(WEBHOOK_URL, parse_url, None)
+    secret = reader.read(WEBHOOK_SECRET, parse_secret, None)
+    if reader.has(WEBHOOK_URL) and not reader.has(WEBHOOK_SECRET):
+        reader.refuse(WEBHOOK_SECRET, f"is missing: {HOW_TO_MAKE_A_SECRET}")
+    if reader.has(WEBHOOK_SECRET) and not reader.has(WEBHOOK_URL):
+        reader.refuse(WEBHOOK_URL, "is missing: a secret alone tells nobody anything")
+    return None if url is None or secret is None else Receiver(url, secret)

@@ -12,14 +12,31 @@ from peewee import chunked
 from cloud.database import Table, one_line, write_transaction
 from cloud.errors import UnusableDatabase
 from cloud.forgotten import Forgotten
+from cloud.guess_counts import GuessCount
+from cloud.history import History
 from cloud.lease import Lease, is_good
 from cloud.models import Lampi, User
 from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage, OutboxSequence
-from cloud.rotation import CodeTtl
+from cloud.policy import AnnouncedPolicy
 from cloud.schema import require_current, upgrade
+from cloud.tokens import ApiToken
+from cloud.webhook_events import WebhookEvent, WebhookReceiver
 
-TABLES: tuple[type[Table], ...] = (User, Lampi, Forgotten, OutboxMessage, OutboxSequence, CodeTtl)
-"""What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons."""
+TABLES: tuple[type[Table], ...] = (
+    User,
+    Lampi,
+    Forgotten,
+    OutboxMessage,
+    OutboxSequence,
+    AnnouncedPolicy,
+    GuessCount,
+    History,
+    ApiToken,
+    WebhookEvent,
+    WebhookReceiver,
+)
+"""What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons. Nor
+are the counts of live codes: triggers count the lamps as they come in."""
 
 
 def copy_database(
@@ -37,7 +54,7 @@ def copy_database(
     try:
         with write_transaction(source), target.atomic():
             _have_patience(source, target)
-            if any(True for table in (User, Lampi, Forgotten) for _ in _rows(target, table)):
+            if any(True for table in (User, Lampi, Forgotten, History) for _ in _rows(target, table)):
                 raise UnusableDatabase("The database to copy to is not empty; give a new one.")
             counts = {table._meta.table_name: _copy(table, source, target, progress) for table in TABLES}
             for table in TABLES:
@@ -82,7 +99,8 @@ def _copy(
 ) -> int:
     count = 0
     with target.bind_ctx(TABLES):
-        table.delete().execute()  # the row of numbering that the migrations made
+        if table is OutboxSequence:
+            table.delete().execute()  # the row of numbering that the migrations made
     for chunk in chunked(_rows(source, table), ROWS_A_STATEMENT):
         with target.bind_ctx(TABLES):
             table.insert_many(chunk).execute()
@@ -114,7 +132,9 @@ def _name_anew(database: peewee.Database) -> None:
 def _continue_numbering(database: peewee.Database) -> None:
     """Have PostgreSQL number new rows above those that were copied with their numbers."""
     if isinstance(database, peewee.PostgresqlDatabase):
-        for table in (User, OutboxSequence, CodeTtl):
+        for table in TABLES:
+            if not isinstance(table._meta.primary_key, peewee.AutoField | peewee.BigAutoField):
+                continue
             name = table._meta.table_name
             database.execute_sql(
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {name}))"  # noqa: S608

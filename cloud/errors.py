@@ -1,5 +1,7 @@
 """What the cloud refuses, in the words of the person who is told."""
 
+from datetime import timedelta
+
 
 class Refusal(Exception):
     """Something that was asked for and is not done; its text is the one line that the person reads."""
@@ -14,6 +16,17 @@ class UnknownCode(Refusal):
 
     def __init__(self) -> None:
         super().__init__("No lamp is waiting under this code. Please look at the lamp's screen again.")
+
+
+class TooManyGuesses(Refusal):
+    """Too many wrong codes before this one, which was not looked up; ``retry_after`` is how long to wait."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(
+            f"Too many wrong codes. Please try again in {_in_words(retry_after)}, "
+            "or scan the QR code on the lamp's screen."
+        )
+        self.retry_after = retry_after
 
 
 class AlreadyAssociated(Refusal):
@@ -36,8 +49,24 @@ class BadUserName(Refusal):
     """The name can't be a user's, or is another user's."""
 
 
+class BadLampName(Refusal):
+    """The name can't be a lamp's."""
+
+
+class BadTokenName(Refusal):
+    """The name can't be a token's, or there are too many tokens."""
+
+
+class UnknownToken(Refusal):
+    """There is no token with this number."""
+
+
 class UnusableDatabase(Refusal):
     """The database is missing, unmigrated, of a newer release, or can't be opened."""
+
+
+class UnusableBackup(Refusal):
+    """A backup's file can't be written, or is no (whole) backup."""
 
 
 class BrokerAway(Refusal):
@@ -46,3 +75,11 @@ class BrokerAway(Refusal):
 
 class DatabaseAway(UnusableDatabase):
     """The database server can't be reached; it may come back by itself."""
+
+
+def _in_words(duration: timedelta) -> str:
+    """Return a duration as a person says it, rounded up: minutes, from two hours on hours."""
+    minutes = -(-duration // timedelta(minutes=1))
+    if minutes < 120:
+        return "1 minute" if minutes <= 1 else f"{minutes} minutes"
+    return f"{-(-duration // timedelta(hours=1))} hours"

@@ -13,24 +13,31 @@ from peewee import (
     CharField,
     Expression,
     ForeignKeyField,
+    IntegerField,
     TextField,
     chunked,
 )
 
-from cloud import outbox
-from cloud.codes import generate_association_code, short_code
+from cloud import history, outbox, webhook_events
+from cloud.budget import length_for_new_codes
+from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.forgotten import Forgotten, associated_topic
-from cloud.instants import InstantField, utc_now
+from cloud.history import Event
+from cloud.instants import InstantField, shown_instant, utc_now
+from cloud.live_codes import counted_from
 from cloud.outbox import Pending
-from shared.codes import CODE_LENGTH
+from cloud.policy import announced
+from cloud.sources import SHELL
+from cloud.webhook_events import Kind
+from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
 
 DEFAULT_NAME = "My LAMPI"
 
-_short_code_of_row = SQL("substr(association_code, 1, 6)")
-"""As the unique index over unassociated lamps spells it; with parameters, SQLite would not see that they are one."""
+_short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
+"""As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
 
 
 class User(Table):
@@ -60,58 +67,65 @@ class Lampi(Table):
     connected = BooleanField(default=False)
     code_issued_at: datetime = InstantField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
+    short_code_length = IntegerField(default=SHORT_CODE_LENGTH)
+    identify_until: Any = InstantField(null=True)
 
     def __repr__(self) -> str:
         return f"<Lampi: {self.device_id}: {self.name}>"
 
     @classmethod
-    def claim(cls, which: Expression, user: User, now: datetime) -> "Lampi | None":
+    def claim(cls, which: Expression, user: User, now: datetime, source: str) -> "Lampi | None":
         """Give the one unassociated lamp that ``which`` selects to a user, and have it told.
 
         One conditional UPDATE: of any number of rivals exactly one gets the lamp, the others None.
         """
         with write_transaction():
-            taking = cls.update(user=user, associated_at=now).where(which & cls.user.is_null())
+            taking = cls.update(user=user, associated_at=now, identify_until=None).where(which & cls.user.is_null())
             lamps: list[Lampi] = list(taking.returning(cls).execute())
             cls.tell(lamps)
+            for lampi in lamps:
+                history.write(Event.ASSOCIATED, now, source, device_id=lampi.device_id, user_name=user.name)
+                webhook_events.write(Kind.ASSOCIATED, lampi.device_id, lampi.name, user.name, now)
         return lamps[0] if lamps else None
 
     @classmethod
     def waits_under(cls, code: str, issued_after: datetime | None) -> Expression:
         """Return the condition that selects the lamp whose code begins with these 6 to 32 characters.
 
-        At most one unassociated lamp does. The first six characters lead SQLite to the index over just those
-        lamps; by the range alone it would walk through every lamp that nobody owns.
+        No fewer than its screen shows: its short code is one of the code's beginnings, each of which the index over the
+        lamps that wait finds at once. Where a longer short code begins as a shorter one, who typed all of it means it.
         """
+        beginnings = [code[:length] for length in range(SHORT_CODE_LENGTH, len(code) + 1)]
         lowest, highest = code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f")
-        condition = (_short_code_of_row == short_code(code)) & cls.association_code.between(lowest, highest)
-        return condition if issued_after is None else condition & (cls.code_issued_at > issued_after)
+        waiting = cls.user.is_null() & _short_code_of_row.in_(beginnings)
+        if issued_after is not None:
+            waiting &= cls.code_issued_at > issued_after
+        meant = (
+            cls.select(cls.device_id)
+            .where(waiting & cls.association_code.between(lowest, highest))
+            .order_by(cls.short_code_length.desc())
+            .limit(1)
+        )
+        return cls.device_id == meant
 
     @classmethod
-    def fresh_codes(cls, count: int) -> list[str]:
-        """Return new codes whose short codes differ from each other's and from every waiting lamp's.
-
-        Inside the write transaction that stores them, nobody else can take one in between.
-        """
-        codes: dict[str, str] = {}
-        while len(codes) < count:
-            drawn = {
-                short_code(code): code for code in (generate_association_code() for _ in range(count - len(codes)))
-            }
-            for chunk in chunked(list(drawn), outbox.ROWS_A_STATEMENT):
-                taken = (
-                    cls.select(_short_code_of_row)
-                    .where(cls.user.is_null() & _short_code_of_row.in_(list(chunk)))
-                    .tuples()
-                )
-                for (short,) in list(taken):
-                    del drawn[short]
-            codes |= drawn
-        return list(codes.values())
+    def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:
+        """Return which of these are short codes of waiting lamps."""
+        found: set[str] = set()
+        for chunk in chunked(shorts, outbox.ROWS_A_STATEMENT):
+            rows = cls.select(_short_code_of_row).where(cls.user.is_null() & _short_code_of_row.in_(list(chunk)))
+            found.update(short for (short,) in rows.tuples())
+        return found
 
     def association(self) -> Association:
         """Return what the lamp's screen is to know."""
-        return Unassociated(self.association_code) if self.user_id is None else Associated()
+        if self.user_id is not None:
+            return Associated()
+        return Unassociated(
+            self.association_code,
+            short_code_length=self.short_code_length,
+            identify=shown_instant(self.identify_until),
+        )
 
     def message(self) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
@@ -143,14 +157,16 @@ class Lampi(Table):
                 raise AlreadyAssociated(f"The lamp {self.device_id} has an owner; release it first.")
             self.tell([current])
 
-    def associate_and_publish_associated_msg(self, user: User, now: datetime | None = None) -> None:
+    def associate_and_publish_associated_msg(
+        self, user: User, now: datetime | None = None, source: str = SHELL
+    ) -> None:
         """Give the lamp to a user and have its screen told, unless it has an owner.
 
         Raises:
             UnknownLamp: it was forgotten meanwhile.
             AlreadyAssociated: somebody owns it.
         """
-        taken = self.claim(Lampi.device_id == self.device_id, user, now or utc_now())
+        taken = self.claim(Lampi.device_id == self.device_id, user, now or utc_now(), source)
         if taken is None:
             self.reread()
             raise AlreadyAssociated(f"The lamp {self.device_id} already has an owner.")
@@ -176,20 +192,35 @@ class Lampi(Table):
             raise UnknownLamp(f"There is no lamp {device_id}; 'lampi-cloud lamps' lists them.")
         return lampi
 
-    def delete_instance(self, recursive: bool = False, delete_nullable: bool = False) -> int:
+    def delete_instance(
+        self,
+        recursive: bool = False,
+        delete_nullable: bool = False,
+        *,
+        now: datetime | None = None,
+        source: str = SHELL,
+    ) -> int:
         """Delete the lamp and have the broker forget its retained message, as `forget` does."""
+        now = now or utc_now()
         with write_transaction():
-            Forgotten.tell([self.device_id], utc_now())
+            current = self.get_or_none(Lampi.device_id == self.device_id)
+            if current is not None and current.user_id is not None:
+                webhook_events.write(Kind.RELEASED, self.device_id, current.name, current.user.name, now)
+            Forgotten.tell([self.device_id], now)
             deleted: int = super().delete_instance(recursive, delete_nullable)
+            history.write(Event.FORGOTTEN, now, source, device_id=self.device_id)
         return deleted
 
     @classmethod
     def issue_codes(cls, lamps: "Sequence[Lampi]", now: datetime) -> None:
         """Store lamps under new codes; inside a write transaction."""
-        for lampi, code in zip(lamps, cls.fresh_codes(len(lamps)), strict=True):
-            lampi.association_code, lampi.code_issued_at = code, now
+        since = counted_from(announced(), now)
+        replaced = sum(lampi.user_id is None and (since is None or lampi.code_issued_at >= since) for lampi in lamps)
+        codes = fresh_codes(len(lamps), length_for_new_codes(len(lamps), replaced, now), cls.short_codes_among)
+        for lampi, (code, length) in zip(lamps, codes, strict=True):
+            lampi.association_code, lampi.short_code_length, lampi.code_issued_at = code, length, now
         for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
-            cls.bulk_update(chunk, [cls.association_code, cls.code_issued_at])
+            cls.bulk_update(chunk, [cls.association_code, cls.short_code_length, cls.code_issued_at])
 
     @classmethod
     def create_unassociated(cls, device_ids: Iterable[str], now: datetime) -> list[str]:
@@ -198,16 +229,19 @@ class Lampi(Table):
         created: list[Lampi] = []
         with write_transaction():
             version = itertools.count(outbox.reserve(len(device_ids)))
+            length = length_for_new_codes(len(device_ids), 0, now)
+            codes = fresh_codes(len(device_ids), length, cls.short_codes_among)
             rows: list[dict[str, Any]] = [
                 {
                     "device_id": device_id,
                     "association_code": code,
+                    "short_code_length": length,
                     "created_at": now,
                     "code_issued_at": now,
                     "connected": True,
                     "message_version": next(version),
                 }
-                for device_id, code in zip(device_ids, cls.fresh_codes(len(device_ids)), strict=True)
+                for device_id, (code, length) in zip(device_ids, codes, strict=True)
             ]
             for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
                 created += cls.insert_many(chunk).on_conflict_ignore().returning(cls).execute()

@@ -1,41 +1,16 @@
 """Rotation: the code of a lamp that waits is replaced when it is older than its time to live."""
 
+import logging
 from datetime import datetime, timedelta
 
-from peewee import AutoField, BigIntegerField
-
-from cloud.database import Table, write_transaction
+from cloud.database import write_transaction
 from cloud.models import Lampi
 from cloud.outbox import ROWS_A_STATEMENT
+from shared.logs import about
 
+log = logging.getLogger(__name__)
 
-class CodeTtl(Table):
-    """The single row that says for how long codes are good: the daemon's setting, for every command to go by.
-
-    A command with a setting of its own would refuse the very code that a screen shows.
-    """
-
-    id = AutoField()
-    seconds = BigIntegerField()
-
-
-def announce_ttl(code_ttl: timedelta | None) -> None:
-    """Have every process go by this time to live; None is for ever."""
-    seconds = 0 if code_ttl is None else round(code_ttl.total_seconds())
-    with write_transaction():
-        said: CodeTtl | None = CodeTtl.get_or_none()
-        if said is None:
-            CodeTtl.create(seconds=seconds)
-        elif said.seconds != seconds:
-            CodeTtl.update(seconds=seconds).execute()
-
-
-def announced_ttl(otherwise: timedelta | None) -> timedelta | None:
-    """Return the time to live that a daemon announced, or another one where none ever did."""
-    said: CodeTtl | None = CodeTtl.get_or_none()
-    if said is None:
-        return otherwise
-    return timedelta(seconds=said.seconds) if said.seconds else None
+LOOK_SECONDS = 1.0
 
 
 def rotate(issued_before: datetime, now: datetime) -> list[str]:
@@ -56,3 +31,24 @@ def rotate(issued_before: datetime, now: datetime) -> list[str]:
         Lampi.issue_codes(lamps, now)
         Lampi.tell(lamps)
     return [lampi.device_id for lampi in lamps]
+
+
+class Rotation:
+    """Looks from time to time for codes that lapsed, and replaces them a batch at a time."""
+
+    def __init__(self, code_ttl: timedelta | None) -> None:
+        self._code_ttl = code_ttl
+        self._look_at = 0.0
+
+    def step(self, now: datetime, monotonic: float) -> int:
+        """Replace a batch of codes when it is time to look; return how many."""
+        if self._code_ttl is None or monotonic < self._look_at:
+            return 0
+        rotated = rotate(now - self._code_ttl, now)
+        if not rotated:
+            self._look_at = monotonic + LOOK_SECONDS
+            return 0
+        log.info("Replaced the codes of %d lamps", len(rotated))
+        for device_id in rotated:
+            log.debug("Replaced the code of the lamp %s", device_id, extra=about(device_id))
+        return len(rotated)

@@ -5,16 +5,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lamp_ui.words import LANGUAGES, spoken_here
+from shared import broker_settings
+from shared.broker_settings import read_broker
 from shared.broker_url import BrokerUrl, parse_broker_url
 from shared.device_id import own_device_id, read_device_id
-from shared.logs import parse_level
+from shared.logs import parse_format, parse_level
 from shared.settings import SettingsReader
 from shared.topics import lamp_prefix
 
-BROKER_URL = "LAMPI_BROKER_URL"
+BROKER_URL = broker_settings.BROKER_URL
+BROKER_CA = broker_settings.CA
+BROKER_CERTIFICATE = broker_settings.CERTIFICATE
+BROKER_KEY = broker_settings.KEY
 DEVICE_ID = "LAMPI_DEVICE_ID"
 TOPIC_PREFIX = "LAMPI_TOPIC_PREFIX"
 LOG_LEVEL = "LAMPI_LOG_LEVEL"
+LOG_FORMAT = "LAMPI_LOG_FORMAT"
 SIZE = "LAMPI_SIZE"
 LANGUAGE = "LAMPI_LANGUAGE"
 MOTION = "LAMPI_MOTION"
@@ -22,6 +28,7 @@ DIM_AFTER = "LAMPI_DIM_AFTER_SECONDS"
 
 DEFAULT_BROKER_URL = "mqtt://localhost:1883"
 DEFAULT_LOG_LEVEL = "INFO"
+DEFAULT_LOG_FORMAT = "text"
 DEFAULT_DIM_AFTER_SECONDS = 60.0
 LONGEST_DIM_AFTER_SECONDS = 86_400.0
 
@@ -53,6 +60,7 @@ class Config:
     device_id: str
     topic_prefix: str
     log_level: str
+    log_format: str
     window_size: WindowSize | None
     language: str
     motion: bool
@@ -69,13 +77,14 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
         BadSettings: with every fault, not just the first.
     """
     settings = SettingsReader(values)
-    broker = settings.read(BROKER_URL, parse_broker_url, parse_broker_url(DEFAULT_BROKER_URL))
+    broker = read_broker(settings, parse_broker_url(DEFAULT_BROKER_URL))
     device_id = settings.read(DEVICE_ID, read_device_id, "" if DEVICE_ID in values else find_device_id())
     config = Config(
         broker=broker,
         device_id=device_id,
         topic_prefix=settings.read(TOPIC_PREFIX, parse_topic_prefix, lamp_prefix(device_id)),
         log_level=settings.read(LOG_LEVEL, parse_level, DEFAULT_LOG_LEVEL),
+        log_format=settings.read(LOG_FORMAT, parse_format, DEFAULT_LOG_FORMAT),
         window_size=settings.read(SIZE, parse_window_size, None),
         language=settings.read(LANGUAGE, parse_language, spoken_here(values)),
         motion=settings.read(MOTION, parse_switch, True),

@@ -32,8 +32,14 @@ CODE = _colour("ffd899")
 
 DEVICE_ID = _colour("a8d4ff")
 """The lamp's id on its own screen, and nothing else."""
-CONFIRMATION_GLOW = (*_colour("ffb45c")[:3], 0.5)
-"""The warm light when a lamp has become somebody's, at its brightest."""
+GLOW = _colour("ffb45c")
+"""The warm light when a lamp has become somebody's, or says that it is the one."""
+
+CONFIRMATION_GLOW = (*GLOW[:3], 0.5)
+"""The light behind the confirmation, at its brightest."""
+
+BEACON = (*GLOW[:3], 0.33)
+"""The light behind a popup that says which lamp this is, at its brightest."""
 
 QR_PAPER = _colour("f4ead8")
 QR_INK = _colour("0c0e13")

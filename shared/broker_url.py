@@ -3,18 +3,24 @@
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from shared.tls import TlsFiles
+
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
 @dataclass(frozen=True)
 class BrokerUrl:
-    """A broker's address and how to sign in; ``str`` and ``repr`` never show the password."""
+    """A broker's address and how to sign in; ``str`` and ``repr`` never show the password.
+
+    ``tls_files`` count only with ``tls``.
+    """
 
     host: str
     port: int
     tls: bool = False
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    tls_files: TlsFiles = field(default_factory=TlsFiles)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -19,6 +19,7 @@ from shared.errors import BadMessage, quoted
 from shared.log_throttle import LogThrottle
 from shared.messages import Message, Publication, Subscription
 from shared.paho_client import SturdyClient
+from shared.tls import explained
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class BrokerLink:
     under paho's lock: it must not wait for a thread that publishes.
 
     ``again`` is asked, on the same thread, when a connection was lost: False ends it, as `stop` does.
+    ``on_ignored`` gets, for each message that is ignored, the kind of its fault: one of a few words.
     ``now`` is the clock by which repeated warnings are counted, in seconds.
     """
 
@@ -65,6 +67,7 @@ class BrokerLink:
         birth: Publication | None = None,
         on_connection: Callable[[bool], None] = _ignore,
         on_confirmed: Callable[[int], None] = _ignore,
+        on_ignored: Callable[[str], None] = _ignore,
         again: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -74,6 +77,7 @@ class BrokerLink:
         self._birth = birth
         self._on_connection = on_connection
         self._on_confirmed = on_confirmed
+        self._on_ignored = on_ignored
         self._again = again
         self._now = now
         self._throttle = LogThrottle(log)
@@ -130,15 +134,12 @@ class BrokerLink:
         """Subscribe (again): the broker then sends once more what it retains; return the requests' numbers."""
         return {self._client.subscribe(each.topic_filter, each.qos)[1] for each in self._subscriptions}
 
-    def _make_client(self, client_id: str) -> paho.Client:
+    def _make_client(self, client_id: str) -> SturdyClient:
         client = SturdyClient(client_id, on_tick=self._tick, on_fault=self._paho_failed)
         client.connect_timeout = CONNECT_TIMEOUT_SECONDS
         client.reconnect_delay_set(FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
         client.max_inflight_messages_set(MOST_IN_FLIGHT)
-        if self._broker.tls:
-            client.tls_set()
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password)
+        client.sign_in_at(self._broker)
         if self._will is not None:
             client.will_set(self._will.topic, self._will.payload, self._will.qos, self._will.retain)
         client.on_connect = self._guarded(self._connected)
@@ -167,6 +168,7 @@ class BrokerLink:
                 subscription.receive(Message(message.topic, bytes(message.payload), message.retain))
             except BadMessage as reason:
                 self._throttle.warning(f"Ignored a message on {quoted(message.topic)}: {reason}", self._now())
+                self._on_ignored(reason.kind)
 
         return self._guarded(receive)
 
@@ -189,11 +191,14 @@ class BrokerLink:
         self._on_connection(True)
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
-        self._say_outage(f"can't be reached ({sys.exc_info()[1]})")
+        fault = sys.exc_info()[1]
+        self._say_outage(explained(fault) or f"can't be reached ({fault})")
 
     def _disconnected(self, client: Any, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
+        refusal = self._client.take_refusal()
         if reason.is_failure and not self._stopping:
-            self._say_outage("does not answer as a broker does" if self._session is None else "went away")
+            otherwise = "does not answer as a broker does" if self._session is None else "went away"
+            self._say_outage(refusal or otherwise)
         if self._session is not None and not self._stopping and not self._again():
             self._stopping = True
             client.disconnect()
@@ -229,6 +234,7 @@ class BrokerLink:
 
     def _unexpected(self, _client: object, _userdata: object, _message: paho.MQTTMessage) -> None:
         self._throttle.warning("Ignored a message on a topic that is not UTF-8, or that was not asked for", self._now())
+        self._on_ignored("unasked")
 
     def _tick(self) -> None:
         self._throttle.tick(self._now())

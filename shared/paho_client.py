@@ -1,10 +1,14 @@
 """paho's client, whose thread outlives what paho does not expect."""
 
 import logging
+import ssl
 from collections.abc import Callable
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+
+from shared.broker_url import BrokerUrl
+from shared.tls import explained, note_faults
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +26,28 @@ class SturdyClient(paho.Client):
         super().__init__(CallbackAPIVersion.VERSION2, client_id=client_id)
         self._on_tick = on_tick
         self._on_fault = on_fault
+        self._refusal: ssl.SSLError | None = None
+
+    def sign_in_at(self, broker: BrokerUrl) -> None:
+        """Use a broker's user, password and TLS files at every connection.
+
+        Raises:
+            BadTlsFile: a file can't be used.
+        """
+        if broker.tls:
+            context = broker.tls_files.context()
+            note_faults(context, self._note_refusal)
+            self.tls_set_context(context)
+        if broker.username is not None:
+            self.username_pw_set(broker.username, broker.password)
+
+    def take_refusal(self) -> str | None:
+        """Return, once, what the broker last had against us in TLS, as `explained` does."""
+        refusal, self._refusal = self._refusal, None
+        return explained(refusal)
+
+    def _note_refusal(self, fault: ssl.SSLError) -> None:
+        self._refusal = fault
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
         """Run paho's loop, again after an exception, until `disconnect` or `loop_stop`."""

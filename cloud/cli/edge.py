@@ -20,19 +20,62 @@ USAGE_STATUS = 2
 
 Command = Callable[..., Any]
 
-broker_option = click.option(
-    "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
+_BROKER_OPTIONS = (
+    click.option(
+        "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
+    ),
+    click.option("--broker-ca", metavar="FILE", help="Who signs its certificate.  [LAMPI_BROKER_CA]"),
+    click.option("--broker-certificate", metavar="FILE", help="By which it knows us.  [LAMPI_BROKER_CERTIFICATE]"),
+    click.option("--broker-key", metavar="FILE", help="The key of that certificate.  [LAMPI_BROKER_KEY]"),
 )
 database_option = click.option(
     "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
 )
 log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR  [LAMPI_LOG_LEVEL]")
+log_format_option = click.option("--log-format", metavar="FORMAT", help="text or json  [LAMPI_LOG_FORMAT]")
+metrics_port_option = click.option(
+    "--metrics-port", metavar="PORT", help="Prometheus metrics on this loopback port; 0 for none.  [LAMPI_METRICS_PORT]"
+)
 code_ttl_option = click.option(
     "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
+)
+guess_risk_option = click.option(
+    "--guess-risk",
+    metavar="CHANCE",
+    help="That the guesses of a window hit any lamp; default 0.001.  [LAMPI_GUESS_RISK]",
+)
+guess_window_option = click.option(
+    "--guess-window", metavar="SECONDS", help="How long a wrong code counts; default a day.  [LAMPI_GUESS_WINDOW]"
+)
+guesses_per_user_option = click.option(
+    "--guesses-per-user", metavar="N", help="Wrong codes of one user in a window; default 10.  [LAMPI_GUESSES_PER_USER]"
+)
+guesses_per_source_option = click.option(
+    "--guesses-per-source",
+    metavar="N",
+    help="Wrong codes of one address in a window; default 100.  [LAMPI_GUESSES_PER_SOURCE]",
+)
+short_code_length_option = click.option(
+    "--short-code-length",
+    metavar="LENGTH",
+    help="Characters that a screen shows: at least 6, or as in 6-6.  [LAMPI_SHORT_CODE_LENGTH]",
 )
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
 )
+webhook_url_option = click.option(
+    "--webhook-url", metavar="URL", help="Who is told over HTTP of owners that come and go.  [LAMPI_WEBHOOK_URL]"
+)
+webhook_secret_option = click.option(
+    "--webhook-secret", metavar="SECRET", help="What signs for it: whsec_ and base64.  [LAMPI_WEBHOOK_SECRET]"
+)
+
+
+def broker_options(command: Command) -> Command:
+    """Give a command the options that say where the broker is and how it knows us."""
+    for option in reversed(_BROKER_OPTIONS):
+        command = option(command)
+    return command
 
 
 class Commands(click.Group):
@@ -52,26 +95,16 @@ class Commands(click.Group):
             raise click.ClickException(f"The database fails: {one_line(fault)}") from None
 
 
-def settings_from(
-    broker_url: str | None = None,
-    database_url: str | None = None,
-    log_level: str | None = None,
-    code_ttl: str | None = None,
-    presence_filters: str | None = None,
-) -> CloudSettings:
+def settings_from(**options: str | None) -> CloudSettings:
     """Return the settings of the environment, with the options that were given instead.
+
+    Each option is named as its setting: ``broker_url`` is `LAMPI_BROKER_URL`.
 
     Raises:
         BadSettings: some can't be used.
     """
-    given = {
-        "LAMPI_BROKER_URL": broker_url,
-        "LAMPI_DATABASE_URL": database_url,
-        "LAMPI_LOG_LEVEL": log_level,
-        "LAMPI_CODE_TTL": code_ttl,
-        "LAMPI_PRESENCE_FILTERS": presence_filters,
-    }
-    return read_settings(os.environ | {name: value for name, value in given.items() if value is not None})
+    given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
+    return read_settings(os.environ | given)
 
 
 def with_database(command: Command) -> Command:

@@ -1,17 +1,16 @@
-"""`lampi-cloud lamps`, `associate`, `release` and `forget`."""
+"""`lampi-cloud lamps`, `associate`, `release`, `rotate`, `identify` and `forget`."""
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 
 import click
 from peewee import JOIN
 
-from cloud import association
-from cloud.cli.edge import DeviceId, settings_from, with_database
-from cloud.instants import utc_now
+from cloud import association, identifying
+from cloud.cli.edge import DeviceId, with_database
+from cloud.instants import shown_instant, utc_now
 from cloud.models import Lampi, User
-from cloud.rotation import announced_ttl
+from cloud.sources import command_line
 
 
 @click.command()
@@ -39,10 +38,9 @@ def associate(code: str | None, device_id: str | None, user_name: str) -> None:
         raise click.UsageError("Give either a CODE or a --device-id.")
     user = association.user_named(user_name)
     if code is not None:
-        code_ttl = announced_ttl(otherwise=settings_from().code_ttl)
-        lampi = association.associate_by_code(code, user, utc_now(), code_ttl)
+        lampi = association.associate_by_code(code, user, utc_now(), command_line())
     else:
-        lampi = association.associate_by_device_id(str(device_id), user, utc_now())
+        lampi = association.associate_by_device_id(str(device_id), user, utc_now(), command_line())
     click.echo(f"The lamp {lampi.device_id} ({lampi.name}) now belongs to {user.name}.")
 
 
@@ -51,8 +49,27 @@ def associate(code: str | None, device_id: str | None, user_name: str) -> None:
 @with_database
 def release(device_id: str) -> None:
     """Make a lamp nobody's again; its screen shows a new code."""
-    association.release(device_id, utc_now())
+    association.release(device_id, utc_now(), command_line())
     click.echo(f"The lamp {device_id} is nobody's now, and shows a new code.")
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId())
+@with_database
+def rotate(device_id: str) -> None:
+    """Give a lamp of nobody's a new code at once, as when somebody else may have read it."""
+    association.rotate(device_id, utc_now(), command_line())
+    click.echo(f"The lamp {device_id} shows a new code.")
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId())
+@with_database
+def identify(device_id: str) -> None:
+    """Have the screen of a lamp that nobody owns show for some seconds that it is the one."""
+    lampi = identifying.identify(device_id, utc_now())
+    shown = f"The screen of the lamp {device_id} says for {identifying.IDENTIFY_FOR.seconds} seconds that it is the one"
+    click.echo(f"{shown}." if lampi.connected else f"{shown}, if it is connected; it was not when last heard of.")
 
 
 @click.command()
@@ -60,7 +77,7 @@ def release(device_id: str) -> None:
 @with_database
 def forget(device_id: str) -> None:
     """Delete a lamp and clear its retained message; when it connects again, it is a new lamp."""
-    association.forget(device_id)
+    association.forget(device_id, utc_now(), command_line())
     click.echo(f"The lamp {device_id} is forgotten.")
 
 
@@ -70,8 +87,8 @@ def _as_json(lampi: Lampi) -> dict[str, object]:
         "name": lampi.name,
         "user": lampi.user.name if lampi.user else None,
         "connected": lampi.connected,
-        "created_at": _shown_instant(lampi.created_at),
-        "associated_at": _shown_instant(lampi.associated_at),
+        "created_at": shown_instant(lampi.created_at),
+        "associated_at": shown_instant(lampi.associated_at),
     }
 
 
@@ -83,12 +100,6 @@ def _as_row(lampi: Lampi) -> tuple[str, ...]:
         "yes" if lampi.connected else "no",
         lampi.created_at.strftime("%Y-%m-%d %H:%M UTC"),
     )
-
-
-def _shown_instant(instant: datetime | None) -> str | None:
-    if instant is None:
-        return None
-    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:

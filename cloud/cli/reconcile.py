@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from cloud.cli.edge import broker_option, settings_from, with_database
+from cloud.cli.edge import broker_options, settings_from, with_database
 from cloud.instants import utc_now
 from cloud.models import Lampi
 from cloud.reconcile import Drift, find_drift, repair
@@ -20,11 +20,11 @@ _WORDS = {
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what is wrong; exit status 1 when anything is.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object with a list of device ids for each kind.")
-@broker_option
+@broker_options
 @with_database
-def reconcile(dry_run: bool, as_json: bool, broker_url: str | None) -> None:
+def reconcile(dry_run: bool, as_json: bool, **broker: str | None) -> None:
     """Compare what the broker retains with the database, for every lamp, and have the daemon mend it."""
-    settings = settings_from(broker_url=broker_url)
+    settings = settings_from(**broker)
     with click.progressbar(
         length=Lampi.select().count(), label="Comparing", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:

@@ -5,7 +5,7 @@ import signal
 import click
 
 from cloud import simulator
-from cloud.cli.edge import DeviceId, broker_option, log_level_option, settings_from
+from cloud.cli.edge import DeviceId, broker_options, log_level_option, settings_from
 from shared.device_id import own_device_id
 from shared.logs import start_logging
 from shared.payloads import Association
@@ -22,11 +22,11 @@ _DEVICE_IDS = 16**12
     envvar="LAMPI_DEVICE_ID",
     help="The first lamp's id, the others count up from it; this machine's if not given.  [LAMPI_DEVICE_ID]",
 )
-@broker_option
+@broker_options
 @log_level_option
-def simulate(count: int, device_id: str | None, broker_url: str | None, log_level: str | None) -> None:
+def simulate(count: int, device_id: str | None, **options: str | None) -> None:
     """Be lamps without hardware: connect, show their code, follow their state, until Ctrl-C."""
-    settings = settings_from(broker_url=broker_url, log_level=log_level)
+    settings = settings_from(**options)
     start_logging(settings.log_level)
     draw = simulator.popup if count == 1 else simulator.one_line
 

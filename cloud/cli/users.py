@@ -1,15 +1,17 @@
-"""`lampi-cloud user add` and `lampi-cloud user list`."""
+"""`lampi-cloud user` and what hangs on it."""
 
 import click
 
-from cloud import association
+from cloud import association, tokens
 from cloud.cli.edge import with_database
+from cloud.instants import utc_now
 from cloud.models import User
+from cloud.sources import command_line
 
 
 @click.group()
 def user() -> None:
-    """Add and list users."""
+    """Add and list users, and keep their tokens."""
 
 
 @user.command()
@@ -17,7 +19,7 @@ def user() -> None:
 @with_database
 def add(name: str) -> None:
     """Make a user."""
-    click.echo(f"Added the user {association.add_user(name).name}.")
+    click.echo(f"Added the user {association.add_user(name, utc_now(), command_line()).name}.")
 
 
 @user.command(name="list")
@@ -26,3 +28,32 @@ def list_users() -> None:
     """List the users, one a line."""
     for found in User.select().order_by(User.name):
         click.echo(found.name)
+
+
+@user.command()
+@click.argument("name")
+@click.option("--for", "purpose", default="command line", show_default=True, help="What the token is for.")
+@with_database
+def token(name: str, purpose: str) -> None:
+    """Make a token with which another program acts for a user over HTTP; it is shown this once."""
+    click.echo(tokens.make_token(association.user_named(name), purpose, utc_now()))
+
+
+@user.command(name="tokens")
+@click.argument("name")
+@with_database
+def list_tokens(name: str) -> None:
+    """List a user's tokens, one a line: number, what it is for, when it was made and last used."""
+    for found in tokens.tokens_of(association.user_named(name)):
+        used = "never used" if found.last_used_at is None else f"last used {found.last_used_at:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{found.id:>4}  {found.name}  made {found.created_at:%Y-%m-%d %H:%M} UTC, {used}")
+
+
+@user.command()
+@click.argument("name")
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@with_database
+def revoke(name: str, number: int) -> None:
+    """End a user's token, at once; NUMBER is what `user tokens` lists."""
+    tokens.revoke(association.user_named(name), number)
+    click.echo(f"The token {number} of {name} is worth nothing any more.")

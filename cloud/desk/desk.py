@@ -15,6 +15,8 @@ from typing import IO
 
 from cloud.desk import files
 from cloud.errors import Refusal
+from cloud.instants import utc_now
+from cloud.shipped import PROJECT
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
@@ -31,7 +33,8 @@ class Desk:
 
     def __init__(self, folder: Path, device_id: str, *, lamp_broker: bool) -> None:
         self.folder = folder.resolve()
-        self.port, self.lamp_port = _free_ports(2)
+        self.port, self.lamp_port, *others = _free_ports(4)
+        self._ports = files.BrokerPorts(self.port, *others)
         self._device_id = device_id
         self._lamp_broker = lamp_broker
         self._lock: IO[str] | None = None
@@ -98,9 +101,12 @@ class Desk:
         broker, lamp_broker = self.folder / "broker", self.folder / "lamp-broker"
         broker.mkdir(exist_ok=True)
         lamp_broker.mkdir(exist_ok=True)
-        (broker / "mosquitto.conf").write_text(files.cloud_broker(broker, user, self.port), encoding="utf-8")
+        now = utc_now()
+        authorities = files.make_authorities(self.folder / "ca", broker, now)
+        lamp = files.provision_lamp(authorities, self._device_id, self.folder / "lamps", self._ports.lamps, now)
+        (broker / "mosquitto.conf").write_text(files.cloud_broker(broker, user, self._ports), encoding="utf-8")
         (lamp_broker / "mosquitto.conf").write_text(
-            files.lamp_broker(lamp_broker, user, self.lamp_port, self._device_id, self.port), encoding="utf-8"
+            files.lamp_broker(lamp_broker, user, self.lamp_port, lamp), encoding="utf-8"
         )
 
     def _environment(self) -> dict[str, str]:
@@ -115,7 +121,7 @@ class Desk:
             "LAMPI_LAMP_BROKER": str(self._lamp_broker).lower(),
             "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self.port}",
             "LAMPI_DATABASE_URL": self.database_url,
-            "PYTHONPATH": str(files.PROJECT),
+            "PYTHONPATH": str(PROJECT),
         }
 
     def _wait_for(self, port: int) -> None:

@@ -1,27 +1,25 @@
-"""The files that ship, with the values of one machine."""
+"""The files that ship, with the values of one machine: everything below one folder and on loopback ports."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-CLOUD_BROKER = PROJECT / "cloud" / "deploy" / "mosquitto.conf"
-DAEMON_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-daemon.conf"
-LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
-DESK_SUPERVISOR = PROJECT / "cloud" / "desk" / "supervisord.conf"
+from cloud.provisioning.authorities import Authorities
+from cloud.provisioning.broker_files import MOSQUITTO_FOLDER, write_broker_files
+from cloud.provisioning.provision import Order, provision
+from cloud.shipped import CLOUD_BROKER, filled_in
+
+DESK_SUPERVISOR = Path(__file__).with_name("supervisord.conf")
+HOST = "127.0.0.1"
 
 
-def filled_in(file: Path, values: Mapping[str, str]) -> str:
-    """Return a shipped file's text with each of the given texts replaced.
+@dataclass(frozen=True)
+class BrokerPorts:
+    """The cloud's three listeners: for tests (anybody), for lamps, and for the cloud's programs."""
 
-    Raises:
-        KeyError: the file does not have one of them, so it is not the file that was meant.
-    """
-    text = file.read_text(encoding="utf-8")
-    for shipped, ours in values.items():
-        if shipped not in text:
-            raise KeyError(f"{file.name} does not have {shipped!r}")
-        text = text.replace(shipped, ours)
-    return text
+    tests: int
+    lamps: int
+    programs: int
 
 
 def broker_place(folder: Path, user: str) -> str:
@@ -32,13 +30,34 @@ def broker_place(folder: Path, user: str) -> str:
     return f"user {user}\npersistence true\npersistence_location {folder}/\nlog_dest stderr\n"
 
 
-def cloud_broker(folder: Path, user: str, port: int) -> str:
-    """Return the cloud's broker configuration as it ships, on a loopback port."""
-    return broker_place(folder, user) + filled_in(CLOUD_BROKER, {"listener 1883": f"listener {port} 127.0.0.1"})
+def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = True) -> str:
+    """Return the cloud's broker configuration as it ships, its listener for tests switched on unless told otherwise."""
+    values = {
+        str(MOSQUITTO_FOLDER): str(folder / "lampi"),
+        "listener 8883": f"listener {ports.lamps} {HOST}",
+        "listener 8884 127.0.0.1": f"listener {ports.programs} {HOST}",
+    }
+    if tests:
+        values |= {"#listener 1883 127.0.0.1": f"listener {ports.tests} {HOST}", "#allow_anonymous": "allow_anonymous"}
+    return broker_place(folder, user) + filled_in(CLOUD_BROKER, values)
 
 
-def lamp_broker(folder: Path, user: str, port: int, device_id: str, cloud_port: int) -> str:
-    """Return a lamp's broker configuration with the bridge as it ships, on a loopback port."""
-    bridge = {"@DEVICE_ID@": device_id, "@CLOUD_ADDRESS@": f"127.0.0.1:{cloud_port}"}
-    listener = f"listener {port} 127.0.0.1\nallow_anonymous true\n"
-    return broker_place(folder, user) + listener + filled_in(LAMP_BRIDGE, bridge)
+def make_authorities(folder: Path, broker_folder: Path, now: datetime) -> Authorities:
+    """Return the authorities in a folder, made if they are not there, with a broker's certificate of theirs."""
+    authorities = Authorities(folder) if folder.exists() else Authorities.create(folder, now)
+    write_broker_files(authorities, [HOST], broker_folder / "lampi", now)
+    return authorities
+
+
+def lamp_broker(folder: Path, user: str, port: int, lamp_folder: Path) -> str:
+    """Return a lamp's broker configuration with the bridge of its provisioned folder, on a loopback port."""
+    pi = lamp_folder / "etc" / "mosquitto"
+    bridge = filled_in(pi / "conf.d" / "lampi-bridge.conf", {str(MOSQUITTO_FOLDER): str(pi / "lampi")})
+    return broker_place(folder, user) + f"listener {port} {HOST}\nallow_anonymous true\n" + bridge
+
+
+def provision_lamp(authorities: Authorities, device_id: str, lamps: Path, cloud_port: int, now: datetime) -> Path:
+    """Return the folder of a lamp, provisioned for the broker on a loopback port."""
+    for _ in provision(authorities, [device_id], Order(lamps, f"{HOST}:{cloud_port}"), now):
+        pass
+    return lamps / device_id

@@ -1,10 +1,13 @@
 """What a person may type, and what can't be a code."""
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.codes import generate_association_code, read_code, short_code
+from cloud import codes as codes_module
+from cloud.codes import fresh_codes, generate_association_code, read_code
 from cloud.errors import MalformedCode
 from shared.codes import is_association_code
 
@@ -15,8 +18,24 @@ def test_a_new_code_is_32_lower_case_hexadecimal_characters() -> None:
     assert all(is_association_code(code) for code in codes)
 
 
-def test_the_short_code_is_its_first_six_characters() -> None:
-    assert short_code("b71e09" + "0" * 26) == "b71e09"
+def deal(codes: Iterable[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    dealer = iter(codes)
+    monkeypatch.setattr(codes_module, "generate_association_code", lambda: next(dealer))
+
+
+def test_short_codes_differ_even_when_chance_is_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is a waiting lamp's, the last of the first four is as the one before."""
+    shorts = ["b71e09", "aaaaaa", "cccccc", "cccccc", "dddddd", "eeeeee"]
+    deal((short + f"{number:026x}" for number, short in enumerate(shorts)), monkeypatch)
+    found = fresh_codes(4, 6, {"b71e09"}.intersection)
+    assert {code[:6] for code, _ in found} == {"aaaaaa", "cccccc", "dddddd", "eeeeee"}
+    assert {length for _, length in found} == {6}
+
+
+def test_where_most_short_codes_are_taken_they_become_longer() -> None:
+    """As with more lamps waiting than there are short codes: it must come to an end."""
+    found = fresh_codes(100, 6, lambda drawn: {short for short in drawn if len(short) < 8})
+    assert {length for _, length in found} == {8}
 
 
 @pytest.mark.parametrize(

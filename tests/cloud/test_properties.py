@@ -1,6 +1,7 @@
 """Associate, release, rotate, forget and presence in any order, against a model that a person can check."""
 
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,9 @@ from cloud import association, outbox
 from cloud.database import open_database
 from cloud.errors import AlreadyAssociated, NotAssociated, UnknownCode, UnknownLamp
 from cloud.healing import tell_again
+from cloud.live_codes import live_codes
 from cloud.models import Lampi
+from cloud.policy import CodePolicy, announce
 from cloud.presence import PresenceBatch
 from cloud.rotation import rotate
 from cloud.schema import upgrade
@@ -31,6 +34,7 @@ class Lamp:
     """What ought to be true of one lamp."""
 
     code: str
+    shown: int
     owner: str | None = None
     up: bool = True
 
@@ -45,6 +49,7 @@ class Association(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.database = open_database(f"sqlite:///{Path(self.folder.name)}/lampi.db", create=True)
         upgrade(self.database)
+        self.announce(6)
         self.users = {name: association.add_user(name) for name in ("ada", "bob")}
         self.now = NOW
         self.lamps: dict[str, Lamp] = {}
@@ -57,10 +62,18 @@ class Association(RuleBasedStateMachine):
             self.database.close()
             self.folder.cleanup()
 
+    def announce(self, shown: int) -> None:
+        self.shown = shown
+        announce(CodePolicy(TTL, risk=1.0, guesses_per_user=1000, guesses_per_source=1000, shortest=shown))
+
     def learn_code(self, device_id: str) -> str:
         code = str(Lampi.named(device_id).association_code)
         self.issued_at[code] = self.now
         return code
+
+    @rule(shown=st.integers(6, 9))
+    def the_operator_wants_other_lengths(self, shown: int) -> None:
+        self.announce(shown)
 
     @rule(device_id=DEVICE_IDS, up=st.booleans(), target=codes)
     def presence(self, device_id: str, up: bool) -> str:
@@ -70,7 +83,7 @@ class Association(RuleBasedStateMachine):
         known = self.lamps.get(device_id)
         assert created == ([device_id] if up and known is None else [])
         if created:
-            self.lamps[device_id] = Lamp(self.learn_code(device_id))
+            self.lamps[device_id] = Lamp(self.learn_code(device_id), self.shown)
         elif known is not None:
             known.up = up
         return self.lamps[device_id].code if device_id in self.lamps else "0" * 32
@@ -80,10 +93,13 @@ class Association(RuleBasedStateMachine):
         waiting = [
             device_id
             for device_id, lamp in self.lamps.items()
-            if lamp.owner is None and lamp.code == code and self.now - self.issued_at[code] < TTL  # type: ignore[operator]
+            if lamp.owner is None
+            and lamp.code == code
+            and typed >= lamp.shown
+            and self.now - self.issued_at[code] < TTL  # type: ignore[operator]
         ]
         try:
-            lampi = association.associate_by_code(code[:typed], self.users[user], self.now, TTL)
+            lampi = association.associate_by_code(code[:typed], self.users[user], self.now)
         except UnknownCode:
             assert waiting == []
         else:
@@ -108,7 +124,7 @@ class Association(RuleBasedStateMachine):
                 association.release(device_id, self.now)
             return "0" * 32
         association.release(device_id, self.now)
-        lamp.owner, lamp.code = None, self.learn_code(device_id)
+        lamp.owner, lamp.code, lamp.shown = None, self.learn_code(device_id), self.shown
         return lamp.code
 
     @rule(device_id=DEVICE_IDS)
@@ -134,7 +150,7 @@ class Association(RuleBasedStateMachine):
         assert set(rotate(self.now - TTL, self.now)) == lapsed
         for device_id in lapsed:
             before = self.lamps[device_id].code
-            self.lamps[device_id].code = self.learn_code(device_id)
+            self.lamps[device_id].code, self.lamps[device_id].shown = self.learn_code(device_id), self.shown
             assert self.lamps[device_id].code != before
 
     @rule(count=st.integers(1, 10))
@@ -167,6 +183,13 @@ class Association(RuleBasedStateMachine):
             assert stored[device_id].connected == lamp.up
 
     @invariant()
+    def live_codes_are_counted(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        waiting = [lamp.shown for lamp in self.lamps.values() if lamp.owner is None]
+        assert live_codes(CodePolicy(ttl=None), self.now) == Counter(waiting)
+
+    @invariant()
     def the_broker_will_agree_once_the_outbox_is_empty(self) -> None:
         if not hasattr(self, "database"):
             return
@@ -175,7 +198,9 @@ class Association(RuleBasedStateMachine):
             retained[message.topic] = message.payload
         says = {topic: decode_association(payload) for topic, payload in retained.items() if payload}
         assert says == {
-            f"devices/{device_id}/lamp/associated": Associated() if lamp.owner else Unassociated(lamp.code)
+            f"devices/{device_id}/lamp/associated": Associated()
+            if lamp.owner
+            else Unassociated(lamp.code, None, lamp.shown)
             for device_id, lamp in self.lamps.items()
         }
 

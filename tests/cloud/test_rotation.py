@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import peewee
 import pytest
 
 from cloud import outbox
@@ -9,13 +10,18 @@ from cloud.association import associate_by_code, release
 from cloud.errors import UnknownCode
 from cloud.models import Lampi, User
 from cloud.outbox import ROWS_A_STATEMENT
+from cloud.policy import CodePolicy, announce
 from cloud.presence import PresenceBatch
-from cloud.rotation import announce_ttl, announced_ttl, rotate
+from cloud.rotation import rotate
 from tests.cloud.conftest import NOW
 
-pytestmark = pytest.mark.usefixtures("database")
 TTL = timedelta(seconds=900)
 LATER = NOW + TTL
+
+
+@pytest.fixture(autouse=True)
+def policy(database: peewee.Database) -> None:
+    announce(CodePolicy(ttl=TTL))
 
 
 def register(*device_ids: str, up: bool = True) -> None:
@@ -49,8 +55,8 @@ def test_the_old_code_is_dead_and_the_new_one_lives(ada: User) -> None:
     old = code_of("b827ebba0387")
     rotate(LATER - TTL, LATER)
     with pytest.raises(UnknownCode):
-        associate_by_code(old, ada, LATER, TTL)
-    assert associate_by_code(code_of("b827ebba0387"), ada, LATER, TTL).user == ada
+        associate_by_code(old, ada, LATER)
+    assert associate_by_code(code_of("b827ebba0387"), ada, LATER).user == ada
 
 
 def test_a_code_lapses_also_where_nobody_replaces_it(ada: User) -> None:
@@ -58,25 +64,26 @@ def test_a_code_lapses_also_where_nobody_replaces_it(ada: User) -> None:
     register("b827ebba0387", up=False)
     assert rotate(LATER - TTL, LATER) == []
     with pytest.raises(UnknownCode):
-        associate_by_code(code_of("b827ebba0387"), ada, LATER, TTL)
+        associate_by_code(code_of("b827ebba0387"), ada, LATER)
     register("b827ebba0387")
     assert rotate(LATER - TTL, LATER) == ["b827ebba0387"]
 
 
 def test_codes_that_never_lapse(ada: User) -> None:
     register("b827ebba0387")
-    assert associate_by_code(code_of("b827ebba0387"), ada, NOW + timedelta(days=3650), None).user == ada
+    announce(CodePolicy(ttl=None))
+    assert associate_by_code(code_of("b827ebba0387"), ada, NOW + timedelta(days=3650)).user == ada
 
 
 def test_an_owners_lamp_is_left_alone(ada: User) -> None:
     register("b827ebba0387")
-    associate_by_code(code_of("b827ebba0387"), ada, NOW, TTL)
+    associate_by_code(code_of("b827ebba0387"), ada, NOW)
     assert rotate(LATER, LATER) == []
 
 
 def test_a_released_lamp_begins_anew(ada: User) -> None:
     register("b827ebba0387")
-    associate_by_code(code_of("b827ebba0387"), ada, NOW, TTL)
+    associate_by_code(code_of("b827ebba0387"), ada, NOW)
     release("b827ebba0387", LATER)
     assert rotate(LATER - TTL, LATER) == []
 
@@ -86,12 +93,3 @@ def test_thousands_go_in_batches() -> None:
     assert len(rotate(LATER - TTL, LATER)) == ROWS_A_STATEMENT
     assert len(rotate(LATER - TTL, LATER)) == 100
     assert rotate(LATER - TTL, LATER) == []
-
-
-def test_every_process_goes_by_what_the_daemon_announced() -> None:
-    assert announced_ttl(otherwise=TTL) == TTL
-    announce_ttl(None)
-    assert announced_ttl(otherwise=TTL) is None
-    announce_ttl(timedelta(seconds=60))
-    announce_ttl(timedelta(seconds=60))
-    assert announced_ttl(otherwise=TTL) == timedelta(seconds=60)

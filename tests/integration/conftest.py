@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge import Bridged, cloud_broker
+from tests.support.bridge import Bridged, CloudBroker
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import Loop, made_cloud
@@ -43,7 +43,7 @@ def loop(broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess) -> Iterator[Loo
 @pytest.fixture
 def broker_of_the_cloud(tmp_path: Path) -> Iterator[Mosquitto]:
     """Give a running Mosquitto with the configuration that ships."""
-    with cloud_broker(tmp_path / "shipped-broker") as mosquitto:
+    with CloudBroker(tmp_path / "shipped-broker") as mosquitto:
         yield mosquitto
 
 

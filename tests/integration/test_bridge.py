@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.bridge import Bridged, cloud_broker, lamp_broker
+from tests.support.bridge import Bridged, CloudBroker, lamp_broker
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import (
@@ -135,8 +135,8 @@ def test_what_the_lamp_is_asked_and_says_crosses_the_bridge(bridged: Bridged) ->
 
 def test_a_bridge_that_strips_the_prefix_serves_a_stock_lamp(tmp_path: Path) -> None:
     """As the configuration's own comment says: the empty string for every local prefix."""
-    at_cloud = cloud_broker(tmp_path / "cloud-broker")
-    shipped = lamp_broker(tmp_path / "shipped", LAMP, at_cloud.port)
+    at_cloud = CloudBroker(tmp_path / "cloud-broker")
+    shipped = lamp_broker(tmp_path / "shipped", LAMP, at_cloud)
     prefix = f"devices/{LAMP}/"
     config = shipped.config_text().replace(f" {prefix} {prefix}", f' "" {prefix}')
     cloud: Cloud = made_cloud(tmp_path / "cloud", at_cloud.port)

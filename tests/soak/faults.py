@@ -165,7 +165,11 @@ class Faults:
                     rival.kill()
 
         for _ in range(3):
-            self._world.pool.when_heard(kill, 0.5)
+            self._world.pool.when_heard(kill, 0.5, of=self._is_being_changed)
+
+    def _is_being_changed(self, device_id: str) -> bool:
+        lamp = self._world.model.lamps.get(device_id)
+        return lamp is not None and lamp.busy
 
     def _kill_leader_as_a_lamp_hears(self) -> None:
         leader = self._leader()

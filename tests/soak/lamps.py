@@ -22,7 +22,7 @@ class LampPool:
     def __init__(self, broker: BrokerUrl) -> None:
         self.connected = False
         self.heard_messages = 0
-        self._when_heard: Callable[[], None] | None = None
+        self._when_heard: Callable[[str], bool] | None = None
         self._screens: dict[str, bytes] = {}
         self._up: dict[str, ModelLamp] = {}
         self._lock = threading.Lock()
@@ -44,13 +44,19 @@ class LampPool:
         """Return the payload that a lamp heard last, empty for none."""
         return self._screens.get(device_id, payloads.CLEARED)
 
-    def when_heard(self, act: Callable[[], None], seconds: float) -> None:
-        """Do something the instant a lamp hears its next message, on the thread that hears it; give up after a time."""
+    def when_heard(self, act: Callable[[], None], seconds: float, of: Callable[[str], bool] = lambda _: True) -> None:
+        """Do something the instant a lamp hears its next message, on the thread that hears it; give up after a time.
+
+        ``of`` tells by the device id whether it is a lamp that counts.
+        """
         done = threading.Event()
 
-        def act_once() -> None:
+        def act_once(device_id: str) -> bool:
+            if not of(device_id):
+                return False
             act()
             done.set()
+            return True
 
         self._when_heard = act_once
         done.wait(seconds)
@@ -91,10 +97,11 @@ class LampPool:
 
     def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
         self.heard_messages += 1
-        self._screens[message.topic[8:20]] = bytes(message.payload)
-        act, self._when_heard = self._when_heard, None
-        if act is not None:
-            act()
+        device_id = message.topic[8:20]
+        self._screens[device_id] = bytes(message.payload)
+        act = self._when_heard
+        if act is not None and act(device_id):
+            self._when_heard = None
 
 
 class RealLamps:

@@ -1,13 +1,12 @@
 """Somebody who associates, releases and forgets: a process with its own database connection.
 
-Each line of standard input is an order, a JSON object with ``verb``, ``device_id``, ``code``, ``user`` and ``ttl``;
+Each line of standard input is an order, a JSON object with ``verb``, ``device_id``, ``code`` and ``user``;
 each is answered by one with ``result``, ``reason`` and ``device_id``.
 """
 
 import json
 import os
 import sys
-from datetime import timedelta
 from typing import Any
 
 import peewee
@@ -54,8 +53,7 @@ def _do(order: dict[str, Any]) -> str:
         user = association.user_named(order["user"])
         if order["code"] is None:
             return str(association.associate_by_device_id(device_id, user, utc_now()).device_id)
-        ttl = timedelta(seconds=order["ttl"]) if order["ttl"] else None
-        return str(association.associate_by_code(order["code"], user, utc_now(), ttl).device_id)
+        return str(association.associate_by_code(order["code"], user, utc_now()).device_id)
     if order["verb"] == "release":
         association.release(device_id, utc_now())
     elif order["verb"] == "say again":

@@ -33,9 +33,7 @@ def _crash(world: World, point: str, act: Callable[[], None]) -> None:
     for daemon in world.keeper.daemons:
         daemon.expects_crash = True
     before = sum(daemon.starts for daemon in world.keeper.daemons)
-    crash = world.folder / "crash"
-    crash.with_suffix(".new").write_text(point)
-    crash.with_suffix(".new").rename(crash)
+    armed = world.arm(point)
     act()
-    wait_until(lambda: not crash.exists(), f"the daemon to come to the point {point!r}")
+    wait_until(lambda: not armed.exists(), f"the daemon to come to the point {point!r}")
     wait_until(lambda: sum(daemon.starts for daemon in world.keeper.daemons) > before, "the daemon to start again")

@@ -10,6 +10,7 @@ import pytest
 
 from tests.soak.actions import Actions
 from tests.soak.agreement import Agreement
+from tests.soak.broken.crash_points import INSIDE_A_TRANSACTION
 from tests.soak.keeper import KeptDaemon
 from tests.soak.world import World, soak_folder
 from tests.support.waiting import wait_until
@@ -64,6 +65,33 @@ def test_a_leader_that_was_paused_leaves_no_stale_message() -> None:
 def test_an_unfenced_leader_would() -> None:
     stale = _stale_messages_of_paused_leaders(1, "paused-leader-unfenced")
     assert any("the broker retains" in message or "its screen shows" in message for message in stale), stale
+
+
+def test_a_leader_that_is_paused_inside_a_transaction_holds_nobody_up() -> None:
+    """PostgreSQL ends its session, and with it the write lock; on SQLite nobody can take that from a living process."""
+    with soak_folder() as folder, World(folder, "postgresql", "paused-in-transaction") as world:
+        actions = Actions(world, random.Random(1))
+        actions.appear(20)
+        agreement = Agreement(world, actions)
+        assert agreement.settle(), world.violations.found
+        lamps = list(world.model.lamps.values())
+        paused = world.keeper.leader()
+        assert paused is not None
+        armed = world.arm(INSIDE_A_TRANSACTION)
+        actions.appear(1)
+        wait_until(lambda: not armed.exists(), "the leader to stop inside a transaction")
+        paused.send(signal.SIGSTOP)  # for the book: it has done so itself
+        paused_at = time.monotonic()
+        wait_until(world.keeper.standby().leads, "the standby to take over", seconds=30)
+        assert time.monotonic() - paused_at < LONGEST_GAP_SECONDS
+        actions.associate(lamps)
+        assert actions.finish(30)
+        wait_until(
+            lambda: all(b"true" in actions.screen(lamp) for lamp in lamps), "the lamps to hear that they are owned"
+        )
+        paused.send(signal.SIGCONT)
+        wait_until(lambda: not paused.leads(), "the paused leader to stand by", seconds=30)
+        assert agreement.settle(), world.violations.found
 
 
 def _stale_messages_of_paused_leaders(tries: int, broken: str | None = None) -> list[str]:

@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from cloud.desk.files import CLOUD_BROKER, filled_in
 from shared.broker_url import BrokerUrl
 from tests.soak.broken.crash_points import ARMED
 from tests.soak.facts import Facts
@@ -20,7 +19,7 @@ from tests.soak.keeper import Keeper, KeptDaemon, environment_for
 from tests.soak.lamps import LampPool, RealLamps
 from tests.soak.model import Model, Violations
 from tests.soak.rivals import Rival
-from tests.support.broker import Mosquitto, free_port
+from tests.support.bridge import CloudBroker
 from tests.support.cloud import Cloud
 from tests.support.postgres import Postgres
 from tests.support.proxy import TcpProxy
@@ -37,9 +36,7 @@ class World:
         self.broken = broken
         self.violations = Violations()
         self.model = Model(self.violations)
-        port = free_port()
-        shipped = filled_in(CLOUD_BROKER, {"listener 1883": f"listener {port} 127.0.0.1"})
-        self.broker = Mosquitto(folder / "broker", port, shipped)
+        self.broker = CloudBroker(folder / "broker")
         self.postgres = Postgres(folder / "postgres") if database == "postgresql" else None
         self._closing = contextlib.ExitStack()
 
@@ -78,6 +75,13 @@ class World:
         """Have daemons live by this from their next start on."""
         for daemon in self.keeper.daemons:
             daemon.environment["LAMPI_CODE_TTL"] = str(seconds)
+
+    def arm(self, point: str) -> Path:
+        """Have the first process that comes to a point end there; return the file that is gone once it has."""
+        armed = self.folder / "crash"
+        armed.with_suffix(".new").write_text(point)
+        armed.with_suffix(".new").rename(armed)
+        return armed
 
     def hold_database(self, until: threading.Event, seconds: float) -> None:
         """Keep SQLite's write lock, from a connection of our own."""

@@ -6,22 +6,32 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cloud.desk import files
+from cloud.instants import utc_now
 from cloud.models import Lampi
 from tests.support.broker import Mosquitto, free_port
 from tests.support.loop import USER, made_cloud, opened_database
 from tests.support.waiting import wait_until
 
 
-def cloud_broker(folder: Path) -> Mosquitto:
-    """Return the cloud's Mosquitto as it ships, not yet started."""
-    port = free_port()
-    return Mosquitto(folder, port, whole_config=files.cloud_broker(folder, getpass.getuser(), port))
+class CloudBroker(Mosquitto):
+    """The cloud's Mosquitto as it ships, with authorities of its own, by default with the listener for tests."""
+
+    def __init__(self, folder: Path, *, tests: bool = True) -> None:
+        self.ports = files.BrokerPorts(free_port(), free_port(), free_port())
+        self.authorities = files.make_authorities(folder / "ca", folder, utc_now())
+        config = files.cloud_broker(folder, getpass.getuser(), self.ports, tests=tests)
+        super().__init__(folder, self.ports.tests if tests else self.ports.programs, whole_config=config)
+
+    def provision(self, device_id: str) -> Path:
+        """Return the folder of a lamp, made if it is not there."""
+        lamps = self.folder / "lamps"
+        return files.provision_lamp(self.authorities, device_id, lamps, self.ports.lamps, utc_now())
 
 
-def lamp_broker(folder: Path, device_id: str, cloud_port: int) -> Mosquitto:
-    """Return a lamp's Mosquitto, its bridge as it ships, not yet started."""
+def lamp_broker(folder: Path, device_id: str, cloud: CloudBroker) -> Mosquitto:
+    """Return a lamp's Mosquitto with its provisioned bridge, not yet started."""
     port = free_port()
-    config = files.lamp_broker(folder, getpass.getuser(), port, device_id, cloud_port)
+    config = files.lamp_broker(folder, getpass.getuser(), port, cloud.provision(device_id))
     return Mosquitto(folder, port, whole_config=config)
 
 
@@ -30,8 +40,8 @@ class Bridged:
 
     def __init__(self, folder: Path, device_id: str) -> None:
         self.device_id = device_id
-        self.at_cloud = cloud_broker(folder / "cloud-broker")
-        self.at_lamp = lamp_broker(folder / "lamp-broker", device_id, self.at_cloud.port)
+        self.at_cloud = CloudBroker(folder / "cloud-broker")
+        self.at_lamp = lamp_broker(folder / "lamp-broker", device_id, self.at_cloud)
         self.cloud = made_cloud(folder / "cloud", self.at_cloud.port)
         self.daemon = self.cloud.daemon()
 

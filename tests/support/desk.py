@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud.desk.files import PROJECT
+from cloud.shipped import PROJECT
 from tests.support.waiting import wait_until
 
 _COMMAND = re.compile(r"^    (\S*lampi-cloud .*)$", re.MULTILINE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud.desk import files
+from cloud import shipped
 from tests.support.cloud import Cloud
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
@@ -40,23 +40,25 @@ class Supervisor:
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         self.program_log = folder / "log" / "lampi-daemon.log"
         self._config = folder / "supervisord.conf"
+        self.pid_file = folder / "supervisord.pid"
         self._process: subprocess.Popen[bytes] | None = None
         # A socket's path has at most 108 characters, and pytest's folders are long.
         self._socket_folder = tempfile.mkdtemp(prefix="sv")
         for needed in (self.program_log.parent, folder / "conf.d"):
             needed.mkdir(parents=True)
-        program = files.filled_in(
-            files.DAEMON_PROGRAM,
+        program = shipped.filled_in(
+            shipped.DAEMON_PROGRAM,
             {
                 "/opt/lampi/bin/lampi-cloud": f"{sys.executable} -m cloud",
                 "directory=/var/lib/lampi": f"directory={cloud.folder}",
                 "user=lampi": f"user={getpass.getuser()}",
-                "mqtt://localhost:1883": cloud.environment["LAMPI_BROKER_URL"],
-                "sqlite:////var/lib/lampi/lampi.db": cloud.database_url,
-                "/var/log/supervisor": str(self.program_log.parent),
+                "/etc/lampi/lampi.env": str(folder / "lampi.env"),
+                "/var/log/lampi/daemon.log": str(self.program_log),
             },
         )
-        (folder / "conf.d" / files.DAEMON_PROGRAM.name).write_text(program)
+        settings = (f"{name}={cloud.environment[name]}\n" for name in ("LAMPI_BROKER_URL", "LAMPI_DATABASE_URL"))
+        (folder / "lampi.env").write_text("".join(settings))
+        (folder / "conf.d" / shipped.DAEMON_PROGRAM.name).write_text(program)
         main = _MAIN.format(socket=f"{self._socket_folder}/ctl", user=getpass.getuser(), folder=folder)
         self._config.write_text(main)
 
@@ -71,6 +73,11 @@ class Supervisor:
         """Return the daemon's process id, or 0 where none runs."""
         return int(self.control("pid", PROGRAM))
 
+    def has_open(self, file: Path) -> bool:
+        """Tell whether supervisord itself has a file open, by the name that it has now."""
+        assert self._process is not None
+        return str(file) in {os.path.realpath(opened) for opened in Path(f"/proc/{self._process.pid}/fd").iterdir()}
+
     def log(self) -> str:
         return self.program_log.read_text() if self.program_log.exists() else ""
 
@@ -80,7 +87,7 @@ class Supervisor:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", self._config],
-            env=os.environ | {"PYTHONPATH": str(files.PROJECT)},
+            env=os.environ | {"PYTHONPATH": str(shipped.PROJECT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

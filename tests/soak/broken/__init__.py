@@ -16,5 +16,6 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "lease-without-check": lease_without_check.sabotage,
     "paused-leader-unfenced": lease_without_check.sabotage_fence,
     "crash-points": crash_points.sabotage,
+    "paused-in-transaction": crash_points.sabotage_transaction,
     "elsewhere": elsewhere.sabotage,
 }

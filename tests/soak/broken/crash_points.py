@@ -1,4 +1,4 @@
-"""A daemon that dies at one exact point on a message's way from the outbox to the broker and out of the outbox."""
+"""A daemon that dies, or stops, at one exact point: of a message's way from the outbox, or of a change."""
 
 import os
 import signal
@@ -10,7 +10,9 @@ import paho.mqtt.client as paho
 from cloud import outbox
 
 ARMED = "SOAK_CRASH_FILE"
-"""Names the environment variable with the path of a file that names a point: who comes there takes it away and dies."""
+"""Names the variable with the path of a file that names a point: who comes there takes it away, and ends there."""
+
+INSIDE_A_TRANSACTION = "inside a transaction"
 
 POINTS: dict[str, tuple[Any, str]] = {
     "before publish": (outbox, "pending"),
@@ -25,21 +27,22 @@ received it and not released it; at the third it retains it and has said so; at 
 def sabotage() -> None:
     """Have the process die at the point that the file names."""
     for point, (owner, name) in POINTS.items():
-        _die_before(point, owner, name)
+        _end_before(point, owner, name, signal.SIGKILL)
 
 
-def _die_before(point: str, owner: Any, name: str) -> None:
+def sabotage_transaction() -> None:
+    """Have the process stop, as if paused, where it has changed something and not committed it."""
+    _end_before(INSIDE_A_TRANSACTION, outbox, "put", signal.SIGSTOP)
+
+
+def _end_before(point: str, owner: Any, name: str, how: signal.Signals) -> None:
     really = getattr(owner, name)
 
-    def die_first(*arguments: Any, **named: Any) -> Any:
-        _die_if_armed(point)
+    def end_first(*arguments: Any, **named: Any) -> Any:
+        armed = Path(os.environ[ARMED])
+        if armed.exists() and armed.read_text() == point:
+            armed.unlink(missing_ok=True)
+            os.kill(os.getpid(), how)
         return really(*arguments, **named)
 
-    setattr(owner, name, die_first)
-
-
-def _die_if_armed(point: str) -> None:
-    armed = Path(os.environ[ARMED])
-    if armed.exists() and armed.read_text() == point:
-        armed.unlink(missing_ok=True)
-        os.kill(os.getpid(), signal.SIGKILL)
+    setattr(owner, name, end_first)

@@ -1,0 +1,124 @@
+"""`lampi-cloud ca`: the certificate authorities, and what lets the broker and the programs come together."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from cloud.instants import utc_now
+from cloud.provisioning.authorities import CLOUD, KINDS, LAMPS, Authorities
+from cloud.provisioning.broker_files import MOSQUITTO_FOLDER, PROGRAM_FOLDER, write_broker_files, write_program_files
+from cloud.provisioning.certificates import DAEMON
+from cloud.provisioning.files import write_file
+from cloud.provisioning.provision import RENEW_BEFORE, read_address
+
+CA_FOLDER = Path("/etc/lampi/ca")
+_MOST_LINES = 20
+
+folder_type = click.Path(path_type=Path, file_okay=False)
+ca_option = click.option(
+    "--ca",
+    type=folder_type,
+    envvar="LAMPI_CA_FOLDER",
+    default=CA_FOLDER,
+    show_default=True,
+    help="Where the authorities are.  [LAMPI_CA_FOLDER]",
+)
+mosquitto_option = click.option(
+    "--mosquitto",
+    type=folder_type,
+    envvar="LAMPI_MOSQUITTO_FOLDER",
+    default=MOSQUITTO_FOLDER,
+    show_default=True,
+    help="The broker's folder for certificates and rules.  [LAMPI_MOSQUITTO_FOLDER]",
+)
+
+
+@click.group()
+def ca() -> None:
+    """Make the authorities, and the certificates of the broker and the daemon."""
+
+
+@ca.command()
+@ca_option
+def init(ca: Path) -> None:
+    """Make the two authorities, once: the cloud's and the lamps'."""
+    Authorities.create(ca, utc_now())
+    click.echo(
+        f"Made the authorities in {ca}. Keep a copy in a safe place: with them anybody can make lamps and brokers."
+    )
+
+
+@ca.command()
+@click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
+@ca_option
+@mosquitto_option
+def server(hosts: Sequence[str], ca: Path, mosquitto: Path) -> None:
+    """Fill the broker's folder; again to renew its certificate.
+
+    HOST is by what name or address the broker is reached, first the one that lamps use.
+    """
+    address = read_address(hosts[0])
+    authorities = Authorities(ca)
+    credentials = write_broker_files(authorities, hosts, mosquitto, utc_now())
+    authorities.cloud_address = address
+    click.echo(
+        f"The broker's certificate for {', '.join(hosts)} is in {mosquitto}, "
+        f"good until {_day(credentials.not_after)}.\n"
+        f"Lamps will look for the broker at {address}. A running Mosquitto takes it with: systemctl reload mosquitto"
+    )
+
+
+@ca.command()
+@click.option("--name", default=DAEMON, show_default=True, help="The account, as cloud.acl names it.")
+@click.option("--out", type=folder_type, default=PROGRAM_FOLDER, show_default=True, help="Where the files go.")
+@ca_option
+def daemon(name: str, out: Path, ca: Path) -> None:
+    """Make the daemon's certificate; again to renew it."""
+    credentials = write_program_files(Authorities(ca), name, out, utc_now())
+    click.echo(
+        f"The certificate of {name} is in {out}, good until {_day(credentials.not_after)}. "
+        f"Its settings, and a restart of the daemon:\n"
+        f"    LAMPI_BROKER_URL=mqtts://localhost:8884\n"
+        f"    LAMPI_BROKER_CA={out}/ca.crt\n"
+        f"    LAMPI_BROKER_CERTIFICATE={out}/daemon.crt\n"
+        f"    LAMPI_BROKER_KEY={out}/daemon.key"
+    )
+
+
+@ca.command()
+@click.argument("name")
+@ca_option
+@mosquitto_option
+def revoke(name: str, ca: Path, mosquitto: Path) -> None:
+    """Take back the certificates of a program, such as the daemon's; for a lamp there is `deprovision`."""
+    authorities = Authorities(ca)
+    with authorities.locked():
+        revoked = authorities.revoke(CLOUD, [name], utc_now())
+        if mosquitto.is_dir():
+            write_file(mosquitto / f"{CLOUD}-revoked.pem", revoked)
+    click.echo(
+        f"Took back all certificates of {name}. Now restart Mosquitto: that also ends the connections they have."
+    )
+
+
+@ca.command()
+@ca_option
+def show(ca: Path) -> None:
+    """Say what the authorities have issued, and what ends next."""
+    authorities, now = Authorities(ca), utc_now()
+    for kind in KINDS:
+        click.echo(f"{_day(authorities.ends_at(kind))}  the authority of {'lamps' if kind == LAMPS else 'the cloud'}")
+    for issued in authorities.good(CLOUD, now):
+        click.echo(f"{_day(issued.not_after)}  {issued.name}")
+    lamps = list(authorities.good(LAMPS, now))
+    ending = [issued for issued in lamps if issued.not_after < now + RENEW_BEFORE]
+    for issued in ending[:_MOST_LINES]:
+        click.echo(f"{_day(issued.not_after)}  lamp {issued.name}")
+    rest = f", of which {len(ending)} end within a year" if ending else ""
+    click.echo(f"Lamps with a certificate: {len(lamps)}{rest}; shut out: {len(authorities.shut_out(LAMPS, now))}.")
+
+
+def _day(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d}"

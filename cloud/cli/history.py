@@ -1,0 +1,70 @@
+"""`lampi-cloud history`."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import click
+
+from cloud.cli.edge import DeviceId, with_database
+from cloud.history import Event, History, Selection, read
+from cloud.instants import shown_instant
+
+
+class Instant(click.ParamType[datetime]):
+    """An instant on the command line: ISO 8601, UTC where it names no zone."""
+
+    name = "instant"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return it, aware."""
+        try:
+            instant = datetime.fromisoformat(value.strip())
+            return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not an instant such as 2026-11-23 or 2026-11-23T12:00Z.", param, ctx)
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId(), required=False)
+@click.option("--since", type=Instant(), metavar="INSTANT", help="From then on, as 2026-11-23 or 2026-11-23T12:00Z.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N of them.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+@with_database
+def history(device_id: str | None, since: datetime | None, limit: int | None, as_json: bool) -> None:
+    """Tell what was done and what was refused, of all lamps or of one, newest last."""
+    rows = read(Selection(device_id, since, limit))
+    if as_json:
+        _print_json(rows)
+    else:
+        for row in rows:
+            click.echo(f"{row.at:%Y-%m-%d %H:%M:%S} UTC  {_in_words(row)}, from {row.source}")
+
+
+def _in_words(row: History) -> str:
+    what = row.event if row.reason is None else f"{row.event} ({row.reason})"
+    lamp = f" {row.device_id}" if row.device_id else ""
+    if row.user_name is None:
+        return what + lamp
+    by = {Event.RELEASED: " of", Event.USER_ADDED: ""}.get(Event(row.event), " by")
+    return f"{what}{lamp}{by} {row.user_name}"
+
+
+def _print_json(rows: Iterable[History]) -> None:
+    """Print a list row by row: of a long history, none of it waits for the whole."""
+    lead = "[\n"
+    for row in rows:
+        click.echo(f"{lead}  {json.dumps(_as_json(row))}", nl=False)
+        lead = ",\n"
+    click.echo("[]" if lead == "[\n" else "\n]")
+
+
+def _as_json(row: History) -> dict[str, object]:
+    return {
+        "at": shown_instant(row.at),
+        "event": row.event,
+        "device_id": row.device_id,
+        "user": row.user_name,
+        "reason": row.reason,
+        "source": row.source,
+    }

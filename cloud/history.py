@@ -1,0 +1,106 @@
+"""History: who did what to which lamp, when and from where, and what was refused. Codes are never in it.
+
+A row is written in the transaction of the change that it tells of. The database itself refuses to change or delete one
+(triggers of migration 0004), and nothing prunes them: a row has some 100 bytes, changes are made by people, and of
+refused codes only `CodePolicy.guesses_per_user` of a kind are written down for each user and window.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from peewee import BigAutoField, CharField, ModelSelect, TextField
+
+from cloud.database import Table, run_sql
+from cloud.instants import InstantField
+
+ROWS_A_PAGE = 1000
+_INSTANT = InstantField()
+
+
+class Event(StrEnum):
+    """What can happen."""
+
+    ASSOCIATED = "associated"
+    RELEASED = "released"
+    ROTATED = "rotated"
+    FORGOTTEN = "forgotten"
+    USER_ADDED = "user added"
+    REFUSED = "refused"
+
+
+class Reason(StrEnum):
+    """Why an association was refused."""
+
+    UNKNOWN_CODE = "unknown code"
+    TOO_MANY_GUESSES = "too many wrong codes"
+    ALREADY_ASSOCIATED = "already has an owner"
+
+
+class History(Table):
+    """One thing that happened; the user by name, since users may go and history stays."""
+
+    id = BigAutoField()
+    at: datetime = InstantField(index=True)
+    event = TextField()
+    device_id = CharField(max_length=12, null=True)
+    user_name = TextField(null=True)
+    reason = TextField(null=True)
+    source = TextField()
+
+    class Meta:
+        """Peewee's settings."""
+
+        indexes = ((("device_id", "id"), False),)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of history is asked for; ``newest`` is how many rows at most, counted from the end."""
+
+    device_id: str | None = None
+    since: datetime | None = None
+    newest: int | None = None
+
+
+def write(
+    event: Event,
+    now: datetime,
+    source: str,
+    *,
+    device_id: str | None = None,
+    user_name: str | None = None,
+    reason: Reason | None = None,
+) -> None:
+    """Add a row; inside the write transaction of what it tells of."""
+    run_sql(
+        "INSERT INTO history (at, event, device_id, user_name, reason, source) VALUES (?, ?, ?, ?, ?, ?)",
+        _INSTANT.db_value(now),
+        event.value,
+        device_id,
+        user_name,
+        reason.value if reason else None,
+        source,
+    )
+
+
+def read(selection: Selection) -> Iterator[History]:
+    """Yield what is asked for, newest last, without having it all in memory."""
+    rows = _selected(selection)
+    last = 0
+    if selection.newest is not None:
+        before = rows.select(History.id).order_by(History.id.desc()).offset(selection.newest).limit(1).scalar()
+        last = before or 0
+    while page := list(rows.where(History.id > last).order_by(History.id).limit(ROWS_A_PAGE)):
+        yield from page
+        last = page[-1].id
+
+
+def _selected(selection: Selection) -> ModelSelect:
+    rows = History.select()
+    if selection.device_id is not None:
+        rows = rows.where(History.device_id == selection.device_id)
+    if selection.since is not None:
+        rows = rows.where(History.at >= selection.since)
+    return rows

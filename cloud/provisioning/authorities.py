@@ -1,0 +1,169 @@
+"""The folder of the authorities: the cloud's, for its broker and programs, and the lamps'.
+
+They are two, so that no lamp's certificate can ever pass for the broker's or the daemon's, and so that a factory needs
+the lamps' key alone.
+"""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from cloud.provisioning import certificates, files
+from cloud.provisioning.authority import Authority, Credentials, Revoked
+from cloud.provisioning.errors import AuthorityExists, CantWrite, NoAuthority
+from cloud.provisioning.files import OPEN, SECRET, Content
+from cloud.provisioning.registry import Issued, Registry
+
+Kind = Literal["ca", "lamps"]
+CLOUD: Kind = "ca"
+LAMPS: Kind = "lamps"
+KINDS: tuple[Kind, ...] = (CLOUD, LAMPS)
+_NAMES = {CLOUD: "LAMPI cloud", LAMPS: "LAMPI lamps"}
+
+_REGISTRY = "issued.db"
+_LOCK = "lock"
+_ADDRESS = "cloud-address"
+
+
+class Authorities:
+    """Issues, writes down and takes back; every key is read only when it is needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._registry = Registry(folder / _REGISTRY)
+
+    @classmethod
+    def create(cls, folder: Path, now: datetime) -> "Authorities":
+        """Make both authorities in a folder that is not there yet, or empty.
+
+        Raises:
+            AuthorityExists: there is something in it.
+            CantWrite: it can't be made.
+        """
+        try:
+            taken = folder.exists() and any(folder.iterdir())
+        except OSError as fault:
+            raise CantWrite(f"{folder} can't be looked into: {fault.strerror}.") from None
+        if taken:
+            raise AuthorityExists(
+                f"{folder} is not empty; new authorities would lock out all lamps. Nothing was changed."
+            )
+        contents = {}
+        for kind in KINDS:
+            authority = Authority.made(_NAMES[kind], now)
+            contents[f"{kind}.crt"] = authority.certificate_file()
+            contents[f"{kind}.key"] = authority.key_file()
+            contents[f"{kind}-revoked.pem"] = authority.revocation_list((), None, now)
+        files.write_folder(folder, contents)
+        made = cls(folder)
+        made._registry.create()
+        return made
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only process that issues or takes back.
+
+        Raises:
+            NoAuthority: there are none here.
+            CantWrite: they are not ours to use.
+        """
+        self._read(f"{CLOUD}.crt")
+        with files.locked(self.folder / _LOCK):
+            yield
+
+    def issue_lamp(self, device_id: str, now: datetime) -> Credentials:
+        """Return new credentials for a lamp, written down."""
+        credentials = certificates.lamp_credentials(self._lamps, device_id, now)
+        self._registry.add(LAMPS, device_id, credentials)
+        return credentials
+
+    def issue_program(self, name: str, now: datetime) -> Credentials:
+        """Return new credentials for one of the cloud's programs, written down."""
+        credentials = certificates.program_credentials(self._cloud, name, now)
+        self._registry.add(CLOUD, name, credentials)
+        return credentials
+
+    def issue_server(self, hosts: Sequence[str], now: datetime) -> Credentials:
+        """Return new credentials for the broker, written down."""
+        credentials = certificates.server_credentials(self._cloud, hosts, now)
+        self._registry.add(CLOUD, hosts[0], credentials)
+        return credentials
+
+    def twin(self, device_id: str, now: datetime) -> Credentials:
+        """Return credentials like a lamp's that are never handed out: to see whether the broker heeds a list."""
+        return certificates.lamp_credentials(self._lamps, device_id, now)
+
+    def revoke(self, kind: Kind, names: Iterable[str], now: datetime, also: Sequence[Credentials] = ()) -> Content:
+        """Take back all that the names have, and return the new list of the revoked; twice is as good as once.
+
+        Raises:
+            NotProvisioned: one of them has nothing; then nothing at all is taken back.
+        """
+        self._registry.revoke(kind, names, now)
+        authority = self._lamps if kind == LAMPS else self._cloud
+        revoked = [*self._registry.revoked(kind, now), *(Revoked(each.serial, now) for each in also)]
+        path = self.folder / f"{kind}-revoked.pem"
+        made = authority.revocation_list(revoked, self._read(path.name), now)
+        files.write_file(path, made)
+        return made
+
+    def is_good(self, kind: Kind, serial: int, until: datetime) -> bool:
+        """Tell whether a certificate is ours, not taken back, and lasts until an instant."""
+        return self._registry.is_good(kind, serial, until)
+
+    def shut_out(self, kind: Kind, now: datetime) -> list[str]:
+        """Return who had a certificate that would still be good, and has none that is."""
+        return self._registry.shut_out(kind, now)
+
+    def certificate(self, kind: Kind) -> Content:
+        """Return an authority's own certificate."""
+        return Content(self._read(f"{kind}.crt"), OPEN)
+
+    def revocation_list(self, kind: Kind) -> Content:
+        """Return the present list of the revoked."""
+        return Content(self._read(f"{kind}-revoked.pem"), OPEN)
+
+    def good(self, kind: Kind, now: datetime) -> Iterator[Issued]:
+        """Yield what is still good, of each name what lasts longest; soonest to end first."""
+        return self._registry.last_of_each(kind, now)
+
+    def ends_at(self, kind: Kind) -> datetime:
+        """Return until when an authority can issue anything."""
+        return (self._lamps if kind == LAMPS else self._cloud).certificate.not_valid_after_utc
+
+    @property
+    def cloud_address(self) -> str | None:
+        """Where lamps find the broker, ``host:port``, as it was last told."""
+        path = self.folder / _ADDRESS
+        return self._read(_ADDRESS).decode().strip() if path.exists() else None
+
+    @cloud_address.setter
+    def cloud_address(self, address: str) -> None:
+        files.write_file(self.folder / _ADDRESS, Content(f"{address}\n".encode(), SECRET))
+
+    @cached_property
+    def _cloud(self) -> Authority:
+        return self._loaded(CLOUD)
+
+    @cached_property
+    def _lamps(self) -> Authority:
+        return self._loaded(LAMPS)
+
+    def _loaded(self, kind: Kind) -> Authority:
+        try:
+            return Authority.loaded(self._read(f"{kind}.crt"), self._read(f"{kind}.key"))
+        except ValueError as fault:
+            raise NoAuthority(f"{self.folder}/{kind}.crt and {kind}.key are not an authority: {fault}.") from None
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            raise NoAuthority(
+                f"There is no {self.folder / name}; `lampi-cloud ca init` makes the authorities."
+            ) from None
+        except OSError as fault:
+            raise CantWrite(f"{self.folder / name} can't be read: {fault.strerror}.") from None

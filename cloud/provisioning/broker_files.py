@@ -1,0 +1,81 @@
+"""What the broker's folder and a program's folder hold."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+
+from cloud import shipped
+from cloud.provisioning.authorities import CLOUD, KINDS, Authorities
+from cloud.provisioning.authority import Credentials
+from cloud.provisioning.errors import CantWrite
+from cloud.provisioning.files import Content, write_file
+
+MOSQUITTO_FOLDER = Path("/etc/mosquitto/lampi")
+MOSQUITTO_GROUP = "mosquitto"
+PROGRAM_FOLDER = Path("/etc/lampi")
+PROGRAM_GROUP = "lampi"
+
+_RULES = (shipped.LAMPS_RULES, shipped.CLOUD_RULES)
+
+
+def write_broker_files(authorities: Authorities, hosts: Sequence[str], folder: Path, now: datetime) -> Credentials:
+    """Fill the folder that `mosquitto.conf` names, with a new certificate for the hosts; a second time renews it.
+
+    ``hosts`` are the names and addresses by which the broker is reached, first the one that lamps use. Rules (`.acl`)
+    that are there already are left as they are: they may have been written by hand.
+
+    Raises:
+        BadName, CantWrite, NoAuthority: as they say.
+    """
+    with authorities.locked():
+        credentials = authorities.issue_server(hosts, now)
+        contents = {f"{kind}.crt": authorities.certificate(kind) for kind in KINDS}
+        contents |= {f"{kind}-revoked.pem": authorities.revocation_list(kind) for kind in KINDS}
+        contents |= {rules.name: Content(rules.read_bytes()) for rules in _RULES if not (folder / rules.name).exists()}
+        _fill(folder, contents | _pair("server", credentials), MOSQUITTO_GROUP)
+    return credentials
+
+
+def write_program_files(authorities: Authorities, name: str, folder: Path, now: datetime) -> Credentials:
+    """Write ``ca.crt``, ``daemon.crt`` and ``daemon.key`` for the daemon or another program; a second time renews them.
+
+    Raises:
+        BadName, CantWrite, NoAuthority: as they say.
+    """
+    with authorities.locked():
+        credentials = authorities.issue_program(name, now)
+        contents = {"ca.crt": authorities.certificate(CLOUD)} | _pair("daemon", credentials)
+        _fill(folder, contents, PROGRAM_GROUP)
+    return credentials
+
+
+def missing_from(folder: Path) -> list[str]:
+    """Return what the broker's folder lacks, for a check before the broker is started."""
+    names = [f"{kind}{end}" for kind in KINDS for end in (".crt", "-revoked.pem")]
+    names += ["server.crt", "server.key", *(rules.name for rules in _RULES)]
+    return [name for name in names if not (folder / name).exists()]
+
+
+def _pair(name: str, credentials: Credentials) -> dict[str, Content]:
+    return {f"{name}.crt": credentials.certificate, f"{name}.key": credentials.key}
+
+
+def _fill(folder: Path, contents: dict[str, Content], group: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise CantWrite(f"{folder} can't be made: {fault.strerror}.") from None
+    for name, content in contents.items():
+        write_file(folder / name, content, group)
+
+
+def not_after(certificate: Path) -> datetime:
+    """Return until when a certificate file is good.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is no certificate.
+    """
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc

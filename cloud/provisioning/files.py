@@ -1,0 +1,117 @@
+"""Files that are there whole or not at all, with the mode that they need from their first moment on."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud.provisioning.errors import CantWrite
+
+SECRET = 0o600
+"""Its owner's alone: private keys."""
+
+OPEN = 0o644
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file is to hold, and who may read it."""
+
+    data: bytes
+    mode: int = OPEN
+
+
+def write_file(path: Path, content: Content, group: str | None = None) -> None:
+    """Write a file at once, in place of an older one; an older one's owner and mode are kept.
+
+    Where we are root, a new file belongs to ``group``, if the system knows one of that name; a secret one can then be
+    read by that group, too.
+
+    Raises:
+        CantWrite: the text says which file and why.
+    """
+    before = None
+    with contextlib.suppress(FileNotFoundError):
+        before = path.stat()
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        _write(partial, content)
+        if os.geteuid() == 0 and before is not None:
+            os.chown(partial, before.st_uid, before.st_gid)
+            partial.chmod(before.st_mode & 0o777)
+        elif os.geteuid() == 0 and group is not None:
+            with contextlib.suppress(LookupError):
+                shutil.chown(partial, group=group)
+                partial.chmod(content.mode | 0o040)
+        partial.replace(path)
+        _settle(path.parent)
+    except OSError as fault:
+        partial.unlink(missing_ok=True)
+        raise CantWrite(f"{path} can't be written: {fault.strerror}.") from None
+
+
+def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
+    """Write a folder of files, by their paths within it, all at once; it replaces an older one.
+
+    Only one process at a time may do so for the folders beside it, as with `locked`: what an earlier one left half
+    done there is removed.
+
+    Raises:
+        CantWrite: the text says which folder and why.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.parent.glob(f".{folder.name}.*"):
+            shutil.rmtree(leftover)
+        partial = folder.with_name(f".{folder.name}.new")
+        partial.mkdir(mode=0o700)
+        for name, content in contents.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            _write(partial / name, content)
+        if folder.exists():
+            old = folder.with_name(f".{folder.name}.old")
+            folder.rename(old)
+            partial.rename(folder)
+            shutil.rmtree(old)
+        else:
+            partial.rename(folder)
+        _settle(folder.parent)
+    except OSError as fault:
+        raise CantWrite(f"{folder} can't be written: {fault.strerror}.") from None
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock that only one process at a time has; wait for it.
+
+    Raises:
+        CantWrite: the file can't be opened.
+    """
+    try:
+        file = path.open("a")
+    except OSError as fault:
+        raise CantWrite(f"{path} can't be opened: {fault.strerror}.") from None
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, content: Content) -> None:
+    # The mode comes with the creation: a key must not be readable for one moment.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, content.mode), "wb") as file:
+        file.write(content.data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _settle(folder: Path) -> None:
+    """Have a renaming survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,122 @@
+"""What was issued and what was taken back: a small SQLite file beside the authorities' keys."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cloud.provisioning.authority import Credentials, Revoked
+from cloud.provisioning.errors import NoAuthority, NotProvisioned
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS certificate (
+    serial TEXT PRIMARY KEY,
+    authority TEXT NOT NULL,
+    name TEXT NOT NULL,
+    not_after REAL NOT NULL,
+    revoked_at REAL
+);
+CREATE INDEX IF NOT EXISTS certificate_name ON certificate (authority, name);
+CREATE INDEX IF NOT EXISTS certificate_revoked ON certificate (authority, revoked_at) WHERE revoked_at IS NOT NULL;
+"""
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate that was issued and is still good."""
+
+    authority: str
+    name: str
+    not_after: datetime
+
+
+class Registry:
+    """Remembers certificates by authority and name, for as long as they last.
+
+    Each is written down before it is handed out, so that whatever was handed out can be taken back.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def create(self) -> None:
+        """Make the file."""
+        self._path.touch(mode=0o600)
+        with self._opened() as file:
+            file.executescript(_SCHEMA)
+
+    def add(self, authority: str, name: str, credentials: Credentials) -> None:
+        """Write down what is about to be handed out."""
+        row = (_written(credentials.serial), authority, name, credentials.not_after.timestamp())
+        with self._opened() as file:
+            file.execute("INSERT INTO certificate (serial, authority, name, not_after) VALUES (?, ?, ?, ?)", row)
+
+    def revoke(self, authority: str, names: Iterable[str], now: datetime) -> None:
+        """Take back all that the names have; twice is as good as once.
+
+        Raises:
+            NotProvisioned: one of them has nothing that would still be good; then nothing is taken back.
+        """
+        with self._opened() as file:
+            for name in names:
+                found = file.execute(
+                    "UPDATE certificate SET revoked_at = coalesce(revoked_at, ?)"
+                    " WHERE authority = ? AND name = ? AND not_after > ?",
+                    (now.timestamp(), authority, name, now.timestamp()),
+                )
+                if not found.rowcount:
+                    raise NotProvisioned(f"{name} has no certificate that is still good. Nothing was taken back.")
+
+    def revoked(self, authority: str, now: datetime) -> list[Revoked]:
+        """Return what is taken back and would else be good."""
+        with self._opened() as file:
+            rows = file.execute(
+                "SELECT serial, revoked_at FROM certificate"
+                " WHERE authority = ? AND revoked_at IS NOT NULL AND not_after > ? ORDER BY revoked_at",
+                (authority, now.timestamp()),
+            )
+            return [Revoked(int(serial, 16), datetime.fromtimestamp(at, UTC)) for serial, at in rows]
+
+    def is_good(self, authority: str, serial: int, until: datetime) -> bool:
+        """Tell whether a certificate is ours, not taken back, and lasts until an instant."""
+        with self._opened() as file:
+            found = file.execute(
+                "SELECT 1 FROM certificate WHERE serial = ? AND authority = ? AND revoked_at IS NULL AND not_after > ?",
+                (_written(serial), authority, until.timestamp()),
+            )
+            return found.fetchone() is not None
+
+    def shut_out(self, authority: str, now: datetime) -> list[str]:
+        """Return the names that have certificates which would be good, all of them taken back."""
+        with self._opened() as file:
+            rows = file.execute(
+                "SELECT name FROM certificate WHERE authority = ? AND not_after > ?"
+                " GROUP BY name HAVING count(*) = count(revoked_at) ORDER BY name",
+                (authority, now.timestamp()),
+            )
+            return [name for (name,) in rows]
+
+    def last_of_each(self, authority: str, now: datetime) -> Iterator[Issued]:
+        """Yield, for each name, the certificate that lasts longest."""
+        with self._opened() as file:
+            rows = file.execute(
+                "SELECT name, max(not_after) FROM certificate"
+                " WHERE authority = ? AND revoked_at IS NULL AND not_after > ? GROUP BY name ORDER BY 2",
+                (authority, now.timestamp()),
+            )
+            for name, not_after in rows:
+                yield Issued(authority, name, datetime.fromtimestamp(not_after, UTC))
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self._path, timeout=30)) as file, file:
+                yield file
+        except sqlite3.Error as fault:
+            raise NoAuthority(f"{self._path} fails: {fault}.") from None
+
+
+def _written(serial: int) -> str:
+    return f"{serial:x}"

@@ -1,0 +1,29 @@
+"""The files that ship, and how they are filled in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+CLOUD_BROKER = PROJECT / "cloud" / "deploy" / "mosquitto.conf"
+LAMPS_RULES = PROJECT / "cloud" / "deploy" / "lamps.acl"
+CLOUD_RULES = PROJECT / "cloud" / "deploy" / "cloud.acl"
+DAEMON_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-daemon.conf"
+DAEMON_UNIT = PROJECT / "cloud" / "deploy" / "lampi-daemon.service"
+SETTINGS = PROJECT / "cloud" / "deploy" / "lampi.env"
+COMMAND = PROJECT / "cloud" / "deploy" / "lampi-cloud.sh"
+LOG_ROTATION = PROJECT / "cloud" / "deploy" / "lampi.logrotate"
+LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
+
+
+def filled_in(file: Path, values: Mapping[str, str]) -> str:
+    """Return a shipped file's text with each of the given texts replaced.
+
+    Raises:
+        KeyError: the file does not have one of them, so it is not the file that was meant.
+    """
+    text = file.read_text(encoding="utf-8")
+    for shipped, ours in values.items():
+        if shipped not in text:
+            raise KeyError(f"{file.name} does not have {shipped!r}")
+        text = text.replace(shipped, ours)
+    return text

@@ -1,0 +1,27 @@
+"""What time alone ends: lamps have shown long enough which one they are, and events are too old to be told."""
+
+import logging
+from datetime import datetime
+
+from cloud import webhook_events
+from cloud.identifying import end_identifying
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+
+
+class Upkeep:
+    """Looks about once a second, and without a pause while there is more than a batch to do."""
+
+    def __init__(self) -> None:
+        self._look_at = 0.0
+
+    def step(self, now: datetime, monotonic: float) -> None:
+        """End up to a batch of what is over."""
+        if monotonic < self._look_at:
+            return
+        if given_up := webhook_events.give_up(now):
+            log.error("The webhook's receiver was never told of %d events, and will not be any more", given_up)
+        if not end_identifying(now):
+            self._look_at = monotonic + LOOK_SECONDS

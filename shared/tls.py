@@ -1,0 +1,120 @@
+"""TLS to the broker: whose word we take for its name, the certificate by which it knows us, and what can be wrong."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SERVER_FAULTS = {
+    9: "shows a certificate that is not valid yet: is this machine's clock right?",
+    10: "shows a certificate that has expired: renew it on its machine with `lampi-cloud ca server`",
+    26: "shows a certificate that is not a server's",
+    62: "shows a certificate for another host name: connect by the name in it, or renew it for this one",
+    64: "shows a certificate that does not name this IP address: connect by its name, or renew it for this address",
+}
+_UNKNOWN_AUTHORITY = (
+    "shows a certificate that LAMPI_BROKER_CA did not sign: is it the right broker, and the right file?"
+)
+
+_NO_TLS = "does not speak TLS there: check the port, or write mqtt://"
+
+_REFUSALS = {
+    "ALERT_CERTIFICATE_REVOKED": "has our certificate on its list of the revoked: make another",
+    "ALERT_CERTIFICATE_EXPIRED": "refuses our certificate, which has expired: make another",
+    "ALERT_UNKNOWN_CA": "refuses our certificate, which is of another authority: check LAMPI_BROKER_CERTIFICATE",
+    "ALERT_BAD_CERTIFICATE": "refuses our certificate: check LAMPI_BROKER_CERTIFICATE",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "refuses our certificate, which is not a client's: check LAMPI_BROKER_CERTIFICATE",
+    "ALERT_CERTIFICATE_REQUIRED": "lets nobody in without a certificate: set LAMPI_BROKER_CERTIFICATE",
+    "ALERT_HANDSHAKE_FAILURE": "and we have no TLS in common; does it want a certificate? set LAMPI_BROKER_CERTIFICATE",
+    "ALERT_PROTOCOL_VERSION": "does not speak TLS 1.2 or later",
+    "UNSUPPORTED_PROTOCOL": "does not speak TLS 1.2 or later",
+    "WRONG_VERSION_NUMBER": _NO_TLS,
+}
+
+_NO_CERTIFICATE = "has no certificate in PEM form"
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """PEM files: the authority that we trust (None: the system's), our certificate and its key (both or neither)."""
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Return a client's context: TLS 1.2 or later, the server's certificate and its name are verified.
+
+        Raises:
+            BadTlsFile: a file can't be read, or is not what it should be.
+        """
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies the certificate and the host name
+        made.minimum_version = ssl.TLSVersion.TLSv1_2
+        if self.ca is None:
+            made.load_default_certs()
+        else:
+            _load("ca", _NO_CERTIFICATE, lambda: made.load_verify_locations(self.ca))
+        if self.certificate is not None and self.key is not None:
+            certificate, key = self.certificate, self.key
+            _load(
+                "certificate",
+                _NO_CERTIFICATE,
+                lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate),
+            )
+            # Without a password function OpenSSL would ask a terminal for the one of an encrypted key.
+            _load(
+                "key",
+                "is not the certificate's key in PEM form without a password",
+                lambda: made.load_cert_chain(certificate, key, password=lambda: b""),
+            )
+        return made
+
+
+class BadTlsFile(ValueError):
+    """One of the files can't be used; ``which`` is its name in `TlsFiles`."""
+
+    def __init__(self, which: str, reason: str) -> None:
+        super().__init__(reason)
+        self.which = which
+
+
+def _load(which: str, otherwise: str, load: Callable[[], None]) -> None:
+    try:
+        load()
+    except ssl.SSLError:
+        raise BadTlsFile(which, otherwise) from None
+    except OSError as fault:
+        raise BadTlsFile(which, f"can't be read ({fault.strerror})") from None
+
+
+def explained(fault: BaseException | None) -> str | None:
+    """Return what a fault of TLS means for a person, to be read after "The broker at ..."; None for other faults."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return _SERVER_FAULTS.get(fault.verify_code, _UNKNOWN_AUTHORITY)
+    if isinstance(fault, ssl.SSLEOFError):  # it hung up on our first word
+        return _NO_TLS
+    if isinstance(fault, ssl.SSLError):
+        reason = fault.reason or ""
+        return next((text for name, text in _REFUSALS.items() if name in reason), None)
+    return None
+
+
+def note_faults(context: ssl.SSLContext, note: Callable[[ssl.SSLError], None]) -> None:
+    """Have ``note`` called with what the server says against us after the handshake.
+
+    In TLS 1.3 a client has shaken hands before the server looks at its certificate, so a refusal comes with the first
+    reading; and paho keeps from its callbacks what a reading raises.
+    """
+
+    class NotingSocket(ssl.SSLSocket):
+        def recv(self, *arguments: Any, **named: Any) -> bytes:
+            try:
+                return super().recv(*arguments, **named)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                raise
+            except ssl.SSLError as fault:
+                note(fault)
+                raise
+
+    context.sslsocket_class = NotingSocket
