@@ -15,10 +15,10 @@ from typing import Any
 import paho.mqtt.client as paho
 
 from shared.broker_url import BrokerUrl
-from shared.errors import BadMessage, quoted
 from shared.log_throttle import LogThrottle
-from shared.messages import Message, Publication, Subscription
+from shared.messages import Publication, Subscription
 from shared.paho_client import SturdyClient
+from shared.router import Router
 from shared.tls import explained
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,7 @@ class BrokerLink:
     ) -> None:
         self._broker = broker
         self._subscriptions = tuple(subscriptions)
+        self._router = Router(subscriptions, self._ignore_message)
         self._will = will
         self._birth = birth
         self._on_connection = on_connection
@@ -147,9 +148,8 @@ class BrokerLink:
         client.on_disconnect = self._guarded(self._disconnected)
         client.on_subscribe = self._guarded(self._subscribed)
         client.on_publish = self._guarded(self._confirmed)
-        client.on_message = self._guarded(self._unexpected)
-        for subscription in self._subscriptions:
-            client.message_callback_add(subscription.topic_filter, self._receiver(subscription))
+        client.on_message = self._guarded(self._arrived)
+        client.on_quick = self._guarded(self._router.deliver)
         return client
 
     def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
@@ -162,15 +162,12 @@ class BrokerLink:
 
         return guarded
 
-    def _receiver(self, subscription: Subscription) -> Callable[..., None]:
-        def receive(_client: object, _userdata: object, message: paho.MQTTMessage) -> None:
-            try:
-                subscription.receive(Message(message.topic, bytes(message.payload), message.retain))
-            except BadMessage as reason:
-                self._throttle.warning(f"Ignored a message on {quoted(message.topic)}: {reason}", self._now())
-                self._on_ignored(reason.kind)
+    def _arrived(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
+        self._router.deliver(message._topic, bytes(message.payload), message.retain)
 
-        return self._guarded(receive)
+    def _ignore_message(self, why: str, kind: str) -> None:
+        self._throttle.warning(why, self._now())
+        self._on_ignored(kind)
 
     def _connected(self, client: paho.Client, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
         if reason.is_failure:
@@ -231,10 +228,6 @@ class BrokerLink:
 
     def _confirmed(self, _client: object, _userdata: object, mid: int, _reason: object, _props: object) -> None:
         self._on_confirmed(mid)
-
-    def _unexpected(self, _client: object, _userdata: object, _message: paho.MQTTMessage) -> None:
-        self._throttle.warning("Ignored a message on a topic that is not UTF-8, or that was not asked for", self._now())
-        self._on_ignored("unasked")
 
     def _tick(self) -> None:
         self._throttle.tick(self._now())

@@ -116,6 +116,17 @@ DROPPED = "$SYS/broker/publish/messages/dropped"
 """Where Mosquitto counts the messages that it dropped because a client's queue was full."""
 
 
+def filter_pattern(topic_filter: str) -> re.Pattern[str]:
+    """Return what matches the topics that a filter does; none of ours begins with a wildcard or has one for the rest.
+
+    Raises:
+        ValueError: it begins with one, or has one.
+    """
+    if topic_filter.startswith("+") or "#" in topic_filter:
+        raise ValueError(f"{quoted(topic_filter)} has a wildcard that we do not use")
+    return re.compile("[^/]*".join(re.escape(part) for part in topic_filter.split("+")))
+
+
 def set_config(prefix: str) -> str:
     """Return the topic on which a lamp is asked to take a colour, a brightness, or to switch."""
     return f"{prefix}lamp/set_config"

@@ -27,8 +27,10 @@ def _program(name: str) -> str:
 class Postgres:
     """A server in a folder, on a free loopback port, that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        """``durable``: commits reach the disk; tests kill the server, not the machine, and can do without."""
         self.folder = folder
+        self._fsync = "on" if durable else "off"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._as_user = ["setpriv", f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups"]
@@ -53,7 +55,7 @@ class Postgres:
             "-c",
             "max_connections=300",
         ]
-        settings += ["-c", "fsync=off"]  # tests kill the server, not the machine
+        settings += ["-c", f"fsync={self._fsync}"]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._as_user, _program("postgres"), "-D", store, *settings], stdout=log, stderr=log, cwd="/"

@@ -1,0 +1,78 @@
+"""What we are held against: the usual way, and what paho alone can do."""
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from statistics import median
+
+import paho.mqtt.client as paho
+from paho.mqtt import publish
+from paho.mqtt.enums import CallbackAPIVersion
+
+from cloud.database import database_proxy
+from cloud.instants import utc_now
+from cloud.models import Lampi
+from shared import topics
+from shared.payloads import Unassociated
+from tests.support.waiting import DEADLINE_SECONDS
+
+PATIENCE_SECONDS = 300.0
+
+
+def usual_way(port: int, device_ids: Sequence[str]) -> float:
+    """Return how many new lamps a second are made the usual way, on the open database.
+
+    For each of them a look, a transaction with one insert, and a `publish.single`, which makes a connection.
+    """
+    began = time.monotonic()
+    for device_id in device_ids:
+        if Lampi.get_or_none(Lampi.device_id == device_id) is None:
+            with database_proxy.atomic():
+                lampi = Lampi.create(device_id=device_id, connected=True, created_at=utc_now())
+            topic = topics.associated(topics.lamp_prefix(device_id))
+            publish.single(topic, lampi.association().encode(), 2, True, "127.0.0.1", port)
+    return len(device_ids) / (time.monotonic() - began)
+
+
+def paho_ceiling(port: int, device_ids: Sequence[str], most_in_flight: int) -> float:
+    """Return how many of a new lamp's messages paho publishes a second, pipelined and confirmed, without a database.
+
+    ``most_in_flight`` is paho's own setting, and 0 is no limit: then Mosquitto 2.0 confirms messages that it loses.
+    """
+    messages = [
+        (topics.associated(topics.lamp_prefix(device_id)), Unassociated(secrets.token_hex(16)).encode())
+        for device_id in device_ids
+    ]
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.max_inflight_messages_set(most_in_flight)
+    connected, done = threading.Event(), threading.Event()
+    left = len(messages)
+
+    def count_down(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            done.set()
+
+    client.on_connect = lambda *_: connected.set()
+    client.on_publish = count_down
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    assert connected.wait(DEADLINE_SECONDS)
+    began = time.monotonic()
+    for topic, payload in messages:
+        client.publish(topic, payload, 2, True)
+    assert done.wait(PATIENCE_SECONDS)
+    taken = time.monotonic() - began
+    client.disconnect()
+    client.loop_stop()
+    return len(messages) / taken
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the value below which so many percent of them lie."""
+    if percent == 50:
+        return median(values)
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * percent / 100), len(ordered) - 1)]

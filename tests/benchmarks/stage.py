@@ -1,0 +1,190 @@
+"""A cloud to measure: the broker as it ships, a database on the disk, and the daemon as a process of its own."""
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import peewee
+
+from cloud import outbox
+from cloud.database import database_proxy, open_database, sqlite_file, write_transaction
+from cloud.instants import utc_now
+from cloud.models import Lampi
+from cloud.outbox import OutboxSequence
+from cloud.schema import upgrade
+from tests.benchmarks.wire import Wire, publish_packet
+from tests.support.bridge import CloudBroker
+from tests.support.broker import Mosquitto
+from tests.support.cloud import Cloud, DaemonProcess
+from tests.support.postgres import Postgres
+
+PATIENCE_SECONDS = 600.0
+_LOOK_AGAIN_SECONDS = 0.005
+_ROWS_AT_ONCE = 50_000
+_folders = itertools.count()
+
+
+class Stage:
+    """One folder on the disk, with what was started in it; `postgres` is started when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._postgres: Postgres | None = None
+        self._filled: dict[tuple[str, int], str] = {}
+
+    def new_folder(self) -> Path:
+        """Return a new folder."""
+        made = self.folder / str(next(_folders))
+        made.mkdir()
+        return made
+
+    def broker(self) -> Mosquitto:
+        """Return the cloud's broker as it ships, not yet started; it is spoken to on its listener without TLS."""
+        return CloudBroker(self.new_folder())
+
+    def database(self, kind: str) -> str:
+        """Return the URL of a new database of this release, `sqlite` or `postgresql`."""
+        if kind == "sqlite":
+            url = f"sqlite:///{self.new_folder() / 'lampi.db'}"
+        else:
+            url = self.postgres.make_database()
+        with opened(url):
+            upgrade(database_proxy.obj)
+        return url
+
+    @property
+    def postgres(self) -> Postgres:
+        """The server, which forces its commits to the disk as a server does unless it is told not to."""
+        if self._postgres is None:
+            self._postgres = Postgres(self.new_folder() / "server", durable=True).start()
+        return self._postgres
+
+    def filled(self, kind: str, lamps: int, issued_at: datetime | None = None) -> str:
+        """Return the URL of a new database that knows so many lamps, all connected and told."""
+        url = self.database(kind)
+        with opened(url):
+            fill(lamps, issued_at or utc_now())
+        return url
+
+    def close(self) -> None:
+        """End what was started."""
+        if self._postgres is not None:
+            self._postgres.stop()
+
+
+@contextlib.contextmanager
+def stage(parent: Path | None) -> Iterator[Stage]:
+    """Set up a folder on the disk, and clear it away in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="lampi-benchmarks-", dir=parent))
+    folder.chmod(0o755)  # PostgreSQL runs as another user where we are root
+    made = Stage(folder)
+    try:
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[None]:
+    """Open a database in this process: another process than the daemon's, as the command line is."""
+    database = open_database(url, create=True)
+    try:
+        yield
+    finally:
+        database.close()
+
+
+def device_id(number: int) -> str:
+    """Return a lamp's id."""
+    return f"b8{number:010x}"
+
+
+def presence(numbers: Iterable[int], payload: bytes = b"1", *, retain: bool = False) -> list[bytes]:
+    """Return the packets in which lamps' bridges say that they are there."""
+    return [
+        publish_packet(f"$SYS/broker/connection/{device_id(number)}_broker/state", payload, retain=retain)
+        for number in numbers
+    ]
+
+
+def retain_presence(broker: Mosquitto, numbers: Iterable[int]) -> None:
+    """Have the broker retain lamps' states."""
+    with Wire(broker.port, "bridges") as wire:
+        wire.send(b"".join(presence(numbers, retain=True)))
+        wire.settle()
+
+
+def fill(lamps: int, issued_at: datetime) -> None:
+    """Put lamps into the open database as they are when they have long been known: connected, told, confirmed."""
+    database = database_proxy.obj
+    example: dict[str, Any] = {"device_id": "", "connected": True, "created_at": issued_at, "code_issued_at": issued_at}
+    length = 8  # as long as the guess budget makes them for a million lamps
+    for first in range(0, lamps, _ROWS_AT_ONCE):
+        with write_transaction():
+            numbers = range(first, min(first + _ROWS_AT_ONCE, lamps))
+            rows = [
+                {
+                    **example,
+                    "device_id": device_id(number),
+                    "association_code": f"{number:0{length}x}{number:0{32 - length}x}",
+                    "short_code_length": length,
+                    "message_version": number + 1,
+                    "user": None,
+                }
+                for number in numbers
+            ]
+            statement, _ = Lampi.insert(rows[0]).sql()
+            parameters = [Lampi.insert(row).sql()[1] for row in rows]
+            if isinstance(database, peewee.SqliteDatabase):
+                database.connection().executemany(statement, parameters)
+            else:
+                with database.connection().cursor() as cursor:
+                    cursor.executemany(statement.partition(" RETURNING")[0], parameters)
+    with write_transaction():
+        OutboxSequence.update(last_version=lamps).execute()
+    database.execute_sql("ANALYZE" if not isinstance(database, peewee.SqliteDatabase) else "PRAGMA optimize")
+
+
+class Watch:
+    """Looks into the open database for what the daemon has done, cheaply."""
+
+    def __init__(self) -> None:
+        self._first = outbox.last_version()
+
+    def published(self) -> int:
+        """Return how many messages have been enqueued and confirmed since this watch was made, counted from below."""
+        return outbox.confirmed_up_to() - self._first
+
+    def seconds_until(self, count: int, began: float) -> float:
+        """Return how long after ``began`` so many messages have been confirmed."""
+        wait_for(lambda: self.published() >= count, f"{count} messages to be confirmed")
+        return time.monotonic() - began
+
+
+def wait_for(look: Callable[[], bool], what: str) -> None:
+    """Look until it is so."""
+    pause, end = threading.Event(), time.monotonic() + PATIENCE_SECONDS
+    while not look():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        pause.wait(_LOOK_AGAIN_SECONDS)
+
+
+def daemon(stage_: Stage, broker: Mosquitto, url: str, code_ttl: timedelta | None = None) -> DaemonProcess:
+    """Return the daemon, not yet started."""
+    seconds = 0 if code_ttl is None else round(code_ttl.total_seconds())
+    return Cloud(stage_.new_folder(), broker.port, url).daemon("daemon", "--migrate", "--code-ttl", str(seconds))
+
+
+def size_megabytes(url: str) -> float:
+    """Return what a SQLite database and its log take on the disk."""
+    file = sqlite_file(url)
+    assert file is not None
+    return sum(path.stat().st_size for path in file.parent.glob(f"{file.name}*")) / 2**20

@@ -1,0 +1,79 @@
+"""A client that costs nothing to speak of: packets made beforehand, sent and received in bulk over a plain socket."""
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+_PINGRESP = b"\xd0\x00"
+
+
+def publish_packet(topic: str, payload: bytes, *, retain: bool = False) -> bytes:
+    """Return an MQTT PUBLISH of QoS 0."""
+    name = topic.encode()
+    body = struct.pack("!H", len(name)) + name + payload
+    return bytes([0x30 | retain]) + _length(len(body)) + body
+
+
+def _length(value: int) -> bytes:
+    out = bytearray()
+    while True:
+        value, digit = divmod(value, 128)
+        out.append(digit | (0x80 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+class Wire:
+    """A connection that sends bytes as they are."""
+
+    def __init__(self, port: int, client_id: str) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        name = client_id.encode()
+        body = b"\x00\x04MQTT\x04\x02\x00\x00" + struct.pack("!H", len(name)) + name
+        self._socket.sendall(b"\x10" + _length(len(body)) + body)
+        self._expect(4)
+
+    def send(self, packets: bytes) -> None:
+        """Send it all; return when the kernel has it."""
+        self._socket.sendall(packets)
+
+    def settle(self) -> None:
+        """Return when the broker has taken all that was sent."""
+        self._socket.sendall(b"\xc0\x00")
+        self._expect(len(_PINGRESP))
+
+    def pace(self, packets: Iterable[bytes], a_second: int, stop: threading.Event | None = None) -> None:
+        """Send packets at a steady rate, in bursts of a hundredth of a second, until they or the time end."""
+        began = time.monotonic()
+        burst: list[bytes] = []
+        pause = stop or threading.Event()
+        for number, packet in enumerate(packets):
+            burst.append(packet)
+            if len(burst) >= max(a_second // 100, 1):
+                self.send(b"".join(burst))
+                burst.clear()
+                if pause.wait(max(began + (number + 1) / a_second - time.monotonic(), 0)):
+                    return
+        self.send(b"".join(burst))
+
+    def _expect(self, count: int) -> None:
+        while count:
+            got = self._socket.recv(count)
+            assert got, "the broker closed the connection"
+            count -= len(got)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
