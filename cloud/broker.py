@@ -95,7 +95,7 @@ class DaemonLink:
             self._other_bridges.add(message.topic)
             self._on_ignored("other bridge")
         else:
-            self._inbox.put(Presence(device_id, payloads.decode_up(message.payload)))
+            self._inbox.put_patiently(Presence(device_id, payloads.decode_up(message.payload)))
 
 
 def _state(payload: bytes) -> Publication:

@@ -9,6 +9,7 @@ from typing import Any
 import peewee
 from peewee import chunked
 
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import Table, one_line, write_transaction
 from cloud.errors import UnusableDatabase
 from cloud.forgotten import Forgotten
@@ -16,7 +17,7 @@ from cloud.guess_counts import GuessCount
 from cloud.history import History
 from cloud.lease import Lease, is_good
 from cloud.models import Lampi, User
-from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage, OutboxSequence
+from cloud.outbox import OutboxMessage, OutboxSequence
 from cloud.policy import AnnouncedPolicy
 from cloud.schema import require_current, upgrade
 from cloud.tokens import ApiToken

@@ -11,6 +11,7 @@ import peewee
 
 from cloud import policy
 from cloud.broker import DaemonLink
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.config import CloudSettings
 from cloud.database import database_proxy, one_line
 from cloud.errors import DatabaseAway
@@ -19,7 +20,6 @@ from cloud.figures import read_figures
 from cloud.instants import utc_now
 from cloud.leadership import Leadership
 from cloud.metrics import Metrics, MetricsPort
-from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
 from cloud.reading_back import ReadingBack
@@ -144,6 +144,7 @@ class Daemon:
     def _disconnect(self) -> None:
         if self._link is not None:
             self._webhook.stop()
+            self._inbox.close()  # else paho's thread might wait for room in it, and the link for that thread
             self._link.stop()
             self._link = None
             self._session = None

@@ -1,6 +1,6 @@
 """What reaches the daemon from the broker, and the one queue through which it comes."""
 
-import queue
+import threading
 from dataclasses import dataclass
 
 from shared.payloads import HighWaterMark
@@ -46,23 +46,42 @@ Event = Connection | Presence | Confirmation | HighWaterMark | Probe | Dropped
 
 
 class Inbox:
-    """Filled on paho's thread, emptied on the daemon's."""
+    """Filled on paho's thread, emptied on the daemon's; bounded, so that a storm waits in the network and not here."""
+
+    MOST_WAITING = 10_000
 
     def __init__(self) -> None:
         # Not a SimpleQueue: when a signal arrives as its timeout ends, CPython 3.11's waits for ever, deaf to TERM.
-        self._events: queue.Queue[Event] = queue.Queue()
+        lock = threading.Lock()
+        self._filled, self._emptied = threading.Condition(lock), threading.Condition(lock)
+        self._events: list[Event] = []
+        self._closed = False
 
     def put(self, event: Event) -> None:
         """Add an event; returns at once, and may be called on any thread."""
-        self._events.put(event)
+        with self._filled:
+            self._events.append(event)
+            self._filled.notify()
+
+    def put_patiently(self, event: Event) -> None:
+        """Add an event when there is room; only where the caller holds nothing that the daemon's thread may need."""
+        with self._filled:
+            if len(self._events) >= self.MOST_WAITING:
+                self._emptied.wait_for(lambda: self._closed or len(self._events) < self.MOST_WAITING)
+            self._events.append(event)
+            self._filled.notify()
 
     def take(self, seconds: float, most: int) -> list[Event]:
         """Wait for an event, at most so long; return all that have come, up to so many."""
-        taken: list[Event] = []
-        try:
-            taken.append(self._events.get(timeout=seconds))
-            while len(taken) < most:
-                taken.append(self._events.get_nowait())
-        except queue.Empty:
-            pass
+        with self._filled:
+            if not self._events:
+                self._filled.wait(seconds)
+            taken, self._events = self._events[:most], self._events[most:]
+            self._emptied.notify()
         return taken
+
+    def close(self) -> None:
+        """Let nobody wait for room any more: nothing will be taken."""
+        with self._emptied:
+            self._closed = True
+            self._emptied.notify_all()

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from peewee import BigIntegerField, CharField, chunked
 
-from cloud import outbox
+from cloud import bulk, outbox
 from cloud.database import Table
 from cloud.instants import InstantField
 from cloud.outbox import Pending
@@ -29,7 +29,7 @@ class Forgotten(Table):
         rows = [
             {"device_id": device_id, "message_version": version, "forgotten_at": now} for version, device_id in numbered
         ]
-        for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
+        for chunk in chunked(rows, bulk.ROWS_A_STATEMENT):
             cls.insert_many(chunk).on_conflict(
                 conflict_target=[cls.device_id], preserve=[cls.message_version, cls.forgotten_at]
             ).execute()
@@ -38,8 +38,7 @@ class Forgotten(Table):
     @classmethod
     def strike_off(cls, device_ids: Iterable[str]) -> None:
         """Take lamps off the list: they are back; inside a write transaction."""
-        for chunk in chunked(device_ids, outbox.ROWS_A_STATEMENT):
-            cls.delete().where(cls.device_id.in_(list(chunk))).execute()
+        bulk.change_among("DELETE FROM forgotten WHERE device_id IN {}", device_ids)
 
 
 def associated_topic(device_id: str) -> str:

@@ -8,11 +8,11 @@ from datetime import datetime
 from peewee import chunked
 
 from cloud import outbox
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import write_transaction
 from cloud.errors import BrokerAway
 from cloud.forgotten import Forgotten
 from cloud.models import Lampi
-from cloud.outbox import ROWS_A_STATEMENT
 from cloud.retained import retained_associations
 from shared.broker_url import BrokerUrl
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from peewee import BigAutoField, BigIntegerField, DoubleField, TextField
 
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import Table, run_sql
 from cloud.instants import InstantField
-from cloud.outbox import ROWS_A_STATEMENT
 from cloud.policy import CodePolicy
 
 EVERYBODY = "everybody"

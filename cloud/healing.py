@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from cloud import outbox
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import write_transaction
 from cloud.forgotten import Forgotten
 from cloud.models import Lampi
-from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage
+from cloud.outbox import OutboxMessage
 from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ takes it out again, so that a lamp which connects later does not show what nobod
 
 from datetime import datetime, timedelta
 
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import write_transaction
 from cloud.errors import AlreadyAssociated
 from cloud.models import Lampi
-from cloud.outbox import ROWS_A_STATEMENT
 
 IDENTIFY_FOR = timedelta(seconds=8)
 CLOCK_SLACK = timedelta(seconds=2)

@@ -1,9 +1,8 @@
 """Users and lamps, with the two verbs that users of LAMPI know."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from peewee import (
     SQL,
@@ -18,7 +17,7 @@ from peewee import (
     chunked,
 )
 
-from cloud import history, outbox, webhook_events
+from cloud import bulk, history, outbox, webhook_events
 from cloud.budget import length_for_new_codes
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, write_transaction
@@ -111,11 +110,8 @@ class Lampi(Table):
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:
         """Return which of these are short codes of waiting lamps."""
-        found: set[str] = set()
-        for chunk in chunked(shorts, outbox.ROWS_A_STATEMENT):
-            rows = cls.select(_short_code_of_row).where(cls.user.is_null() & _short_code_of_row.in_(list(chunk)))
-            found.update(short for (short,) in rows.tuples())
-        return found
+        query = f"SELECT {_short_code_of_row.sql} FROM lampi WHERE user_id IS NULL AND {_short_code_of_row.sql} IN {{}}"
+        return {short for (short,) in bulk.rows_among(query, shorts)}
 
     def association(self) -> Association:
         """Return what the lamp's screen is to know."""
@@ -138,7 +134,7 @@ class Lampi(Table):
             return
         for version, lampi in enumerate(lamps, outbox.reserve(len(lamps))):
             lampi.message_version = version
-        for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
+        for chunk in chunked(lamps, bulk.ROWS_A_STATEMENT):
             cls.bulk_update(chunk, [cls.message_version])
         outbox.put([lampi.message() for lampi in lamps])
 
@@ -219,32 +215,35 @@ class Lampi(Table):
         codes = fresh_codes(len(lamps), length_for_new_codes(len(lamps), replaced, now), cls.short_codes_among)
         for lampi, (code, length) in zip(lamps, codes, strict=True):
             lampi.association_code, lampi.short_code_length, lampi.code_issued_at = code, length, now
-        for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
+        for chunk in chunked(lamps, bulk.ROWS_A_STATEMENT):
             cls.bulk_update(chunk, [cls.association_code, cls.short_code_length, cls.code_issued_at])
 
     @classmethod
-    def create_unassociated(cls, device_ids: Iterable[str], now: datetime) -> list[str]:
+    def create_unassociated(cls, device_ids: Sequence[str], now: datetime) -> list[str]:
         """Make lamps that nobody owns, connected, and have each told its code; return the ids that are new."""
-        device_ids = list(device_ids)
-        created: list[Lampi] = []
         with write_transaction():
-            version = itertools.count(outbox.reserve(len(device_ids)))
-            length = length_for_new_codes(len(device_ids), 0, now)
-            codes = fresh_codes(len(device_ids), length, cls.short_codes_among)
-            rows: list[dict[str, Any]] = [
-                {
-                    "device_id": device_id,
-                    "association_code": code,
-                    "short_code_length": length,
-                    "created_at": now,
-                    "code_issued_at": now,
-                    "connected": True,
-                    "message_version": next(version),
-                }
-                for device_id, (code, length) in zip(device_ids, codes, strict=True)
+            known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id IN {}", device_ids))
+            new = [device_id for device_id in device_ids if (device_id,) not in known]
+            length = length_for_new_codes(len(new), 0, now)
+            codes = fresh_codes(len(new), length, cls.short_codes_among)
+            versions = itertools.count(outbox.reserve(len(new)))
+            rows = [
+                (device_id, code, code_length, version)
+                for device_id, (code, code_length), version in zip(new, codes, versions, strict=False)
             ]
-            for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
-                created += cls.insert_many(chunk).on_conflict_ignore().returning(cls).execute()
-            Forgotten.strike_off(device_ids)
-            outbox.put([lampi.message() for lampi in created])
-        return [lampi.device_id for lampi in created]
+            bulk.insert(
+                cls,
+                ("device_id", "association_code", "short_code_length", "message_version"),
+                rows,
+                alike={"connected": True, "created_at": now, "code_issued_at": now},
+            )
+            Forgotten.strike_off(new)
+            outbox.put(
+                [
+                    Pending(
+                        version, associated_topic(device_id), Unassociated(code, short_code_length=code_length).encode()
+                    )
+                    for device_id, code, code_length, version in rows
+                ]
+            )
+        return new

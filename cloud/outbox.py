@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from peewee import AutoField, BigIntegerField, BooleanField, CharField, TextField, chunked, fn
+from peewee import AutoField, BigIntegerField, BooleanField, CharField, TextField, fn
 
-from cloud.database import Table, database_proxy
+from cloud import bulk
+from cloud.database import Table, database_proxy, write_transaction
 from cloud.instants import InstantField, utc_now
-
-ROWS_A_STATEMENT = 500
 
 
 class OutboxMessage(Table):
@@ -63,15 +62,12 @@ def put(messages: Sequence[Pending]) -> None:
 
     Call it inside the write transaction of the change that they tell of.
     """
-    rows = [
-        {"topic": message.topic, "payload": message.payload.decode(), "version": message.version}
-        for message in messages
-    ]
-    for chunk in chunked(rows, ROWS_A_STATEMENT):
-        insert = OutboxMessage.insert_many(chunk)
-        insert.on_conflict(
-            conflict_target=[OutboxMessage.topic], preserve=[OutboxMessage.payload, OutboxMessage.version]
-        ).execute()
+    bulk.insert(
+        OutboxMessage,
+        ("topic", "payload", "version"),
+        [(message.topic, message.payload.decode(), message.version) for message in messages],
+        conflict="ON CONFLICT (topic) DO UPDATE SET payload = excluded.payload, version = excluded.version",
+    )
 
 
 def pending(after: int, limit: int) -> list[Pending]:
@@ -135,5 +131,5 @@ def origin() -> str:
 
 def remove(versions: Iterable[int]) -> None:
     """Remove the rows of exactly these versions: the broker has confirmed them."""
-    for chunk in chunked(versions, ROWS_A_STATEMENT):
-        OutboxMessage.delete().where(OutboxMessage.version.in_(list(chunk))).execute()
+    with write_transaction():
+        bulk.change_among("DELETE FROM outbox_message WHERE version IN {}", versions)

@@ -6,11 +6,9 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import datetime
 
-from peewee import chunked
-
+from cloud import bulk
 from cloud.database import write_transaction
 from cloud.models import Lampi
-from cloud.outbox import ROWS_A_STATEMENT
 from shared.errors import quoted
 
 log = logging.getLogger(__name__)
@@ -67,36 +65,41 @@ class RollCall:
     on the roll when all has been told is not there.
     """
 
+    _PARTS = 256
+    """Sorting takes some forty bytes a lamp; part by part, that is little."""
+
     def __init__(self) -> None:
-        self._up = array("Q")
+        self._up = [array("Q") for _ in range(self._PARTS)]
 
     def add(self, device_id: str) -> None:
         """Note a lamp that is up."""
-        self._up.append(int(device_id, 16))
+        number = int(device_id, 16)
+        self._up[number % self._PARTS].append(number)
 
     def settle(self) -> int:
         """Write that the lamps which were not called are down; return how many."""
-        roll = array("Q", sorted(self._up))
+        for place, part in enumerate(self._up):
+            self._up[place] = array("Q", sorted(part))
         went_down = 0
         last = ""
         while page := _connected_after(last):
             last = page[-1]
-            absent = [device_id for device_id in page if not _is_in(roll, int(device_id, 16))]
+            absent = [device_id for device_id in page if not self._was_called(int(device_id, 16))]
             if absent:
                 with write_transaction():
                     _set_presence(absent, False)
             went_down += len(absent)
         return went_down
 
+    def _was_called(self, number: int) -> bool:
+        part = self._up[number % self._PARTS]
+        place = bisect_left(part, number)
+        return place < len(part) and part[place] == number
+
 
 def _connected_after(device_id: str) -> list[str]:
     page = Lampi.select(Lampi.device_id).where((Lampi.device_id > device_id) & Lampi.connected)
-    return [found for (found,) in page.order_by(Lampi.device_id).limit(ROWS_A_STATEMENT * 10).tuples()]
-
-
-def _is_in(ordered: "array[int]", number: int) -> bool:
-    place = bisect_left(ordered, number)
-    return place < len(ordered) and ordered[place] == number
+    return [found for (found,) in page.order_by(Lampi.device_id).limit(bulk.ROWS_A_STATEMENT * 10).tuples()]
 
 
 class OtherBridges:
@@ -117,13 +120,9 @@ class OtherBridges:
 
 
 def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
-    known: dict[str, bool] = {}
-    for chunk in chunked(device_ids, ROWS_A_STATEMENT):
-        rows = Lampi.select(Lampi.device_id, Lampi.connected).where(Lampi.device_id.in_(list(chunk)))
-        known.update(rows.tuples())
-    return known
+    rows = bulk.rows_among("SELECT device_id, connected FROM lampi WHERE device_id IN {}", device_ids)
+    return {device_id: bool(connected) for device_id, connected in rows}
 
 
 def _set_presence(device_ids: Iterable[str], up: bool) -> None:
-    for chunk in chunked(device_ids, ROWS_A_STATEMENT):
-        Lampi.update(connected=up).where(Lampi.device_id.in_(list(chunk))).execute()
+    bulk.change_among(f"UPDATE lampi SET connected = {up} WHERE device_id IN {{}}", device_ids)

@@ -14,9 +14,12 @@ from shared.payloads import CLEARED, Associated, HighWaterMark
 
 log = logging.getLogger(__name__)
 
-WINDOW = 500
+WINDOW = 2000
 """Messages handed over and not yet confirmed; the link has few of them on the wire at once (`mqtt.MOST_IN_FLIGHT`)
 and the others ready to follow, so that a slow commit of ours does not leave the wire idle."""
+
+REMOVED_AT_ONCE = WINDOW // 4
+"""Confirmed messages whose rows are removed together, while others are under way: each removal forces the disk."""
 
 _ASSOCIATED = Associated().encode()
 
@@ -66,7 +69,7 @@ class Publisher:
 
     def pump(self) -> None:
         """Remove what is confirmed and publish what is new, as far as the window has room."""
-        if self._confirmed:
+        if len(self._confirmed) >= REMOVED_AT_ONCE or (self._confirmed and not self._under_way):
             outbox.remove(self._confirmed)
             self._confirmed.clear()
             self._mark_may_have_moved = True

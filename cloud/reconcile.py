@@ -7,11 +7,12 @@ from datetime import datetime
 
 from peewee import chunked
 
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import write_transaction
 from cloud.forgotten import associated_topic
 from cloud.ghosts import clear_ghosts
 from cloud.models import Lampi
-from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage
+from cloud.outbox import OutboxMessage
 from cloud.retained import retained_associations
 from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload

@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.errors import BrokerAway
-from cloud.outbox import ROWS_A_STATEMENT
 from shared import topics
 from shared.broker_url import BrokerUrl
 from shared.errors import BadTopic

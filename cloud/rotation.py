@@ -3,9 +3,9 @@
 import logging
 from datetime import datetime, timedelta
 
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import write_transaction
 from cloud.models import Lampi
-from cloud.outbox import ROWS_A_STATEMENT
 from shared.logs import about
 
 log = logging.getLogger(__name__)

@@ -32,15 +32,17 @@ def new_lamps(stage: Stage, lamps: int, rounds: int, usual_lamps: int, kinds: tu
         for scene in SCENES:
             rate = middle[f"{kind}, {scene}"]
             of_ceiling, of_usual = rate / middle[CEILING], rate / middle[USUAL]
-            beside = f"{of_ceiling:.2f} of paho alone ({rate / middle[UNLIMITED]:.2f} of no limit), {of_usual:.0f} x usual"
+            beside = (
+                f"{of_ceiling:.2f} of paho alone ({rate / middle[UNLIMITED]:.2f} of no limit), {of_usual:.0f} x usual"
+            )
             reached = of_ceiling >= 0.9 and of_usual >= 10
-            rows.append(Row(part, f"{kind}, {scene}", f"{rate:,.0f}/s", beside, ">= 0.9 of paho, >= 10 x usual", reached))
+            rows.append(
+                Row(part, f"{kind}, {scene}", f"{rate:,.0f}/s", beside, ">= 0.9 of paho, >= 10 x usual", reached)
+            )
     return rows
 
 
-def _contenders(
-    stage: Stage, lamps: int, usual_lamps: int, kinds: tuple[str, ...]
-) -> dict[str, Callable[[], float]]:
+def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: tuple[str, ...]) -> dict[str, Callable[[], float]]:
     def usual() -> float:
         with stage.broker() as broker, opened(stage.database("sqlite")):
             return usual_way(broker.port, [device_id(number) for number in range(usual_lamps)])

@@ -7,9 +7,9 @@ import pytest
 
 from cloud import outbox
 from cloud.association import associate_by_code, release
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.errors import UnknownCode
 from cloud.models import Lampi, User
-from cloud.outbox import ROWS_A_STATEMENT
 from cloud.policy import CodePolicy, announce
 from cloud.presence import PresenceBatch
 from cloud.rotation import rotate
