@@ -18,8 +18,9 @@ WINDOW = 2000
 """Messages handed over and not yet confirmed; the link has few of them on the wire at once (`mqtt.MOST_IN_FLIGHT`)
 and the others ready to follow, so that a slow commit of ours does not leave the wire idle."""
 
-REMOVED_AT_ONCE = WINDOW // 4
-"""Confirmed messages whose rows are removed together, while others are under way: each removal forces the disk."""
+WORTHWHILE = WINDOW // 4
+"""While others are under way, so many messages are published together, and the rows of so many that are confirmed are
+removed together: each look asks the database, and each removal forces the disk."""
 
 _ASSOCIATED = Associated().encode()
 
@@ -69,14 +70,14 @@ class Publisher:
 
     def pump(self) -> None:
         """Remove what is confirmed and publish what is new, as far as the window has room."""
-        if len(self._confirmed) >= REMOVED_AT_ONCE or (self._confirmed and not self._under_way):
+        if len(self._confirmed) >= WORTHWHILE or (self._confirmed and not self._under_way):
             outbox.remove(self._confirmed)
             self._confirmed.clear()
             self._mark_may_have_moved = True
         if self._mark_is_ours and self._mark_may_have_moved and self._mark_under_way is None:
             self._publish_mark()
         room = WINDOW - len(self._under_way)
-        if room <= 0 or outbox.newest_version() <= self._sent_up_to:
+        if room < WORTHWHILE or outbox.newest_version() <= self._sent_up_to:
             return
         for message in outbox.pending(after=self._sent_up_to, limit=room):
             number = self._publish(_publication(message.topic, message.payload, topics.ASSOCIATED))

@@ -19,9 +19,11 @@ from cloud.instants import utc_now
 from cloud.models import Lampi
 from cloud.outbox import OutboxSequence
 from cloud.schema import upgrade
+from shared import topics
+from shared.payloads import HighWaterMark
 from tests.benchmarks.wire import Wire, publish_packet
 from tests.support.bridge import CloudBroker
-from tests.support.broker import Mosquitto
+from tests.support.broker import Mosquitto, free_port
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.postgres import Postgres
 
@@ -49,6 +51,12 @@ class Stage:
         """Return the cloud's broker as it ships, not yet started; it is spoken to on its listener without TLS."""
         return CloudBroker(self.new_folder())
 
+    def open_handed_broker(self) -> Mosquitto:
+        """Return one that takes any number of messages in flight; others confirm what they lose, or confirm nothing."""
+        port = free_port()
+        config = f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\n"
+        return Mosquitto(self.new_folder(), port, config)
+
     def database(self, kind: str) -> str:
         """Return the URL of a new database of this release, `sqlite` or `postgresql`."""
         if kind == "sqlite":
@@ -66,12 +74,14 @@ class Stage:
             self._postgres = Postgres(self.new_folder() / "server", durable=True).start()
         return self._postgres
 
-    def filled(self, kind: str, lamps: int, issued_at: datetime | None = None) -> str:
-        """Return the URL of a new database that knows so many lamps, all connected and told."""
-        url = self.database(kind)
-        with opened(url):
-            fill(lamps, issued_at or utc_now())
-        return url
+    def filled(self, kind: str, lamps: int) -> str:
+        """Return the URL of a database that knows so many lamps, all of them told; the same one for the same number."""
+        if (kind, lamps) not in self._filled:
+            url = self.database(kind)
+            with opened(url):
+                fill(lamps, utc_now())
+            self._filled[kind, lamps] = url
+        return self._filled[kind, lamps]
 
     def close(self) -> None:
         """End what was started."""
@@ -120,6 +130,12 @@ def retain_presence(broker: Mosquitto, numbers: Iterable[int]) -> None:
     with Wire(broker.port, "bridges") as wire:
         wire.send(b"".join(presence(numbers, retain=True)))
         wire.settle()
+
+
+def retain_mark(broker: Mosquitto) -> None:
+    """Have the broker retain that it has all that the open database ever said; else the daemon says it all again."""
+    mark = HighWaterMark(outbox.origin(), outbox.last_version())
+    broker.publish(topics.HIGH_WATER_MARK, mark.encode(), qos=2, retain=True)
 
 
 def fill(lamps: int, issued_at: datetime) -> None:

@@ -141,6 +141,11 @@ class Mosquitto:
             self._process = None
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def store(self) -> Path:
         """The file in which it saves what it retains."""
         return self.folder / "mosquitto.db"

@@ -1,0 +1,105 @@
+"""`make bench`: what the cloud's daemon can do, beside the usual way and beside paho alone, as a table.
+
+python -m tests.benchmarks [--quick] [--part new --part storm ...] [--output RESULTS.md]
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from cloud.instants import utc_now
+from tests.benchmarks.fairness import fairness
+from tests.benchmarks.growth import growth
+from tests.benchmarks.idle import idle
+from tests.benchmarks.latency import latency
+from tests.benchmarks.new_lamps import KINDS, new_lamps
+from tests.benchmarks.stage import Stage, stage
+from tests.benchmarks.storm import storm
+from tests.benchmarks.table import Row, document
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything is measured."""
+
+    new: tuple[tuple[int, int], ...] = ((20_000, 5), (200_000, 1))
+    usual: int = 1000
+    storm: int = 1_000_000
+    storm_seconds: float = 20.0
+    growth: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+    growth_new: int = 10_000
+    growth_rounds: int = 3
+    associations: int = 100
+    fairness_seconds: float = 20.0
+    idle_seconds: float = 60.0
+
+
+QUICK = Sizes(
+    new=((200, 1),),
+    usual=20,
+    storm=2000,
+    storm_seconds=0.5,
+    growth=(100, 1000),
+    growth_new=200,
+    growth_rounds=1,
+    associations=3,
+    fairness_seconds=1.0,
+    idle_seconds=1.0,
+)
+
+
+def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage], list[Row]]]:
+    """Return what can be measured, by name, in the order of the table."""
+
+    def of_each(measure: Callable[[Stage, str], list[Row]]) -> Callable[[Stage], list[Row]]:
+        return lambda on: [row for kind in kinds for row in measure(on, kind)]
+
+    return {
+        "new": lambda on: [
+            row for lamps, rounds in sizes.new for row in new_lamps(on, lamps, rounds, sizes.usual, kinds)
+        ],
+        "storm": of_each(lambda on, kind: storm(on, kind, sizes.storm, sizes.storm_seconds)),
+        "growth": of_each(lambda on, kind: growth(on, kind, sizes.growth, sizes.growth_new, sizes.growth_rounds)),
+        "latency": of_each(lambda on, kind: latency(on, kind, sizes.associations)),
+        "fairness": of_each(lambda on, kind: fairness(on, kind, sizes.fairness_seconds)),
+        "idle": lambda on: idle(on, kinds, sizes.idle_seconds),
+    }
+
+
+@click.command()
+@click.option(
+    "--part", "chosen", multiple=True, type=click.Choice(list(parts_of(QUICK, KINDS))), help="Only this part."
+)
+@click.option("--database", "kinds", multiple=True, type=click.Choice(KINDS), default=KINDS, help="Only on this one.")
+@click.option("--quick", is_flag=True, help="So little of everything that it only shows that it runs.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where the databases are put: on a disk, not in memory."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Where the table is kept, beside being printed.")
+def main(
+    chosen: tuple[str, ...], kinds: tuple[str, ...], quick: bool, folder: Path | None, output: Path | None
+) -> None:
+    """Measure, and write the table."""
+    parts = parts_of(QUICK if quick else Sizes(), kinds)
+    began, started, load = utc_now(), time.monotonic(), os.getloadavg()[0]
+    rows: list[Row] = []
+    with stage(folder) as on:
+        for name in chosen or parts:
+            for row in parts[name](on):
+                click.echo(str(row), err=True)
+                rows.append(row)
+    command = "make bench" if not (chosen or quick) else "python -m tests.benchmarks"
+    text = document(rows, command, began, time.monotonic() - started, (load, os.getloadavg()[0]))
+    click.echo(text)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Growth: what more lamps in the database do to the rates, to associating by code, and to rotation."""
+
+import threading
+import time
+from datetime import timedelta
+from statistics import median
+
+from cloud.association import add_user, associate_by_code
+from cloud.instants import utc_now
+from cloud.models import Lampi
+from tests.benchmarks.contenders import percentile
+from tests.benchmarks.stage import Stage, Watch, daemon, fill, opened, presence, retain_mark, retain_presence
+from tests.benchmarks.table import Row
+from tests.benchmarks.wire import Wire
+
+NEW = 1 << 32
+WITHIN, ASSOCIATE_MILLISECONDS = 0.2, 5.0
+ROTATIONS_A_MINUTE = 10_000
+_LAMPS_A_SECOND = 100
+
+
+def growth(stage: Stage, kind: str, sizes: tuple[int, ...], lamps: int, rounds: int) -> list[Row]:
+    """Measure new lamps that arrive live, with so many in the database, sizes taking turns."""
+    part = f"growth, {kind}"
+    urls = {size: stage.filled(kind, size) for size in sizes}
+    rates: dict[int, list[float]] = {size: [] for size in sizes}
+    for turn in range(rounds):
+        for size in sizes:
+            rates[size].append(_new_lamps(stage, urls[size], range(NEW + turn * lamps, NEW + (turn + 1) * lamps)))
+    middle = {size: median(each) for size, each in rates.items()}
+    most = max(middle.values())
+    rows = [
+        Row(
+            part,
+            f"{lamps:,} new lamps, live, beside {size:,}",
+            f"{rate:,.0f}/s",
+            f"{rate / most:.2f} of the fastest",
+            "within 20 %",
+            rate >= (1 - WITHIN) * most,
+        )
+        for size, rate in middle.items()
+    ]
+    return [*rows, _associating(part, urls[max(sizes)], kind), _rotation(stage, part, kind, max(sizes))]
+
+
+def _new_lamps(stage: Stage, url: str, numbers: range) -> float:
+    packets = b"".join(presence(numbers))
+    with stage.broker() as broker, opened(url):
+        retain_mark(broker)
+        Lampi.update(connected=False).where(Lampi.connected).execute()  # as the broker will say
+        with daemon(stage, broker, url), Wire(broker.port, "bridges") as wire:
+            watch = Watch()
+            began = time.monotonic()
+            wire.send(packets)
+            return len(numbers) / watch.seconds_until(len(numbers), began)
+
+
+def _associating(part: str, url: str, kind: str, times: int = 500) -> Row:
+    with opened(url):
+        lamps = Lampi.select(Lampi.association_code, Lampi.short_code_length).where(Lampi.user.is_null()).limit(times)
+        codes = [code[:length] for code, length in lamps.tuples()]
+        ada = add_user("ada")
+        taken = []
+        for code in codes:
+            began = time.perf_counter()
+            associate_by_code(code, ada, utc_now())
+            taken.append(1000 * (time.perf_counter() - began))
+        count = Lampi.select().count()
+    late = percentile(taken, 99)
+    asked = (f"< {ASSOCIATE_MILLISECONDS:.0f} ms", late < ASSOCIATE_MILLISECONDS) if kind == "sqlite" else ("", None)
+    what = f"associating by code with {count:,} lamps, with its commit, 99th percentile"
+    return Row(part, what, f"{late:.2f} ms", f"median {percentile(taken, 50):.2f} ms", *asked)
+
+
+def _rotation(stage: Stage, part: str, kind: str, lamps: int, seconds: float = 20.0) -> Row:
+    """Let codes lapse faster than they are asked to be rotated, while new lamps arrive."""
+    ttl = timedelta(hours=1)
+    lapsed = min(lamps, 20_000)
+    url = stage.database(kind)
+    stop = threading.Event()
+    with stage.broker() as broker, opened(url), Wire(broker.port, "bridges") as wire:
+        fill(lapsed, utc_now() - 2 * ttl)
+        retain_mark(broker)
+        retain_presence(broker, range(lapsed))
+        packets = presence(range(NEW, NEW + int(_LAMPS_A_SECOND * seconds)))
+        began = time.monotonic()
+        with daemon(stage, broker, url, ttl):
+            flood = threading.Thread(target=wire.pace, args=(packets, _LAMPS_A_SECOND, stop))
+            flood.start()
+            while time.monotonic() < began + seconds and _lapsed(ttl):
+                stop.wait(0.05)
+            taken, left = time.monotonic() - began, _lapsed(ttl)
+            stop.set()
+            flood.join()
+    a_minute = 60 * (lapsed - left) / taken
+    what = f"codes replaced a minute while {_LAMPS_A_SECOND} new lamps a second arrive, from the daemon's start"
+    return Row(part, what, f"{a_minute:,.0f}", "", f">= {ROTATIONS_A_MINUTE:,}", a_minute >= ROTATIONS_A_MINUTE)
+
+
+def _lapsed(ttl: timedelta) -> int:
+    """Return how many codes should have been replaced."""
+    rows = Lampi.select().where(Lampi.user.is_null() & (Lampi.code_issued_at <= utc_now() - ttl))
+    return int(rows.count())

@@ -1,0 +1,139 @@
+"""A storm of known lamps: what the daemon does when it hears of many that it knows, at once.
+
+*At its start*: all are retained; from when the daemon has connected until a lamp that came up after them all is told its
+code. *Back*: the same from when the broker is started again with all of them in its store. *Live*: they come at a steady rate, and among them, now and then, one that is new.
+"""
+
+import threading
+import time
+from itertools import count, islice
+
+from tests.benchmarks.contenders import percentile
+from tests.benchmarks.processes import peak_megabytes, resident_megabytes
+from tests.benchmarks.stage import (
+    PATIENCE_SECONDS,
+    Stage,
+    Watch,
+    daemon,
+    device_id,
+    opened,
+    presence,
+    retain_mark,
+    retain_presence,
+    size_megabytes,
+)
+from tests.benchmarks.table import Row
+from tests.benchmarks.wire import Wire
+from tests.support.broker import Ear, Mosquitto
+from tests.support.loop import associated
+
+ASKED_RATE, MOST_MEGABYTES, MOST_SECONDS = 30_000, 200, 2.0
+_MARKERS = 1 << 36
+_MARKER_SECONDS = 0.1
+
+
+def storm(stage: Stage, kind: str, lamps: int, seconds: float) -> list[Row]:
+    """Measure a storm at the daemon's start, one after the broker's, and one that comes live for so many seconds."""
+    part = f"storm of {lamps:,} known lamps, {kind}"
+    url = stage.filled(kind, lamps)
+    rows = []
+    with stage.broker() as broker, opened(url):
+        retain_presence(broker, range(lamps))
+        retain_mark(broker)
+        watch = Watch()
+        with daemon(stage, broker, url) as process:
+            taken = _until_told(broker, time.monotonic())
+            rows.append(_rate_row(part, "all retained, at the daemon's start", lamps, taken))
+            broker.save()
+            broker.stop()
+            broker.start()
+            taken = _until_told(broker, time.monotonic())
+            rows.append(
+                _rate_row(
+                    part, "all retained, when the broker is back (with the pause before reconnecting)", lamps, taken
+                )
+            )
+            enqueued = watch.published()
+            rows += _live(part, broker, lamps, seconds)
+            peak = peak_megabytes(process.pid)
+            rows.append(_memory_row(part, peak))
+            written = (
+                f"{enqueued} messages; the database has {size_megabytes(url):,.0f} MB"
+                if kind == "sqlite"
+                else f"{enqueued} messages"
+            )
+            rows.append(Row(part, "enqueued by the two storms at a start, but for the markers", written))
+            rows.append(Row(part, "the broker's memory after it", f"{resident_megabytes(broker.pid):,.0f} MB"))
+    return rows
+
+
+def _rate_row(part: str, what: str, lamps: int, taken: float) -> Row:
+    rate = lamps / taken
+    return Row(part, what, f"{rate:,.0f}/s", f"{taken:.1f} s", f">= {ASKED_RATE:,}/s", rate >= ASKED_RATE)
+
+
+def _memory_row(part: str, peak: float) -> Row:
+    return Row(
+        part,
+        "the daemon's memory at most (VmHWM)",
+        f"{peak:.0f} MB",
+        "",
+        f"<= {MOST_MEGABYTES} MB",
+        peak <= MOST_MEGABYTES,
+    )
+
+
+def _until_told(broker: Mosquitto, began: float) -> float:
+    """Return the seconds from ``began`` until a lamp is told that came up behind all that the broker retains.
+
+    New lamps come up one after the other; those that do before the daemon listens are not heard, and the first
+    that is heard is behind all that was retained when the daemon subscribed.
+    """
+    with Ear(broker.port, "devices/+/lamp/associated") as ear, Wire(broker.port, "markers") as wire:
+        told = threading.Event()
+
+        def come_up() -> None:
+            for packet in presence(islice(count(_MARKERS + int(began * 1000)), 10_000)):
+                wire.send(packet)
+                if told.wait(_MARKER_SECONDS):
+                    return
+
+        markers = threading.Thread(target=come_up)
+        markers.start()
+        try:
+            while ear.next(PATIENCE_SECONDS).retained:
+                pass
+            return time.monotonic() - began
+        finally:
+            told.set()
+            markers.join()
+
+
+def _live(part: str, broker: Mosquitto, lamps: int, seconds: float) -> list[Row]:
+    """Have known lamps come at the rate that is asked for, and a new one each tenth of a second."""
+    delays: list[float] = []
+    rate = ASKED_RATE
+    known = presence(number % lamps for number in range(int(rate * seconds)))
+    stop = threading.Event()
+    with (
+        Ear(broker.port, "devices/+/lamp/associated") as ear,
+        Wire(broker.port, "storm") as wire,
+        Wire(broker.port, "new") as new,
+    ):
+        flood = threading.Thread(target=wire.pace, args=(known, rate, stop))
+        flood.start()
+        for number in range(2 * _MARKERS, 2 * _MARKERS + int(seconds / _MARKER_SECONDS)):
+            sent = time.monotonic()
+            new.send(presence([number])[0])
+            while ear.next(PATIENCE_SECONDS).topic != associated(device_id(number)):
+                pass
+            delays.append(time.monotonic() - sent)
+            stop.wait(max(sent + _MARKER_SECONDS - time.monotonic(), 0))
+            if not flood.is_alive():
+                break
+        stop.set()
+        flood.join()
+    worst = max(delays)
+    beside = f"median {1000 * percentile(delays, 50):.0f} ms, of {len(delays)}"
+    what = f"a new lamp's code while {rate:,} known ones come each second, at worst"
+    return [Row(part, what, f"{1000 * worst:.0f} ms", beside, f"<= {MOST_SECONDS:.0f} s", worst <= MOST_SECONDS)]
