@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from peewee import chunked
+from peewee import SqliteDatabase, chunked
 
 from cloud.database import Table, database_proxy
 
@@ -11,15 +11,23 @@ ROWS_A_STATEMENT = 500
 
 
 def rows_among(query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
-    """Yield what a query selects; ``{}`` in it stands for the list of values, of which there may be any number."""
-    for chunk in chunked(values, ROWS_A_STATEMENT):
-        yield from database_proxy.execute_sql(query.format(_places(len(chunk))), chunk).fetchall()
+    """Yield what a query selects; ``{}`` in it stands for "is one of the values", of which there may be any number."""
+    for condition, parameters in _conditions(values):
+        yield from database_proxy.execute_sql(query.format(condition), parameters).fetchall()
 
 
 def change_among(statement: str, values: Iterable[object]) -> None:
-    """Run a statement over the rows that a list of values names, for which ``{}`` stands in it."""
+    """Run a statement over the rows that a list of values names; ``{}`` in it stands for "is one of the values"."""
+    for condition, parameters in _conditions(values):
+        database_proxy.execute_sql(statement.format(condition), parameters)
+
+
+def _conditions(values: Iterable[object]) -> Iterator[tuple[str, list[object]]]:
     for chunk in chunked(values, ROWS_A_STATEMENT):
-        database_proxy.execute_sql(statement.format(_places(len(chunk))), chunk)
+        if isinstance(database_proxy.obj, SqliteDatabase):
+            yield f"IN {_places(len(chunk))}", chunk
+        else:
+            yield "= ANY(%s)", [chunk]  # a list of parameters would be planned anew each time
 
 
 def insert(
@@ -39,7 +47,7 @@ def insert(
     same_fields = [name for name in same if name not in columns]
     same_values = [fields[name].db_value(same[name]) for name in same_fields]
     names = ", ".join(fields[name].column_name for name in (*columns, *same_fields))
-    into = f"INSERT INTO {table._meta.table_name} ({names}) VALUES "
+    into = f"INSERT INTO {table._meta.table_name} ({names}) VALUES "  # noqa: S608 - names of ours
     places = _places(len(columns) + len(same_fields))
     for chunk in chunked(rows, ROWS_A_STATEMENT):
         parameters = [value for row in chunk for value in (*row, *same_values)]

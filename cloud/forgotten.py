@@ -38,7 +38,7 @@ class Forgotten(Table):
     @classmethod
     def strike_off(cls, device_ids: Iterable[str]) -> None:
         """Take lamps off the list: they are back; inside a write transaction."""
-        bulk.change_among("DELETE FROM forgotten WHERE device_id IN {}", device_ids)
+        bulk.change_among("DELETE FROM forgotten WHERE device_id {}", device_ids)
 
 
 def associated_topic(device_id: str) -> str:

@@ -110,8 +110,9 @@ class Lampi(Table):
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:
         """Return which of these are short codes of waiting lamps."""
-        query = f"SELECT {_short_code_of_row.sql} FROM lampi WHERE user_id IS NULL AND {_short_code_of_row.sql} IN {{}}"
-        return {short for (short,) in bulk.rows_among(query, shorts)}
+        short = _short_code_of_row.sql
+        query = f"SELECT {short} FROM lampi WHERE user_id IS NULL AND {short} {{}}"  # noqa: S608 - no value is in it
+        return {found for (found,) in bulk.rows_among(query, shorts)}
 
     def association(self) -> Association:
         """Return what the lamp's screen is to know."""
@@ -222,7 +223,7 @@ class Lampi(Table):
     def create_unassociated(cls, device_ids: Sequence[str], now: datetime) -> list[str]:
         """Make lamps that nobody owns, connected, and have each told its code; return the ids that are new."""
         with write_transaction():
-            known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id IN {}", device_ids))
+            known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id {}", device_ids))
             new = [device_id for device_id in device_ids if (device_id,) not in known]
             length = length_for_new_codes(len(new), 0, now)
             codes = fresh_codes(len(new), length, cls.short_codes_among)

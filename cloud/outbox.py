@@ -132,4 +132,4 @@ def origin() -> str:
 def remove(versions: Iterable[int]) -> None:
     """Remove the rows of exactly these versions: the broker has confirmed them."""
     with write_transaction():
-        bulk.change_among("DELETE FROM outbox_message WHERE version IN {}", versions)
+        bulk.change_among("DELETE FROM outbox_message WHERE version {}", versions)

@@ -120,9 +120,10 @@ class OtherBridges:
 
 
 def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
-    rows = bulk.rows_among("SELECT device_id, connected FROM lampi WHERE device_id IN {}", device_ids)
+    rows = bulk.rows_among("SELECT device_id, connected FROM lampi WHERE device_id {}", device_ids)
     return {device_id: bool(connected) for device_id, connected in rows}
 
 
 def _set_presence(device_ids: Iterable[str], up: bool) -> None:
-    bulk.change_among(f"UPDATE lampi SET connected = {up} WHERE device_id IN {{}}", device_ids)
+    statement = "UPDATE lampi SET connected = TRUE WHERE device_id {}"
+    bulk.change_among(statement if up else statement.replace("TRUE", "FALSE"), device_ids)

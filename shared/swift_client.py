@@ -34,7 +34,7 @@ class SwiftClient(paho.Client):
         super().__init__(*arguments, **named)
         self._woken = False
 
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
+    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:  # noqa: ARG002 - paho does not heed it, either
         """Take all that has come, up to a chunk, and send what it calls for, as one piece."""
         connection: Any = self._sock
         if connection is None:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from cloud.association import add_user, associate_by_device_id, release
+from cloud.association import add_user, associate_by_device_id, release, user_named
 from cloud.instants import utc_now
 from tests.benchmarks.contenders import percentile
 from tests.benchmarks.growth import NEW
@@ -42,8 +42,6 @@ def latency(stage: Stage, kind: str, times: int) -> list[Row]:
 
 
 def _taken(broker: CloudBroker, ear: Ear, times: int) -> tuple[list[float], list[float]]:
-    from cloud.association import user_named
-
     ada = user_named("ada")
     ours, bare = [], []
     pause = threading.Event()
@@ -56,7 +54,17 @@ def _taken(broker: CloudBroker, ear: Ear, times: int) -> tuple[list[float], list
         release(LAMP, utc_now(), "benchmark")
         ear.next(PATIENCE_SECONDS)
         pause.wait(random.uniform(0.05, 0.15))
-        command = ["mosquitto_pub", "-p", str(broker.port), "-q", "2", "-t", associated(LAMP), "-m", ASSOCIATED]
+        command = [
+            "mosquitto_pub",
+            "-p",
+            str(broker.port),
+            "-q",
+            "2",
+            "-t",
+            associated(LAMP),
+            "-m",
+            ASSOCIATED.decode(),
+        ]
         began = time.monotonic()
         with subprocess.Popen(command):
             _hear(ear, ASSOCIATED)

@@ -9,11 +9,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import peewee
-
-from cloud import outbox
+from cloud import bulk, outbox
 from cloud.database import database_proxy, open_database, sqlite_file, write_transaction
 from cloud.instants import utc_now
 from cloud.models import Lampi
@@ -30,6 +27,8 @@ from tests.support.postgres import Postgres
 PATIENCE_SECONDS = 600.0
 _LOOK_AGAIN_SECONDS = 0.005
 _ROWS_AT_ONCE = 50_000
+_SCATTER = 0x9E3779B1
+"""Odd, so that no two lamps get the same short code of eight characters, and neighbours get distant ones."""
 _folders = itertools.count()
 
 
@@ -59,10 +58,7 @@ class Stage:
 
     def database(self, kind: str) -> str:
         """Return the URL of a new database of this release, `sqlite` or `postgresql`."""
-        if kind == "sqlite":
-            url = f"sqlite:///{self.new_folder() / 'lampi.db'}"
-        else:
-            url = self.postgres.make_database()
+        url = f"sqlite:///{self.new_folder() / 'lampi.db'}" if kind == "sqlite" else self.postgres.make_database()
         with opened(url):
             upgrade(database_proxy.obj)
         return url
@@ -127,7 +123,7 @@ def presence(numbers: Iterable[int], payload: bytes = b"1", *, retain: bool = Fa
 
 def retain_presence(broker: Mosquitto, numbers: Iterable[int]) -> None:
     """Have the broker retain lamps' states."""
-    with Wire(broker.port, "bridges") as wire:
+    with Wire(broker.port, "retaining") as wire:
         wire.send(b"".join(presence(numbers, retain=True)))
         wire.settle()
 
@@ -140,33 +136,16 @@ def retain_mark(broker: Mosquitto) -> None:
 
 def fill(lamps: int, issued_at: datetime) -> None:
     """Put lamps into the open database as they are when they have long been known: connected, told, confirmed."""
-    database = database_proxy.obj
-    example: dict[str, Any] = {"device_id": "", "connected": True, "created_at": issued_at, "code_issued_at": issued_at}
-    length = 8  # as long as the guess budget makes them for a million lamps
+    alike = {"connected": True, "created_at": issued_at, "code_issued_at": issued_at, "short_code_length": 8}
     for first in range(0, lamps, _ROWS_AT_ONCE):
+        numbers = range(first, min(first + _ROWS_AT_ONCE, lamps))
         with write_transaction():
-            numbers = range(first, min(first + _ROWS_AT_ONCE, lamps))
             rows = [
-                {
-                    **example,
-                    "device_id": device_id(number),
-                    "association_code": f"{number:0{length}x}{number:0{32 - length}x}",
-                    "short_code_length": length,
-                    "message_version": number + 1,
-                    "user": None,
-                }
-                for number in numbers
+                (device_id(number), f"{number * _SCATTER % 2**32:08x}{number:024x}", number + 1) for number in numbers
             ]
-            statement, _ = Lampi.insert(rows[0]).sql()
-            parameters = [Lampi.insert(row).sql()[1] for row in rows]
-            if isinstance(database, peewee.SqliteDatabase):
-                database.connection().executemany(statement, parameters)
-            else:
-                with database.connection().cursor() as cursor:
-                    cursor.executemany(statement.partition(" RETURNING")[0], parameters)
+            bulk.insert(Lampi, ("device_id", "association_code", "message_version"), rows, alike=alike)
     with write_transaction():
         OutboxSequence.update(last_version=lamps).execute()
-    database.execute_sql("ANALYZE" if not isinstance(database, peewee.SqliteDatabase) else "PRAGMA optimize")
 
 
 class Watch:

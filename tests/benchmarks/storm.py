@@ -1,7 +1,8 @@
 """A storm of known lamps: what the daemon does when it hears of many that it knows, at once.
 
-*At its start*: all are retained; from when the daemon has connected until a lamp that came up after them all is told its
-code. *Back*: the same from when the broker is started again with all of them in its store. *Live*: they come at a steady rate, and among them, now and then, one that is new.
+*At its start*: all are retained; from when the daemon has connected until a lamp that came up behind them all is told
+its code. *Back*: the same from when the broker is started again, with all of them in its store. *Live*: they come at a
+steady rate, and among them, now and then, one that is new.
 """
 
 import threading

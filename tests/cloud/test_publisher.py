@@ -7,7 +7,7 @@ import pytest
 from cloud import outbox
 from cloud.database import write_transaction
 from cloud.outbox import Pending
-from cloud.publisher import WINDOW, Publisher
+from cloud.publisher import WINDOW, WORTHWHILE, Publisher
 from shared.messages import Publication
 from shared.payloads import HighWaterMark, decode_high_water_mark
 
@@ -113,10 +113,27 @@ def test_no_more_than_the_window_is_under_way(publisher: Publisher, connection: 
     for _ in range(5):
         publisher.pump()
     assert len(connection.taken) == WINDOW
-    for number in range(1, 51):
+    for number in range(1, WORTHWHILE + 1):
         publisher.confirm(number)
     publisher.pump()
-    assert len(connection.taken) == WINDOW + 50
+    assert len(connection.taken) == WINDOW + 100
+
+
+def test_rows_are_removed_many_at_a_time_and_none_is_left(publisher: Publisher) -> None:
+    enqueue(*((f"topic {number}", b"x") for number in range(2 * WORTHWHILE)))
+    publisher.pump()
+    for number in range(1, WORTHWHILE):
+        publisher.confirm(number)
+    publisher.pump()
+    assert len(outbox.pending(0, WINDOW)) == 2 * WORTHWHILE
+    publisher.confirm(WORTHWHILE)
+    publisher.pump()
+    assert len(outbox.pending(0, WINDOW)) == WORTHWHILE
+    for number in range(WORTHWHILE + 1, 2 * WORTHWHILE + 1):
+        publisher.confirm(number)
+        publisher.pump()
+    assert outbox.newest_version() == 0
+    assert publisher.idle
 
 
 def test_the_mark_follows_what_is_confirmed_and_only_once_it_is_ours(

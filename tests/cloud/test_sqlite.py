@@ -51,7 +51,7 @@ def test_looking_for_what_is_new_searches_the_index_of_versions(sqlite_database:
         "SEARCH outbox_message USING COVERING INDEX outboxmessage_version"
     ]
     assert plans(sqlite_database, "SELECT", lambda: outbox.pending(after=5, limit=10)) == [
-        "SEARCH t1 USING INDEX outboxmessage_version (version>?)"
+        "SEARCH outbox_message USING INDEX outboxmessage_version (version>?)"
     ]
 
 

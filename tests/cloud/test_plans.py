@@ -1,0 +1,82 @@
+"""No statement that is issued for each lamp, or many times a second, reads a whole table that grows."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import peewee
+import pytest
+
+from cloud import healing, outbox
+from cloud.association import add_user, associate_by_code, associate_by_device_id, release
+from cloud.models import Lampi
+from cloud.policy import CodePolicy, announce
+from cloud.presence import PresenceBatch, RollCall
+from cloud.publisher import Publisher
+from cloud.rotation import rotate
+from tests.cloud.conftest import NOW
+from tests.support.plans import plans
+
+GROWING = "lampi|outbox_message|forgotten|history|guess_count"
+"""Not the users: they are counted, up to a limit."""
+
+WHOLE = re.compile(rf"(?:SCAN|Seq Scan on) (?:{GROWING})\b")
+
+KNOWN = [f"b827eb{number:06x}" for number in range(600)]
+NEW = [f"b827ec{number:06x}" for number in range(600)]
+
+
+def heard(device_ids: list[str], up: bool) -> None:
+    batch = PresenceBatch()
+    for device_id in device_ids:
+        batch.add(device_id, up)
+    batch.register(NOW)
+
+
+def publish_all() -> None:
+    numbers = iter(range(1, 10_000))
+    publisher = Publisher(lambda _publication: next(numbers))
+    publisher.take_over_mark()
+    publisher.pump()
+    for number in range(1, 1000):
+        publisher.confirm(number)
+    publisher.pump()
+
+
+def settle_roll() -> None:
+    roll = RollCall()
+    roll.add(KNOWN[0])
+    roll.settle()
+
+
+def associate() -> None:
+    lampi = Lampi.named(KNOWN[7])
+    associate_by_code(lampi.association_code[: lampi.short_code_length], add_user("ada"), NOW)
+    associate_by_device_id(KNOWN[8], add_user("bob"), NOW)
+    release(KNOWN[8], NOW)
+
+
+HOT: dict[str, Callable[[], object]] = {
+    "new lamps": lambda: heard(NEW, up=True),
+    "known lamps": lambda: heard(KNOWN, up=True),
+    "lamps that went": lambda: heard(KNOWN, up=False),
+    "publishing": publish_all,
+    "looking for what is new": outbox.newest_version,
+    "roll call": settle_roll,
+    "associating and releasing": associate,
+    "rotating": lambda: rotate(NOW, NOW + timedelta(seconds=1)),
+    "healing": lambda: list(healing.tell_again(0, 100, NOW)),
+}
+
+
+@pytest.mark.parametrize("what", HOT)
+@pytest.mark.parametrize("verb", ["SELECT", "UPDATE", "DELETE", "INSERT"])
+def test_nothing_reads_a_whole_table(database: peewee.Database, what: str, verb: str) -> None:
+    announce(CodePolicy())
+    heard(KNOWN, up=True)
+    assert [plan for plan in plans(database, verb, HOT[what]) if WHOLE.search(plan)] == []
+
+
+def test_a_statement_that_reads_a_whole_table_is_found(database: peewee.Database) -> None:
+    (plan,) = plans(database, "SELECT", lambda: list(Lampi.select().where(Lampi.name == "My LAMPI")))
+    assert WHOLE.search(plan)
