@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from peewee import (
     SQL,
@@ -241,9 +242,7 @@ class Lampi(Table):
             Forgotten.strike_off(new)
             outbox.put(
                 [
-                    Pending(
-                        version, associated_topic(device_id), Unassociated(code, short_code_length=code_length).encode()
-                    )
+                    Pending(version, associated_topic(device_id), Unassociated(code, None, code_length).encode())
                     for device_id, code, code_length, version in rows
                 ]
             )
