@@ -94,6 +94,11 @@ screenshots: .venv/test-ready ## Take a picture of every state of the touchscree
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.support.album lamp_ui/screenshots
 
+.PHONY: bench
+bench: .venv/test-ready ## Measure the cloud beside the usual way and beside paho alone, into tests/benchmarks/RESULTS.md
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.benchmarks --output tests/benchmarks/RESULTS.md
+
 .PHONY: bench-ui
 bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app that polls
 	@$(call install,$(TEST_PACKAGES))

@@ -20,7 +20,7 @@ from cloud.figures import read_figures
 from cloud.instants import utc_now
 from cloud.leadership import Leadership
 from cloud.metrics import Metrics, MetricsPort
-from cloud.presence import OtherBridges, PresenceBatch
+from cloud.presence import OtherBridges, PresenceBatch, say_new
 from cloud.publisher import Publisher
 from cloud.reading_back import ReadingBack
 from cloud.rotation import Rotation
@@ -28,14 +28,16 @@ from cloud.schema import open_current
 from cloud.session import Session
 from cloud.upkeep import Upkeep
 from cloud.webhook_sender import WebhookSender
-from shared.logs import about
 from shared.messages import Publication
 from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.04
+LOOK_SECONDS = 0.02
 """How long a change that another process made can stay unnoticed."""
+
+LOOKS_A_ROUND = 2
+"""A look asks the database for one number; a round does all that there may be to do, and costs several times that."""
 
 BUSY_SECONDS = 1.0
 """How long a write waits for another process's: short, since what arrives meanwhile is kept and tried again."""
@@ -115,7 +117,7 @@ class Daemon:
             self._connect()
         else:
             self._disconnect()
-        self._take(POLL_SECONDS)
+        self._await()
         self._register()
         if self._session is not None:
             self._reading_back.step(self._session, self._link)
@@ -151,9 +153,18 @@ class Daemon:
             self._metrics.connected.set(0)
             self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
 
-    def _take(self, seconds: float) -> None:
-        for event in self._inbox.take(seconds, LARGEST_BATCH):
+    def _await(self) -> None:
+        """Take what arrives, or wait until there is something new to publish, but no longer than a round lasts."""
+        for _ in range(LOOKS_A_ROUND - 1):
+            if self._take(LOOK_SECONDS) or (self._session is not None and self._publisher.has_news()):
+                return
+        self._take(LOOK_SECONDS)
+
+    def _take(self, seconds: float) -> bool:
+        events = self._inbox.take(seconds, LARGEST_BATCH)
+        for event in events:
             self._note(event)
+        return bool(events)
 
     def _note(self, event: Event) -> None:
         """Take in an event, without touching the database."""
@@ -189,8 +200,7 @@ class Daemon:
             created = self._presence.register(self._now())
         self._presence.clear()
         self._metrics.created.inc(len(created))
-        for device_id in created:
-            log.info("New lamp %s", device_id, extra=about(device_id))
+        say_new(created)
 
     def _rotate(self) -> None:
         if rotated := self._rotation.step(self._now(), time.monotonic()):
@@ -218,14 +228,14 @@ class Daemon:
             database_proxy.close()
         end = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < end:
-            self._take(POLL_SECONDS)
+            self._take(LOOK_SECONDS)
 
     def _leave(self) -> None:
         """Register what has arrived and wait for the broker's confirmations, but not for long."""
         end = time.monotonic() + FLUSH_SECONDS
         try:
             while self._session is not None and time.monotonic() < end:
-                self._take(POLL_SECONDS)
+                self._take(LOOK_SECONDS)
                 self._register()
                 self._pump()
                 if self._publisher.idle and not self._presence:

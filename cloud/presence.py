@@ -3,15 +3,19 @@
 import logging
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cloud import bulk
 from cloud.database import write_transaction
 from cloud.models import Lampi
 from shared.errors import quoted
+from shared.logs import about
 
 log = logging.getLogger(__name__)
+
+MOST_NAMED = 100
+"""New lamps of one batch that the log names one by one."""
 
 
 class PresenceBatch:
@@ -56,6 +60,17 @@ class PresenceBatch:
             _set_presence(went_up, True)
             _set_presence(went_down, False)
         return created
+
+
+def say_new(device_ids: Sequence[str]) -> None:
+    """Log the lamps that are new: each one, or of a crowd the number, and then each one only for DEBUG."""
+    crowd = len(device_ids) > MOST_NAMED
+    if crowd:
+        log.info("%d new lamps", len(device_ids))
+    level = logging.DEBUG if crowd else logging.INFO
+    if log.isEnabledFor(level):
+        for device_id in device_ids:
+            log.log(level, "New lamp %s", device_id, extra=about(device_id))
 
 
 class RollCall:

@@ -68,6 +68,10 @@ class Publisher:
             self._confirmed.add(message.version)
             _say(message)
 
+    def has_news(self) -> bool:
+        """Tell whether the outbox holds what was not published yet over this connection."""
+        return outbox.newest_version() > self._sent_up_to
+
     def pump(self) -> None:
         """Remove what is confirmed and publish what is new, as far as the window has room."""
         if len(self._confirmed) >= WORTHWHILE or (self._confirmed and not self._under_way):
@@ -77,7 +81,7 @@ class Publisher:
         if self._mark_is_ours and self._mark_may_have_moved and self._mark_under_way is None:
             self._publish_mark()
         room = WINDOW - len(self._under_way)
-        if room < WORTHWHILE or outbox.newest_version() <= self._sent_up_to:
+        if room < WORTHWHILE or not self.has_news():
             return
         for message in outbox.pending(after=self._sent_up_to, limit=room):
             number = self._publish(_publication(message.topic, message.payload, topics.ASSOCIATED))
@@ -99,6 +103,9 @@ def _publication(topic: str, payload: bytes, delivery: topics.Delivery) -> Publi
 
 def _say(message: Pending) -> None:
     """Log what the broker has confirmed; that a code was told is of interest only to who looks for a fault."""
+    matters = message.payload in (CLEARED, _ASSOCIATED)
+    if not matters and not log.isEnabledFor(logging.DEBUG):
+        return
     with suppress(BadTopic):
         device_id = topics.parse_associated(message.topic)
         if message.payload == CLEARED:

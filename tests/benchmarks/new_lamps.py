@@ -6,7 +6,7 @@ in flight, which is what Mosquitto stands unless it is told otherwise) and witho
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 
 from tests.benchmarks.contenders import paho_ceiling, usual_way
@@ -19,7 +19,7 @@ KINDS = ("sqlite", "postgresql")
 SCENES = ("waiting", "live")
 
 
-def new_lamps(stage: Stage, lamps: int, rounds: int, usual_lamps: int, kinds: tuple[str, ...] = KINDS) -> list[Row]:
+def new_lamps(stage: Stage, lamps: int, rounds: int, usual_lamps: int, kinds: Sequence[str]) -> list[Row]:
     """Measure, contenders taking turns."""
     rates: dict[str, list[float]] = {}
     for _ in range(rounds):
@@ -42,7 +42,7 @@ def new_lamps(stage: Stage, lamps: int, rounds: int, usual_lamps: int, kinds: tu
     return rows
 
 
-def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: tuple[str, ...]) -> dict[str, Callable[[], float]]:
+def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: Sequence[str]) -> dict[str, Callable[[], float]]:
     def usual() -> float:
         with stage.broker() as broker, opened(stage.database("sqlite")):
             return usual_way(broker.port, [device_id(number) for number in range(usual_lamps)])
