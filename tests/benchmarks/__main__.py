@@ -66,10 +66,10 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
             for lamps, rounds, on_these in sizes.new
             for row in new_lamps(on, lamps, rounds, sizes.usual, [kind for kind in kinds if kind in on_these])
         ],
-        "storm": of_each(lambda on, kind: storm(on, kind, sizes.storm[kind], sizes.storm_seconds)),
-        "growth": of_each(lambda on, kind: growth(on, kind, sizes.growth[kind], sizes.growth_new, sizes.growth_rounds)),
         "latency": of_each(lambda on, kind: latency(on, kind, sizes.associations)),
         "fairness": of_each(lambda on, kind: fairness(on, kind, sizes.fairness_seconds)),
+        "growth": of_each(lambda on, kind: growth(on, kind, sizes.growth[kind], sizes.growth_new, sizes.growth_rounds)),
+        "storm": of_each(lambda on, kind: storm(on, kind, sizes.storm[kind], sizes.storm_seconds)),
         "idle": lambda on: idle(on, kinds, sizes.idle_seconds),
     }
 
