@@ -121,7 +121,7 @@ class Daemon:
         self._register()
         if self._session is not None:
             self._reading_back.step(self._session, self._link)
-            self._rotate()
+            self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
             self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
             self._pump()
         self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
@@ -202,10 +202,6 @@ class Daemon:
         self._metrics.created.inc(len(created))
         say_new(created)
 
-    def _rotate(self) -> None:
-        if rotated := self._rotation.step(self._now(), time.monotonic()):
-            self._metrics.rotated.inc(rotated)
-
     def _pump(self) -> None:
         if self._we_lead():
             self._publisher.pump()
@@ -228,7 +224,10 @@ class Daemon:
             database_proxy.close()
         end = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < end:
-            self._take(LOOK_SECONDS)
+            if len(self._presence) < Inbox.MOST_WAITING:
+                self._take(LOOK_SECONDS)
+            else:  # more than that waits in the network, and if it waits too long the broker says it all again
+                time.sleep(LOOK_SECONDS)
 
     def _leave(self) -> None:
         """Register what has arrived and wait for the broker's confirmations, but not for long."""
