@@ -70,11 +70,12 @@ HOT: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("what", HOT)
-@pytest.mark.parametrize("verb", ["SELECT", "UPDATE", "DELETE", "INSERT"])
-def test_nothing_reads_a_whole_table(database: peewee.Database, what: str, verb: str) -> None:
+def test_nothing_reads_a_whole_table(database: peewee.Database, what: str) -> None:
     announce(CodePolicy())
     heard(KNOWN, up=True)
-    assert [plan for plan in plans(database, verb, HOT[what]) if WHOLE.search(plan)] == []
+    issued = plans(database, ("SELECT", "UPDATE", "DELETE", "INSERT"), HOT[what])
+    assert issued
+    assert [plan for plan in issued if WHOLE.search(plan)] == []
 
 
 def test_a_statement_that_reads_a_whole_table_is_found(database: peewee.Database) -> None:
