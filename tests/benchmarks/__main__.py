@@ -6,7 +6,7 @@ python -m tests.benchmarks [--quick] [--part new --part storm ...] [--output RES
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,20 +24,34 @@ from tests.benchmarks.table import Row, document
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything is measured; of what takes long, PostgreSQL gets less."""
+    """How much of everything is measured."""
 
-    new: tuple[tuple[int, int, tuple[str, ...]], ...] = ((20_000, 3, KINDS), (200_000, 1, ("sqlite",)))
-    usual: int = 500
-    storm: Mapping[str, int] = field(default_factory=lambda: {"sqlite": 1_000_000, "postgresql": 100_000})
-    storm_seconds: float = 20.0
-    growth: Mapping[str, tuple[int, ...]] = field(
-        default_factory=lambda: {"sqlite": (1_000, 100_000, 1_000_000), "postgresql": (1_000, 100_000)}
+    new: tuple[tuple[int, int, tuple[str, ...]], ...]
+    usual: int
+    storm: Mapping[str, int]
+    storm_seconds: float
+    growth: Mapping[str, tuple[int, ...]]
+    growth_new: int
+    growth_rounds: int
+    associations: int
+    fairness_seconds: float
+    idle_seconds: float
+
+
+def sized(large: int, rounds: int, times: int) -> Sizes:
+    """Return the sizes of a real run; of what takes long, PostgreSQL gets a tenth."""
+    return Sizes(
+        new=((20_000, rounds, KINDS), (200_000, 1, ("sqlite",))),
+        usual=500,
+        storm={"sqlite": large, "postgresql": large // 10},
+        storm_seconds=20.0,
+        growth={"sqlite": (1_000, large // 10, large), "postgresql": (1_000, large // 10)},
+        growth_new=10_000,
+        growth_rounds=rounds,
+        associations=times,
+        fairness_seconds=20.0,
+        idle_seconds=60.0,
     )
-    growth_new: int = 10_000
-    growth_rounds: int = 3
-    associations: int = 100
-    fairness_seconds: float = 20.0
-    idle_seconds: float = 60.0
 
 
 QUICK = Sizes(
@@ -79,6 +93,9 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
     "--part", "chosen", multiple=True, type=click.Choice(list(parts_of(QUICK, KINDS))), help="Only this part."
 )
 @click.option("--database", "kinds", multiple=True, type=click.Choice(KINDS), default=KINDS, help="Only on this one.")
+@click.option("--large", default=1_000_000, show_default=True, help="How many lamps a large database has.")
+@click.option("--rounds", default=3, show_default=True, help="How often contenders take turns.")
+@click.option("--times", default=100, show_default=True, help="How many associations are timed.")
 @click.option("--quick", is_flag=True, help="So little of everything that it only shows that it runs.")
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="Where the databases are put: on a disk, not in memory."
