@@ -102,10 +102,17 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Where the table is kept, beside being printed.")
 def main(
-    chosen: tuple[str, ...], kinds: tuple[str, ...], quick: bool, folder: Path | None, output: Path | None
+    chosen: tuple[str, ...],
+    kinds: tuple[str, ...],
+    large: int,
+    rounds: int,
+    times: int,
+    quick: bool,
+    folder: Path | None,
+    output: Path | None,
 ) -> None:
     """Measure, and write the table."""
-    parts = parts_of(QUICK if quick else Sizes(), kinds)
+    parts = parts_of(QUICK if quick else sized(large, rounds, times), kinds)
     began, started, load = utc_now(), time.monotonic(), os.getloadavg()[0]
     command = "python -m tests.benchmarks" if chosen or quick else "make bench"
     rows: list[Row] = []
