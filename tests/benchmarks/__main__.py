@@ -101,7 +101,7 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
     "--folder", type=click.Path(path_type=Path), help="Where the databases are put: on a disk, not in memory."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Where the table is kept, beside being printed.")
-def main(
+def main(  # noqa: PLR0917 - click hands them over by name
     chosen: tuple[str, ...],
     kinds: tuple[str, ...],
     large: int,
