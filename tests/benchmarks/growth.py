@@ -54,7 +54,8 @@ def _new_lamps(stage: Stage, url: str, numbers: range) -> float:
             watch = Watch()
             began = time.monotonic()
             wire.send(packets)
-            return len(numbers) / watch.seconds_until(len(numbers), began)
+            watch.wait_for(len(numbers))
+            return len(numbers) / (time.monotonic() - began)
 
 
 def _associating(part: str, url: str, kind: str, times: int = 500) -> Row:

@@ -5,11 +5,11 @@ the outbox is empty. Beside it the usual way, and paho alone with the same windo
 in flight, which is what Mosquitto stands unless it is told otherwise) and without a limit, on a broker that was told.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from tests.benchmarks.contenders import paho_ceiling, usual_way
+from tests.benchmarks.contenders import Speed, Stopwatch, paho_ceiling, usual_way
+from tests.benchmarks.processes import cpu_seconds
 from tests.benchmarks.stage import Stage, Watch, daemon, device_id, opened, presence, retain_presence
 from tests.benchmarks.table import Row
 from tests.benchmarks.wire import Wire
@@ -21,37 +21,38 @@ SCENES = ("waiting", "live")
 
 def new_lamps(stage: Stage, lamps: int, rounds: int, usual_lamps: int, kinds: Sequence[str]) -> list[Row]:
     """Measure, contenders taking turns."""
-    rates: dict[str, list[float]] = {}
+    speeds: dict[str, list[Speed]] = {}
     for _ in range(rounds):
         for name, measure in _contenders(stage, lamps, usual_lamps, kinds).items():
-            rates.setdefault(name, []).append(measure())
-    middle = {name: median(each) for name, each in rates.items()}
+            speeds.setdefault(name, []).append(measure())
+    middle = {name: Speed(*(median(figures) for figures in zip(*each, strict=True))) for name, each in speeds.items()}
     part = f"{lamps:,} new lamps"
-    rows = [Row(part, name, f"{middle[name]:,.0f}/s") for name in (USUAL, CEILING, UNLIMITED)]
+    rows = [Row(part, name, _shown(middle[name])) for name in (USUAL, CEILING, UNLIMITED)]
     for kind in kinds:
         for scene in SCENES:
-            rate = middle[f"{kind}, {scene}"]
-            of_ceiling, of_usual = rate / middle[CEILING], rate / middle[USUAL]
-            beside = (
-                f"{of_ceiling:.2f} of paho alone ({rate / middle[UNLIMITED]:.2f} of no limit), {of_usual:.0f} x usual"
-            )
+            speed = middle[f"{kind}, {scene}"]
+            of_ceiling, of_usual = speed.rate / middle[CEILING].rate, speed.rate / middle[USUAL].rate
+            of_unlimited = speed.rate / middle[UNLIMITED].rate
+            beside = f"{of_ceiling:.2f} of paho alone ({of_unlimited:.2f} of no limit), {of_usual:.0f} x usual"
             reached = of_ceiling >= 0.9 and of_usual >= 10
-            rows.append(
-                Row(part, f"{kind}, {scene}", f"{rate:,.0f}/s", beside, ">= 0.9 of paho, >= 10 x usual", reached)
-            )
+            rows.append(Row(part, f"{kind}, {scene}", _shown(speed), beside, ">= 0.9 of paho, >= 10 x usual", reached))
     return rows
 
 
-def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: Sequence[str]) -> dict[str, Callable[[], float]]:
-    def usual() -> float:
+def _shown(speed: Speed) -> str:
+    return f"{speed.rate:,.0f}/s, {speed.microseconds:.0f} us of a core each"
+
+
+def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: Sequence[str]) -> dict[str, Callable[[], Speed]]:
+    def usual() -> Speed:
         with stage.broker() as broker, opened(stage.database("sqlite")):
             return usual_way(broker.port, [device_id(number) for number in range(usual_lamps)])
 
-    def ceiling(most_in_flight: int) -> float:
+    def ceiling(most_in_flight: int) -> Speed:
         with stage.broker() if most_in_flight else stage.open_handed_broker() as broker:
             return paho_ceiling(broker.port, [device_id(number) for number in range(lamps)], most_in_flight)
 
-    contenders: dict[str, Callable[[], float]] = {
+    contenders: dict[str, Callable[[], Speed]] = {
         CEILING: lambda: ceiling(20),
         UNLIMITED: lambda: ceiling(0),
         USUAL: usual,
@@ -62,22 +63,29 @@ def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: Sequence[str]
     return contenders
 
 
-def waiting(stage: Stage, kind: str, lamps: int) -> float:
+def waiting(stage: Stage, kind: str, lamps: int) -> Speed:
     """Return how many lamps a second are made that wait as retained states, from when the daemon hears them."""
     url = stage.database(kind)
     with stage.broker() as broker, opened(url):
         retain_presence(broker, range(lamps))
         watch = Watch()
-        with daemon(stage, broker, url):
-            return lamps / watch.seconds_until(lamps, time.monotonic())
+        with daemon(stage, broker, url) as process:
+            timed = Stopwatch(lambda: cpu_seconds(process.pid))
+            watch.wait_for(lamps)
+            return timed.speed(lamps)
 
 
-def live(stage: Stage, kind: str, lamps: int) -> float:
+def live(stage: Stage, kind: str, lamps: int) -> Speed:
     """Return how many lamps a second are made that come up while the daemon runs, all at once."""
     url = stage.database(kind)
     packets = b"".join(presence(range(lamps)))
-    with stage.broker() as broker, opened(url), daemon(stage, broker, url), Wire(broker.port, "bridges") as wire:
-        watch = Watch()
-        began = time.monotonic()
+    with (
+        stage.broker() as broker,
+        opened(url),
+        daemon(stage, broker, url) as process,
+        Wire(broker.port, "bridges") as wire,
+    ):
+        watch, timed = Watch(), Stopwatch(lambda: cpu_seconds(process.pid))
         wire.send(packets)
-        return lamps / watch.seconds_until(lamps, began)
+        watch.wait_for(lamps)
+        return timed.speed(lamps)
