@@ -177,7 +177,7 @@ class Daemon:
             self._link.probe(session.word)
         if not session.all_is_read or session.roll is None or not self._we_lead():
             return
-        went_down = session.roll.settle()
+        went_down = session.roll.settle(self._now())
         if went_down:
             log.info("%d lamps are no longer there", went_down)
         if session.mark_is_settled or self._heal(session):

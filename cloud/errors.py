@@ -49,6 +49,25 @@ class BadUserName(Refusal):
     """The name can't be a user's, or is another user's."""
 
 
+class BadPassword(Refusal):
+    """The password can't be taken."""
+
+
+class WrongPassword(Refusal):
+    """The password is not this user's, or there is no such user: nobody is told which."""
+
+    def __init__(self, text: str = "This name and this password do not go together.") -> None:
+        super().__init__(text)
+
+
+class TooManyAttempts(Refusal):
+    """It was tried too often; after ``retry_after`` it may be tried again."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"That was tried too often. Please try again in {_in_words(retry_after)}.")
+        self.retry_after = retry_after
+
+
 class UnusableDatabase(Refusal):
     """The database is missing, unmigrated, of a newer release, or can't be opened."""
 

@@ -1,6 +1,7 @@
 """Users and lamps, with the two verbs that users of LAMPI know."""
 
 import itertools
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -39,16 +40,29 @@ _short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
 """As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
 
 
+def name_key(name: str) -> str:
+    """Return what two names share that are one to a person: they differ in case, or in the form of characters."""
+    folded = unicodedata.normalize("NFKC", name.strip()).casefold()
+    return unicodedata.normalize("NFKC", folded)
+
+
 class User(Table):
-    """Somebody who can own lamps."""
+    """Somebody who can own lamps. Who has no password can't sign in on the web."""
 
     id = AutoField()
     name = CharField(max_length=150, unique=True)
+    name_key = TextField(index=True)
+    password_hash = TextField(null=True)
 
     class Meta:
         """Peewee's settings; ``user`` alone is a reserved word in PostgreSQL."""
 
         table_name = "lampi_user"
+
+    def __init__(self, *args: Any, **fields: Any) -> None:
+        if "name" in fields:
+            fields.setdefault("name_key", name_key(fields["name"]))
+        super().__init__(*args, **fields)
 
     def __repr__(self) -> str:
         return f"<User: {self.name}>"
@@ -64,6 +78,7 @@ class Lampi(Table):
     created_at: datetime = InstantField(default=utc_now)
     associated_at: datetime | None = InstantField(null=True)
     connected = BooleanField(default=False)
+    presence_since: datetime | None = InstantField(null=True)
     code_issued_at: datetime = InstantField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
     short_code_length = IntegerField(default=SHORT_CODE_LENGTH)
@@ -229,6 +244,7 @@ class Lampi(Table):
                     "created_at": now,
                     "code_issued_at": now,
                     "connected": True,
+                    "presence_since": now,
                     "message_version": next(version),
                 }
                 for device_id, (code, length) in zip(device_ids, codes, strict=True)
