@@ -6,10 +6,12 @@
 from datetime import datetime
 
 import peewee
+from peewee import fn
 
 from cloud import history, throttle
 from cloud.codes import read_code
 from cloud.database import write_transaction
+<<<<<<< HEAD
 from cloud.errors import (
     AlreadyAssociated,
     BadUserName,
@@ -20,10 +22,15 @@ from cloud.errors import (
 )
 from cloud.history import Event, Reason
 from cloud.instants import utc_now
+=======
+from cloud.errors import BadLampName, BadUserName, NotAssociated, UnknownCode, UnknownLamp, UnknownUser
+>>>>>>> c187b7d (Add the web page: accounts, my lamps, associating in two steps, live changes)
 from cloud.models import Lampi, User
 from cloud.policy import announced
 from cloud.sources import SHELL
 from cloud.throttle import Guess
+
+LONGEST_LAMP_NAME = 40
 
 
 def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
@@ -59,7 +66,44 @@ def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL
     return lampi
 
 
+<<<<<<< HEAD
 def associate_by_device_id(device_id: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
+=======
+def find_by_code(
+    typed: str,
+    user: User,
+    now: datetime,  # noqa: ARG001
+    code_ttl: timedelta | None = None,
+) -> tuple[Lampi, str]:
+    """Return the lamp that waits under a typed code, and the code as `associate_found` takes it; nothing changes.
+
+    Raises:
+        MalformedCode: it can't be a code.
+        UnknownCode: no unassociated lamp has it (any more).
+    """
+    code = read_code(typed)
+    issued_after = None if code_ttl is None else now - code_ttl
+    lampi: Lampi | None = Lampi.get_or_none(Lampi.waits_under(code, issued_after) & Lampi.user.is_null())
+    if lampi is None:
+        raise UnknownCode
+    return lampi, code
+
+
+def associate_found(device_id: str, code: str, user: User, now: datetime, code_ttl: timedelta | None = None) -> Lampi:
+    """Give the lamp that `find_by_code` found to a user, if it still waits under that code.
+
+    Raises:
+        UnknownCode: it does not: the code was replaced, or somebody was faster.
+    """
+    issued_after = None if code_ttl is None else now - code_ttl
+    lampi = Lampi.claim((Lampi.device_id == device_id) & Lampi.waits_under(code, issued_after), user, now)
+    if lampi is None:
+        raise UnknownCode
+    return lampi
+
+
+def associate_by_device_id(device_id: str, user: User, now: datetime) -> Lampi:
+>>>>>>> c187b7d (Add the web page: accounts, my lamps, associating in two steps, live changes)
     """Give a lamp to a user without its code, for an operator, and return it.
 
     Raises:
@@ -102,6 +146,7 @@ def release(device_id: str, now: datetime, source: str = SHELL) -> None:
         Lampi.tell([lampi])
 
 
+<<<<<<< HEAD
 def rotate(device_id: str, now: datetime, source: str = SHELL) -> None:
     """Give a lamp of nobody's a new code before its time.
 
@@ -119,6 +164,55 @@ def rotate(device_id: str, now: datetime, source: str = SHELL) -> None:
 
 
 def forget(device_id: str, now: datetime | None = None, source: str = SHELL) -> None:
+=======
+def lamps_of(user: User) -> peewee.ModelSelect:
+    """Return the query for a user's lamps, in the order in which a person looks for them."""
+    return Lampi.select().where(Lampi.user == user).order_by(fn.LOWER(Lampi.name), Lampi.device_id)
+
+
+def lamp_of(user: User, device_id: str) -> Lampi:
+    """Return a user's own lamp.
+
+    Raises:
+        UnknownLamp: it is not theirs; whether it is another's or nobody's they are not told.
+    """
+    lampi: Lampi | None = Lampi.get_or_none((Lampi.device_id == device_id) & (Lampi.user == user))
+    if lampi is None:
+        raise UnknownLamp("You have no such lamp.")
+    return lampi
+
+
+def release_own(user: User, device_id: str, now: datetime) -> Lampi:
+    """Make a user's own lamp nobody's again, and return it as it was.
+
+    Raises:
+        UnknownLamp: it is not theirs (any more).
+    """
+    with write_transaction():
+        lampi = lamp_of(user, device_id)
+        release(device_id, now)
+    return lampi
+
+
+def rename_own(user: User, device_id: str, name: str) -> Lampi:
+    """Give a user's own lamp another name, and return it.
+
+    Raises:
+        UnknownLamp: it is not theirs.
+        BadLampName: it is empty, too long, or not one printable line.
+    """
+    name = name.strip()
+    if not name or len(name) > LONGEST_LAMP_NAME or not name.isprintable():
+        raise BadLampName(f"A lamp's name is one line of at most {LONGEST_LAMP_NAME} characters.")
+    with write_transaction():
+        lampi = lamp_of(user, device_id)
+        lampi.name = name
+        lampi.save(only=[Lampi.name])
+    return lampi
+
+
+def forget(device_id: str) -> None:
+>>>>>>> c187b7d (Add the web page: accounts, my lamps, associating in two steps, live changes)
     """Delete a lamp and clear its retained message; when it comes up again, it is a new lamp.
 
     Raises:

@@ -49,6 +49,10 @@ class BadUserName(Refusal):
     """The name can't be a user's, or is another user's."""
 
 
+class BadLampName(Refusal):
+    """The name can't be a lamp's."""
+
+
 class BadPassword(Refusal):
     """The password can't be taken."""
 

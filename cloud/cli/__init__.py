@@ -14,6 +14,7 @@ from cloud.cli.reconcile import reconcile
 from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
 from cloud.cli.users import user
+from cloud.cli.web import web
 
 
 @click.group(
@@ -27,6 +28,7 @@ def commands() -> None:
 for command in (
     migrate,
     daemon,
+    web,
     user,
     lamps,
     associate,
