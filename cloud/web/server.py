@@ -59,7 +59,9 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
 
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, stop)
-    log.info("The page is at http://%s:%d", f"[{host}]" if ":" in host else host, server.effective_port)
+    places = getattr(server, "effective_listen", None) or [(server.effective_host, server.effective_port)]
+    for at, listened in places:  # a name such as localhost may stand for two addresses
+        log.info("The page is at http://%s:%s", f"[{at}]" if ":" in at else at, listened)
     try:
         server.run()
     finally:

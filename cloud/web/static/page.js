@@ -8,9 +8,11 @@ let fetching = false
 let again = false
 
 function showTimes (within) {
-  const shown = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' })
+  const today = new Date().toDateString()
   for (const time of within.querySelectorAll('time')) {
-    time.textContent = shown.format(new Date(time.dateTime))
+    const instant = new Date(time.dateTime)
+    const date = instant.toDateString() === today ? {} : { dateStyle: 'medium' }
+    time.textContent = new Intl.DateTimeFormat(undefined, { ...date, timeStyle: 'short' }).format(instant)
   }
 }
 
