@@ -7,7 +7,7 @@ from cloud import attempts, passwords, sign_ins
 from cloud.attempts import Limit
 from cloud.database import write_transaction
 from cloud.errors import BadUserName, WrongPassword
-from cloud.models import User, name_key
+from cloud.users import User, name_key
 
 SHORTEST_NAME = 2
 LONGEST_NAME = 40

@@ -3,15 +3,15 @@
 ``source`` says where a request comes from (`cloud.sources`): history keeps it, and wrong codes are counted by it.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import peewee
-from peewee import fn
+from peewee import Expression
 
 from cloud import history, throttle
 from cloud.codes import read_code
 from cloud.database import write_transaction
-<<<<<<< HEAD
 from cloud.errors import (
     AlreadyAssociated,
     BadUserName,
@@ -22,15 +22,10 @@ from cloud.errors import (
 )
 from cloud.history import Event, Reason
 from cloud.instants import utc_now
-=======
-from cloud.errors import BadLampName, BadUserName, NotAssociated, UnknownCode, UnknownLamp, UnknownUser
->>>>>>> c187b7d (Add the web page: accounts, my lamps, associating in two steps, live changes)
 from cloud.models import Lampi, User
-from cloud.policy import announced
+from cloud.policy import CodePolicy, announced
 from cloud.sources import SHELL
 from cloud.throttle import Guess
-
-LONGEST_LAMP_NAME = 40
 
 
 def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
@@ -46,6 +41,36 @@ def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL
         TooManyGuesses: it was not looked up, right or wrong, because too many codes were wrong; it says when to try
             again. A full code (32 characters) is always looked up.
     """
+    return _guess(typed, user, now, source, lambda which: Lampi.claim(which, user, now, source))
+
+
+def waiting_under(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
+    """Return the lamp that waits under a typed code, without giving it to anybody: `associate_found` does.
+
+    To ask is to guess as much as to take: a wrong code costs the same.
+
+    Raises:
+        MalformedCode, UnknownCode, TooManyGuesses: see `associate_by_code`.
+    """
+    return _guess(typed, user, now, source, lambda which: Lampi.get_or_none(which & Lampi.user.is_null()))
+
+
+def associate_found(device_id: str, typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
+    """Give a lamp that `waiting_under` found to a user, if it still waits under that code.
+
+    This is no guess and is not counted: call it only for who has found the lamp by the code.
+
+    Raises:
+        UnknownCode: it does not: the code was replaced, or somebody was faster.
+    """
+    which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
+    lampi = Lampi.claim(which & (Lampi.device_id == device_id), user, now, source)
+    if lampi is None:
+        raise UnknownCode
+    return lampi
+
+
+def _guess(typed: str, user: User, now: datetime, source: str, look_up: Callable[[Expression], Lampi | None]) -> Lampi:
     code = read_code(typed)
     policy = announced()
     guess = Guess(len(code), user.id, user.name, source, now, policy)
@@ -54,8 +79,7 @@ def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL
         with write_transaction():
             wait = throttle.wait_for(guess)
             if wait is None:
-                issued_after = None if policy.ttl is None else now - policy.ttl
-                lampi = Lampi.claim(Lampi.waits_under(code, issued_after), user, now, source)
+                lampi = look_up(Lampi.waits_under(code, _issued_after(policy, now)))
                 if lampi is None:
                     throttle.count_failure(guess)
     if wait is not None:
@@ -66,44 +90,11 @@ def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL
     return lampi
 
 
-<<<<<<< HEAD
+def _issued_after(policy: CodePolicy, now: datetime) -> datetime | None:
+    return None if policy.ttl is None else now - policy.ttl
+
+
 def associate_by_device_id(device_id: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-=======
-def find_by_code(
-    typed: str,
-    user: User,
-    now: datetime,  # noqa: ARG001
-    code_ttl: timedelta | None = None,
-) -> tuple[Lampi, str]:
-    """Return the lamp that waits under a typed code, and the code as `associate_found` takes it; nothing changes.
-
-    Raises:
-        MalformedCode: it can't be a code.
-        UnknownCode: no unassociated lamp has it (any more).
-    """
-    code = read_code(typed)
-    issued_after = None if code_ttl is None else now - code_ttl
-    lampi: Lampi | None = Lampi.get_or_none(Lampi.waits_under(code, issued_after) & Lampi.user.is_null())
-    if lampi is None:
-        raise UnknownCode
-    return lampi, code
-
-
-def associate_found(device_id: str, code: str, user: User, now: datetime, code_ttl: timedelta | None = None) -> Lampi:
-    """Give the lamp that `find_by_code` found to a user, if it still waits under that code.
-
-    Raises:
-        UnknownCode: it does not: the code was replaced, or somebody was faster.
-    """
-    issued_after = None if code_ttl is None else now - code_ttl
-    lampi = Lampi.claim((Lampi.device_id == device_id) & Lampi.waits_under(code, issued_after), user, now)
-    if lampi is None:
-        raise UnknownCode
-    return lampi
-
-
-def associate_by_device_id(device_id: str, user: User, now: datetime) -> Lampi:
->>>>>>> c187b7d (Add the web page: accounts, my lamps, associating in two steps, live changes)
     """Give a lamp to a user without its code, for an operator, and return it.
 
     Raises:
@@ -146,7 +137,6 @@ def release(device_id: str, now: datetime, source: str = SHELL) -> None:
         Lampi.tell([lampi])
 
 
-<<<<<<< HEAD
 def rotate(device_id: str, now: datetime, source: str = SHELL) -> None:
     """Give a lamp of nobody's a new code before its time.
 
@@ -164,55 +154,6 @@ def rotate(device_id: str, now: datetime, source: str = SHELL) -> None:
 
 
 def forget(device_id: str, now: datetime | None = None, source: str = SHELL) -> None:
-=======
-def lamps_of(user: User) -> peewee.ModelSelect:
-    """Return the query for a user's lamps, in the order in which a person looks for them."""
-    return Lampi.select().where(Lampi.user == user).order_by(fn.LOWER(Lampi.name), Lampi.device_id)
-
-
-def lamp_of(user: User, device_id: str) -> Lampi:
-    """Return a user's own lamp.
-
-    Raises:
-        UnknownLamp: it is not theirs; whether it is another's or nobody's they are not told.
-    """
-    lampi: Lampi | None = Lampi.get_or_none((Lampi.device_id == device_id) & (Lampi.user == user))
-    if lampi is None:
-        raise UnknownLamp("You have no such lamp.")
-    return lampi
-
-
-def release_own(user: User, device_id: str, now: datetime) -> Lampi:
-    """Make a user's own lamp nobody's again, and return it as it was.
-
-    Raises:
-        UnknownLamp: it is not theirs (any more).
-    """
-    with write_transaction():
-        lampi = lamp_of(user, device_id)
-        release(device_id, now)
-    return lampi
-
-
-def rename_own(user: User, device_id: str, name: str) -> Lampi:
-    """Give a user's own lamp another name, and return it.
-
-    Raises:
-        UnknownLamp: it is not theirs.
-        BadLampName: it is empty, too long, or not one printable line.
-    """
-    name = name.strip()
-    if not name or len(name) > LONGEST_LAMP_NAME or not name.isprintable():
-        raise BadLampName(f"A lamp's name is one line of at most {LONGEST_LAMP_NAME} characters.")
-    with write_transaction():
-        lampi = lamp_of(user, device_id)
-        lampi.name = name
-        lampi.save(only=[Lampi.name])
-    return lampi
-
-
-def forget(device_id: str) -> None:
->>>>>>> c187b7d (Add the web page: accounts, my lamps, associating in two steps, live changes)
     """Delete a lamp and clear its retained message; when it comes up again, it is a new lamp.
 
     Raises:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from cloud.claim_address import parse_claim_url
 from cloud.database import parse_database_url, shown_url
 from cloud.policy import CodePolicy
 from shared import topics
@@ -29,6 +30,7 @@ class CloudSettings:
     log_level: str = "INFO"
     codes: CodePolicy = DEFAULT_CODES
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
+    claim_url: str | None = None
 
     @property
     def shown_database_url(self) -> str:
@@ -130,6 +132,7 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
         codes=codes,
+        claim_url=reader.read("LAMPI_CLAIM_URL", parse_claim_url, None),
     )
     reader.finish()
     return settings

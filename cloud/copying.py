@@ -9,6 +9,7 @@ from typing import Any
 import peewee
 from peewee import chunked
 
+from cloud.claim_address import ClaimAddress
 from cloud.database import Table, one_line, write_transaction
 from cloud.errors import UnusableDatabase
 from cloud.forgotten import Forgotten
@@ -27,11 +28,12 @@ TABLES: tuple[type[Table], ...] = (
     OutboxMessage,
     OutboxSequence,
     AnnouncedPolicy,
+    ClaimAddress,
     GuessCount,
     History,
 )
 """What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons. Nor
-are the counts of live codes: triggers count the lamps as they come in."""
+are the counts of live codes: triggers count the lamps as they come in. Nor is who is signed in on the web."""
 
 
 def copy_database(
@@ -127,7 +129,7 @@ def _name_anew(database: peewee.Database) -> None:
 def _continue_numbering(database: peewee.Database) -> None:
     """Have PostgreSQL number new rows above those that were copied with their numbers."""
     if isinstance(database, peewee.PostgresqlDatabase):
-        for table in (User, OutboxSequence, AnnouncedPolicy, GuessCount, History):
+        for table in (User, OutboxSequence, AnnouncedPolicy, ClaimAddress, GuessCount, History):
             name = table._meta.table_name
             database.execute_sql(
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {name}))"  # noqa: S608

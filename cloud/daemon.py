@@ -9,7 +9,7 @@ from types import FrameType
 
 import peewee
 
-from cloud import healing, outbox, policy
+from cloud import claim_address, healing, outbox, policy
 from cloud.broker import DaemonLink
 from cloud.config import CloudSettings
 from cloud.database import database_proxy, one_line
@@ -20,9 +20,9 @@ from cloud.leadership import Leadership
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
-from cloud.rotation import rotate
 from cloud.schema import open_current
 from cloud.session import Session
+from cloud.upkeep import Upkeep
 from shared.messages import Publication
 from shared.payloads import HighWaterMark
 
@@ -38,7 +38,6 @@ LARGEST_BATCH = 4 * ROWS_A_STATEMENT
 """Events taken at once: registering so many new lamps takes less than a lease lasts, on a slow disk, too."""
 
 FLUSH_SECONDS = 1.5
-ROTATION_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -63,7 +62,7 @@ class Daemon:
         self._publisher = Publisher(self._publish)
         self._link: DaemonLink | None = None
         self._session: Session | None = None
-        self._rotate_at = 0.0
+        self._upkeep = Upkeep(settings.codes.ttl)
 
     def run(self) -> None:
         """Work until a TERM or INT signal, then finish what is begun and leave within seconds.
@@ -105,7 +104,7 @@ class Daemon:
         self._register()
         if self._session is not None:
             self._read_back(self._session)
-            self._rotate()
+            self._upkeep.do(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
             self._pump()
 
     def _connect(self) -> None:
@@ -121,6 +120,7 @@ class Daemon:
                 again=self._we_lead,
             )
             policy.announce(self._settings.codes)
+            claim_address.announce(self._settings.claim_url)
             self._link.start()
 
     def _disconnect(self) -> None:
@@ -197,15 +197,6 @@ class Daemon:
         session.mark_is_settled = True
         self._publisher.take_over_mark()
         return True
-
-    def _rotate(self) -> None:
-        if (ttl := self._settings.codes.ttl) is None or time.monotonic() < self._rotate_at:
-            return
-        rotated = rotate(self._now() - ttl, self._now())
-        if rotated:
-            log.info("Replaced the codes of %d lamps", len(rotated))
-        else:
-            self._rotate_at = time.monotonic() + ROTATION_SECONDS
 
     def _pump(self) -> None:
         if self._we_lead():

@@ -1,14 +1,12 @@
 """Users and lamps, with the two verbs that users of LAMPI know."""
 
 import itertools
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from peewee import (
     SQL,
-    AutoField,
     BigIntegerField,
     BooleanField,
     CharField,
@@ -19,7 +17,7 @@ from peewee import (
     chunked,
 )
 
-from cloud import history, outbox
+from cloud import claim_address, history, outbox
 from cloud.budget import length_for_new_codes
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, write_transaction
@@ -31,41 +29,16 @@ from cloud.live_codes import counted_from
 from cloud.outbox import Pending
 from cloud.policy import announced
 from cloud.sources import SHELL
+from cloud.users import User
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
+
+__all__ = ["DEFAULT_NAME", "Lampi", "User"]
 
 DEFAULT_NAME = "My LAMPI"
 
 _short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
 """As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
-
-
-def name_key(name: str) -> str:
-    """Return what two names share that are one to a person: they differ in case, or in the form of characters."""
-    folded = unicodedata.normalize("NFKC", name.strip()).casefold()
-    return unicodedata.normalize("NFKC", folded)
-
-
-class User(Table):
-    """Somebody who can own lamps. Who has no password can't sign in on the web."""
-
-    id = AutoField()
-    name = CharField(max_length=150, unique=True)
-    name_key = TextField(index=True)
-    password_hash = TextField(null=True)
-
-    class Meta:
-        """Peewee's settings; ``user`` alone is a reserved word in PostgreSQL."""
-
-        table_name = "lampi_user"
-
-    def __init__(self, *args: Any, **fields: Any) -> None:
-        if "name" in fields:
-            fields.setdefault("name_key", name_key(fields["name"]))
-        super().__init__(*args, **fields)
-
-    def __repr__(self) -> str:
-        return f"<User: {self.name}>"
 
 
 class Lampi(Table):
@@ -129,15 +102,15 @@ class Lampi(Table):
             found.update(short for (short,) in rows.tuples())
         return found
 
-    def association(self) -> Association:
-        """Return what the lamp's screen is to know."""
+    def association(self, claim_url: str | None) -> Association:
+        """Return what the lamp's screen is to know, where lamps are claimed at this address."""
         if self.user_id is not None:
             return Associated()
-        return Unassociated(self.association_code, short_code_length=self.short_code_length)
+        return Unassociated(self.association_code, claim_url, self.short_code_length)
 
-    def message(self) -> Pending:
+    def message(self, claim_url: str | None) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
-        return Pending(self.message_version, associated_topic(self.device_id), self.association().encode())
+        return Pending(self.message_version, associated_topic(self.device_id), self.association(claim_url).encode())
 
     @classmethod
     def tell(cls, lamps: "Sequence[Lampi]") -> None:
@@ -148,7 +121,8 @@ class Lampi(Table):
             lampi.message_version = version
         for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
             cls.bulk_update(chunk, [cls.message_version])
-        outbox.put([lampi.message() for lampi in lamps])
+        claim_url = claim_address.announced()
+        outbox.put([lampi.message(claim_url) for lampi in lamps])
 
     def publish_unassociated_msg(self) -> None:
         """Have the lamp show its code (again).
@@ -252,5 +226,6 @@ class Lampi(Table):
             for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
                 created += cls.insert_many(chunk).on_conflict_ignore().returning(cls).execute()
             Forgotten.strike_off(device_ids)
-            outbox.put([lampi.message() for lampi in created])
+            claim_url = claim_address.announced()
+            outbox.put([lampi.message(claim_url) for lampi in created])
         return [lampi.device_id for lampi in created]

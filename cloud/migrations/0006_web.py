@@ -5,6 +5,7 @@ import unicodedata
 from peewee import (
     AutoField,
     BigAutoField,
+    BigIntegerField,
     CharField,
     Database,
     DateTimeField,
@@ -71,7 +72,8 @@ def _make_tables(db: Database, user_table: type[Model]) -> None:
 
     class ClaimAddress(Model):
         id = AutoField()
-        url = TextField()
+        url = TextField(null=True)
+        since_version = BigIntegerField()
 
         class Meta:
             database = db

@@ -8,7 +8,8 @@ from flask import Flask, Response, abort, current_app, flash, redirect, request,
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from cloud import sign_ins
+from cloud import sign_ins, sources
+from cloud.errors import Refusal, TooManyAttempts, TooManyGuesses
 from cloud.models import User
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -93,10 +94,22 @@ def present() -> datetime:
 
 def source() -> str:
     """Return where a request comes from: the browser's address, as the server or its trusted proxy knows it."""
-    return request.remote_addr or "unknown"
+    try:
+        return sources.client(request.remote_addr or "")
+    except ValueError:  # a proxy that says nonsense
+        return "unknown"
 
 
-def later(refusal: Response, seconds: float) -> Response:
+def refused(answer: Response, refusal: Refusal) -> Response:
+    """Return a page that says why something was refused, with the status for that, and when to try again."""
+    if isinstance(refusal, TooManyAttempts | TooManyGuesses):
+        answer.status_code = 429
+        return later(answer, refusal.retry_after.total_seconds())
+    answer.status_code = 422
+    return answer
+
+
+def later(answer: Response, seconds: float) -> Response:
     """Return an answer that says when to ask again."""
-    refusal.headers["Retry-After"] = str(max(1, round(seconds)))
-    return refusal
+    answer.headers["Retry-After"] = str(max(1, round(seconds)))
+    return answer

@@ -5,12 +5,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from cloud import accounts
-from cloud.errors import BadPassword, BadUserName, Refusal, TooManyAttempts, WrongPassword
-from cloud.web.access import later, leave, let_in, present, signed_in, source, the_user
+from cloud.errors import BadPassword, BadUserName, TooManyAttempts, WrongPassword
+from cloud.web.access import leave, let_in, present, refused, signed_in, source, the_user
 from cloud.web.forms import PasswordForm, SignInForm
-
-REFUSED = 422
-TOO_MANY = 429
 
 
 def pages(sign_up_open: bool) -> Blueprint:
@@ -36,7 +33,7 @@ def sign_in() -> Response:
             return let_in(accounts.sign_in(form.text("name"), form.text("password"), source(), present()))
         except (WrongPassword, TooManyAttempts) as refusal:
             form.refuse("password", refusal)
-            return _again("sign_in.html", form, refusal)
+            return refused(make_response(render_template("sign_in.html", form=form)), refusal)
     return make_response(render_template("sign_in.html", form=form))
 
 
@@ -50,10 +47,10 @@ def sign_up() -> Response:
             return let_in(accounts.sign_up(form.text("name"), form.text("password"), source(), present()))
         except BadUserName as refusal:
             form.refuse("name", refusal)
-            return _again("sign_up.html", form, refusal)
+            return refused(make_response(render_template("sign_up.html", form=form)), refusal)
         except (BadPassword, TooManyAttempts) as refusal:
             form.refuse("password", refusal)
-            return _again("sign_up.html", form, refusal)
+            return refused(make_response(render_template("sign_up.html", form=form)), refusal)
     return make_response(render_template("sign_up.html", form=form))
 
 
@@ -79,20 +76,11 @@ def password() -> Response:
             accounts.change_password(user, form.text("present"), form.text("new"), present())
         except (WrongPassword, TooManyAttempts) as refusal:
             form.refuse("present", refusal)
-            return _again("password.html", form, refusal)
+            return refused(make_response(render_template("password.html", form=form)), refusal)
         except BadPassword as refusal:
             form.refuse("new", refusal)
-            return _again("password.html", form, refusal)
+            return refused(make_response(render_template("password.html", form=form)), refusal)
         answer = let_in(user)
         flash("Your password is changed. Everywhere else you are signed out.")
         return answer
     return make_response(render_template("password.html", form=form))
-
-
-def _again(template: str, form: SignInForm | PasswordForm, refusal: Refusal) -> Response:
-    """Show a form once more, with what was wrong."""
-    answer = make_response(render_template(template, form=form), REFUSED)
-    if isinstance(refusal, TooManyAttempts):
-        answer.status_code = TOO_MANY
-        later(answer, refusal.retry_after.total_seconds())
-    return answer

@@ -7,11 +7,10 @@ from typing import Any
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from cloud import association, identifying
-from cloud.errors import AlreadyAssociated, MalformedCode, Refusal, UnknownCode, UnknownLamp
+from cloud import association, identifying, ownership
+from cloud.errors import AlreadyAssociated, MalformedCode, Refusal, TooManyGuesses, UnknownCode, UnknownLamp
 from cloud.models import Lampi
-from cloud.rotation import announced_ttl
-from cloud.web.access import present, signed_in, the_user
+from cloud.web.access import present, refused, signed_in, source, the_user
 from cloud.web.forms import CodeForm, FoundForm
 from shared.codes import CODE_LENGTH
 
@@ -48,13 +47,13 @@ def find() -> Response:
     form = CodeForm()
     session.pop("code", None)
     try:
-        lampi, code = association.find_by_code(form.text("code"), the_user(), present(), announced_ttl(None))
-    except (MalformedCode, UnknownCode) as refusal:
+        lampi = association.waiting_under(form.text("code"), the_user(), present(), source())
+    except (MalformedCode, UnknownCode, TooManyGuesses) as refusal:
         form.refuse("code", refusal)
-        return make_response(render_template("associate.html", form=form), 422)
+        return refused(make_response(render_template("associate.html", form=form)), refusal)
     session["found"] = {
         "device_id": lampi.device_id,
-        "code": code,
+        "code": form.text("code"),
         "at": present().isoformat(),
         "ticket": secrets.token_urlsafe(8),
     }
@@ -99,9 +98,11 @@ def associate() -> Response:
         return _enter_again("Please enter the code again.")
     device_id = which["device_id"]
     try:
-        association.associate_found(device_id, which["code"], user, present(), announced_ttl(None))
+        association.associate_found(device_id, which["code"], user, present(), source())
     except UnknownCode as refusal:
-        if not association.lamps_of(user).where(Lampi.device_id == device_id).exists():  # else it was sent twice
+        try:
+            ownership.lamp_of(user, device_id)  # it was sent twice
+        except UnknownLamp:
             session.pop("found")
             return _enter_again(refusal)
     return redirect(url_for("lamps.yours", device_id=device_id))

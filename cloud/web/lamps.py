@@ -2,17 +2,19 @@
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
+from peewee import fn
 from werkzeug.wrappers import Response
 
-from cloud import association, lease
+from cloud import lease, ownership
 from cloud.errors import BadLampName
 from cloud.models import Lampi
 from cloud.outbox import OutboxMessage
-from cloud.web.access import present, signed_in, the_user
+from cloud.web.access import present, signed_in, source, the_user
 from cloud.web.forms import Form, NameForm
 from cloud.web.live import current_state
 
 LAMPS_A_PAGE = 50
+LAST_PAGE = 10**6
 
 pages = Blueprint("lamps", __name__)
 
@@ -28,8 +30,9 @@ def home() -> Response:
 def mine() -> str:
     """Show all one's lamps."""
     state = current_state()  # first: what changes after it is said by an event
-    number = max(1, request.args.get("page", 1, type=int) or 1)
-    found = list(association.lamps_of(the_user()).paginate(min(number, 10**6), LAMPS_A_PAGE + 1))
+    number = min(max(1, request.args.get("page", 1, type=int)), LAST_PAGE)
+    own = Lampi.select().where(Lampi.user == the_user()).order_by(fn.LOWER(Lampi.name), Lampi.device_id)
+    found = list(own.offset((number - 1) * LAMPS_A_PAGE).limit(LAMPS_A_PAGE + 1))
     return render_template(
         "lamps.html",
         lamps=found[:LAMPS_A_PAGE],
@@ -45,7 +48,7 @@ def mine() -> str:
 def yours(device_id: str) -> str:
     """Confirm that a lamp is one's own now, and tell when it knows."""
     state = current_state()
-    lampi = association.lamp_of(the_user(), device_id)
+    lampi = ownership.lamp_of(the_user(), device_id)
     return render_template(
         "yours.html",
         lampi=lampi,
@@ -61,11 +64,11 @@ def yours(device_id: str) -> str:
 def rename(device_id: str) -> Response:
     """Give a lamp another name."""
     form = NameForm()
-    lampi = association.lamp_of(the_user(), device_id)
+    lampi = ownership.lamp_of(the_user(), device_id)
     status = 200
     if form.is_submitted():
         try:
-            renamed = association.rename_own(the_user(), device_id, form.text("name"))
+            renamed = ownership.rename(the_user(), device_id, form.text("name"))
         except BadLampName as refusal:
             form.refuse("name", refusal)
             status = 422
@@ -82,11 +85,11 @@ def rename(device_id: str) -> Response:
 def release(device_id: str) -> Response:
     """Ask whether a lamp shall be nobody's again, and then make it so."""
     form = Form()
+    lampi = ownership.lamp_of(the_user(), device_id)
     if form.is_submitted():
-        lampi = association.release_own(the_user(), device_id, present())
+        ownership.give_back(the_user(), device_id, present(), source())
         flash(f"{lampi.name} is nobody's now, and shows a new code.")
         return redirect(url_for("lamps.mine"))
-    lampi = association.lamp_of(the_user(), device_id)
     return make_response(render_template("release.html", lampi=lampi, form=form))
 
 
