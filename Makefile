@@ -11,7 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools postgresql redis-server
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools postgresql redis-server \
+  chromium fonts-roboto-unhinted nginx-light
 
 CLUSTER := tests/support/cluster
 
@@ -59,7 +60,7 @@ help: ## Say what can be made
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: run
-run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, one lamp
+run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, one lamp
 	@$(call install,$(RUN_PACKAGES))
 	exec $(BIN)/python -m cloud.desk
 
@@ -85,6 +86,16 @@ screenshots: .venv/test-ready ## Take a picture of every state of the touchscree
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.support.album lamp_ui/screenshots
 
+.PHONY: web-screenshots
+web-screenshots: .venv/test-ready ## Take a picture of every page, on a phone and a desk, into cloud/web/screenshots
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.support.web_album cloud/web/screenshots
+
+.PHONY: bench-web
+bench-web: .venv/test-ready ## Measure the page beside an empty Flask page, with 50 browsers at once
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.benchmarks.web
+
 .PHONY: bench-ui
 bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app that polls
 	@$(call install,$(TEST_PACKAGES))
@@ -102,10 +113,10 @@ clean: ## Remove what was made here: the environment, the desk, caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/run-ready: setup.cfg pyproject.toml
-	@$(call environment,cloud$(comma)ui)
+	@$(call environment,cloud$(comma)web$(comma)ui)
 
 .venv/test-ready: setup.cfg pyproject.toml
-	@$(call environment,cloud$(comma)ui$(comma)dev)
+	@$(call environment,cloud$(comma)web$(comma)ui$(comma)dev)
 
 # The clustered broker that one test runs. No lock file: it would name the registry that made it.
 $(CLUSTER)/node_modules: $(CLUSTER)/package.json

@@ -8,6 +8,8 @@ CLOUD_BROKER = PROJECT / "cloud" / "deploy" / "mosquitto.conf"
 LAMPS_RULES = PROJECT / "cloud" / "deploy" / "lamps.acl"
 CLOUD_RULES = PROJECT / "cloud" / "deploy" / "cloud.acl"
 DAEMON_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-daemon.conf"
+WEB_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-web.conf"
+NGINX = PROJECT / "cloud" / "deploy" / "nginx.conf"
 LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
 
 

@@ -13,6 +13,7 @@ from typing import Self
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.cloud import Cloud
+from tests.support.pages import PASSWORD
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -98,9 +99,9 @@ def chromium(folder: Path) -> Iterator[Browser]:
             browser.close()
 
 
-def sign_up(page: Page, url: str, name: str = "ada", password: str = "correct horse battery") -> None:
+def sign_up(page: Page, url: str, name: str = "ada") -> None:
     """Make an account as a person does."""
     page.goto(f"{url}/sign-up")
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Make an account").click()
