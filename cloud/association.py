@@ -9,7 +9,7 @@ from datetime import datetime
 import peewee
 from peewee import Expression
 
-from cloud import history, throttle
+from cloud import history, throttle, webhook_events
 from cloud.codes import read_code
 from cloud.database import write_transaction
 from cloud.errors import (
@@ -26,6 +26,7 @@ from cloud.models import Lampi, User
 from cloud.policy import CodePolicy, announced
 from cloud.sources import SHELL
 from cloud.throttle import Guess
+from cloud.webhook_events import Kind
 
 
 def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
@@ -41,18 +42,16 @@ def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL
         TooManyGuesses: it was not looked up, right or wrong, because too many codes were wrong; it says when to try
             again. A full code (32 characters) is always looked up.
     """
-    return _guess(typed, user, now, source, lambda which: Lampi.claim(which, user, now, source))
+    return _look_up(typed, user, now, source, lambda which: Lampi.claim(which, user, now, source))
 
 
 def waiting_under(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-    """Return the lamp that waits under a typed code, without giving it to anybody: `associate_found` does.
-
-    To ask is to guess as much as to take: a wrong code costs the same.
+    """Return the lamp that waits under a typed code, without giving it to anybody; a wrong one is a guess as any other.
 
     Raises:
-        MalformedCode, UnknownCode, TooManyGuesses: see `associate_by_code`.
+        MalformedCode, UnknownCode, TooManyGuesses: as `associate_by_code` does.
     """
-    return _guess(typed, user, now, source, lambda which: Lampi.get_or_none(which & Lampi.user.is_null()))
+    return _look_up(typed, user, now, source, Lampi.get_or_none)
 
 
 def associate_found(device_id: str, typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
@@ -70,7 +69,7 @@ def associate_found(device_id: str, typed: str, user: User, now: datetime, sourc
     return lampi
 
 
-def _guess(typed: str, user: User, now: datetime, source: str, look_up: Callable[[Expression], Lampi | None]) -> Lampi:
+def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[[Expression], Lampi | None]) -> Lampi:
     code = read_code(typed)
     policy = announced()
     guess = Guess(len(code), user.id, user.name, source, now, policy)
@@ -79,7 +78,7 @@ def _guess(typed: str, user: User, now: datetime, source: str, look_up: Callable
         with write_transaction():
             wait = throttle.wait_for(guess)
             if wait is None:
-                lampi = look_up(Lampi.waits_under(code, _issued_after(policy, now)))
+                lampi = find(Lampi.waits_under(code, _issued_after(policy, now)))
                 if lampi is None:
                     throttle.count_failure(guess)
     if wait is not None:
@@ -130,6 +129,7 @@ def release(device_id: str, now: datetime, source: str = SHELL) -> None:
         if lampi.user_id is None:
             raise NotAssociated(f"Nobody owns the lamp {device_id}; its screen shows its code.")
         history.write(Event.RELEASED, now, source, device_id=device_id, user_name=lampi.user.name)
+        webhook_events.write(Kind.RELEASED, device_id, lampi.name, lampi.user.name, now)
         Lampi.issue_codes([lampi], now)  # first: the short code of the old one may be a waiting lamp's by now
         lampi.user = None
         lampi.associated_at = None

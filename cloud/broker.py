@@ -8,6 +8,7 @@ from shared import payloads, topics
 from shared.broker_url import BrokerUrl
 from shared.messages import Message, Publication, Subscription
 from shared.mqtt import BrokerLink
+from shared.payloads import DOWN, UP
 
 CLIENT_ID = "lampi-cloud-daemon"
 """The same for every daemon, so that the broker itself ends the connection of a leader that was paused as soon as
@@ -18,6 +19,8 @@ class DaemonLink:
     """What the daemon hears and says on the broker, from `start` to `stop`.
 
     ``again`` is asked, on paho's thread, when the connection was lost; where it says False the link has ``ended``.
+    While it is connected the broker retains `1` as the daemon's state, then `0`. A standby, linkless, says nothing.
+    ``on_ignored`` gets a word on why, for each message that changes nothing.
     """
 
     def __init__(
@@ -28,8 +31,10 @@ class DaemonLink:
         other_bridges: OtherBridges,
         *,
         again: Callable[[], bool],
+        on_ignored: Callable[[str], None],
     ) -> None:
         self.ended = False
+        self._on_ignored = on_ignored
         self._may_go_on = again
         self._inbox = inbox
         self._other_bridges = other_bridges
@@ -44,8 +49,11 @@ class DaemonLink:
                 Subscription(topics.PROBE, 1, lambda message: inbox.put(Probe(message.payload))),
                 *(Subscription(topic_filter, 0, self._receive_presence) for topic_filter in presence_filters),
             ],
+            will=_state(DOWN),
+            birth=_state(UP),
             on_connection=lambda _up: inbox.put(Connection(self._link.session)),
             on_confirmed=lambda number: inbox.put(Confirmation(number)),
+            on_ignored=on_ignored,
             again=self._again,
         )
 
@@ -85,5 +93,10 @@ class DaemonLink:
         device_id = topics.parse_presence(message.topic)
         if device_id is None:
             self._other_bridges.add(message.topic)
+            self._on_ignored("other bridge")
         else:
             self._inbox.put(Presence(device_id, payloads.decode_up(message.payload)))
+
+
+def _state(payload: bytes) -> Publication:
+    return Publication(topics.STATE, payload, topics.STATE_DELIVERY.qos, topics.STATE_DELIVERY.retain)

@@ -7,18 +7,20 @@ from datetime import timedelta
 from cloud.claim_address import parse_claim_url
 from cloud.database import parse_database_url, shown_url
 from cloud.policy import CodePolicy
+from cloud.webhook import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
 from shared import topics
 from shared.broker_settings import read_broker
 from shared.broker_url import BrokerUrl
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.errors import quoted
-from shared.logs import parse_level
+from shared.logs import parse_format, parse_level
 from shared.settings import SettingsReader
 
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
 DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER,)
 DEFAULT_CODES = CodePolicy()
+WEBHOOK_URL, WEBHOOK_SECRET = "LAMPI_WEBHOOK_URL", "LAMPI_WEBHOOK_SECRET"
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,12 @@ class CloudSettings:
     broker: BrokerUrl = DEFAULT_BROKER
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
+    log_format: str = "text"
     codes: CodePolicy = DEFAULT_CODES
+    webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
     claim_url: str | None = None
+    metrics_port: int | None = None
 
     @property
     def shown_database_url(self) -> str:
@@ -108,6 +113,18 @@ def _whole(text: str, lowest: int, highest: int, unit: str) -> int:
     return int(digits)
 
 
+def parse_metrics_port(text: str) -> int | None:
+    """Return the port on which the daemon serves its metrics, None (it does not) from 0.
+
+    Raises:
+        ValueError: it is not a port.
+    """
+    try:
+        return _whole(text, 0, 65535, "") or None
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not a port from 1 to 65535 (0 for no metrics)") from None
+
+
 def read_settings(values: Mapping[str, str]) -> CloudSettings:
     """Return the settings from names and strings, as the environment has them.
 
@@ -130,9 +147,22 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         broker=read_broker(reader, DEFAULT_BROKER),
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+        log_format=reader.read("LAMPI_LOG_FORMAT", parse_format, "text"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
+        webhook=_read_webhook(reader),
         codes=codes,
         claim_url=reader.read("LAMPI_CLAIM_URL", parse_claim_url, None),
+        metrics_port=reader.read("LAMPI_METRICS_PORT", parse_metrics_port, None),
     )
     reader.finish()
     return settings
+
+
+def _read_webhook(reader: SettingsReader) -> Receiver | None:
+    url = reader.read(WEBHOOK_URL, parse_url, None)
+    secret = reader.read(WEBHOOK_SECRET, parse_secret, None)
+    if reader.has(WEBHOOK_URL) and not reader.has(WEBHOOK_SECRET):
+        reader.refuse(WEBHOOK_SECRET, f"is missing: {HOW_TO_MAKE_A_SECRET}")
+    if reader.has(WEBHOOK_SECRET) and not reader.has(WEBHOOK_URL):
+        reader.refuse(WEBHOOK_URL, "is missing: a secret alone tells nobody anything")
+    return None if url is None or secret is None else Receiver(url, secret)

@@ -20,6 +20,8 @@ from cloud.models import Lampi, User
 from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage, OutboxSequence
 from cloud.policy import AnnouncedPolicy
 from cloud.schema import require_current, upgrade
+from cloud.tokens import ApiToken
+from cloud.webhook_events import WebhookEvent, WebhookReceiver
 
 TABLES: tuple[type[Table], ...] = (
     User,
@@ -31,6 +33,9 @@ TABLES: tuple[type[Table], ...] = (
     ClaimAddress,
     GuessCount,
     History,
+    ApiToken,
+    WebhookEvent,
+    WebhookReceiver,
 )
 """What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons. Nor
 are the counts of live codes: triggers count the lamps as they come in. Nor is who is signed in on the web."""
@@ -129,7 +134,9 @@ def _name_anew(database: peewee.Database) -> None:
 def _continue_numbering(database: peewee.Database) -> None:
     """Have PostgreSQL number new rows above those that were copied with their numbers."""
     if isinstance(database, peewee.PostgresqlDatabase):
-        for table in (User, OutboxSequence, AnnouncedPolicy, ClaimAddress, GuessCount, History):
+        for table in TABLES:
+            if not isinstance(table._meta.primary_key, peewee.AutoField | peewee.BigAutoField):
+                continue
             name = table._meta.table_name
             database.execute_sql(
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {name}))"  # noqa: S608

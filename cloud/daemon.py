@@ -9,20 +9,26 @@ from types import FrameType
 
 import peewee
 
-from cloud import claim_address, healing, outbox, policy
+from cloud import claim_address, policy
 from cloud.broker import DaemonLink
 from cloud.config import CloudSettings
 from cloud.database import database_proxy, one_line
 from cloud.errors import DatabaseAway
 from cloud.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe
+from cloud.figures import read_figures
 from cloud.instants import utc_now
 from cloud.leadership import Leadership
+from cloud.metrics import Metrics, MetricsPort
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.presence import OtherBridges, PresenceBatch
 from cloud.publisher import Publisher
+from cloud.reading_back import ReadingBack
+from cloud.rotation import Rotation
 from cloud.schema import open_current
 from cloud.session import Session
 from cloud.upkeep import Upkeep
+from cloud.webhook_sender import WebhookSender
+from shared.logs import about
 from shared.messages import Publication
 from shared.payloads import HighWaterMark
 
@@ -62,7 +68,12 @@ class Daemon:
         self._publisher = Publisher(self._publish)
         self._link: DaemonLink | None = None
         self._session: Session | None = None
-        self._upkeep = Upkeep(settings.codes.ttl)
+        self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
+        self._rotation = Rotation(settings.codes.ttl)
+        self._upkeep = Upkeep()
+        self._webhook = WebhookSender(settings.webhook, now)
+        self._metrics = Metrics()
+        self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
 
     def run(self) -> None:
         """Work until a TERM or INT signal, then finish what is begun and leave within seconds.
@@ -75,11 +86,13 @@ class Daemon:
         log.info("Daemon started; broker %s, database %s", self._settings.broker, self._settings.shown_database_url)
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping:
+            self._metrics_port.keep_open(time.monotonic())
             try:
                 self._step()
             except (peewee.PeeweeException, DatabaseAway) as fault:
                 if pause == FIRST_PAUSE_SECONDS:
                     log.error("The database fails (%s); trying again until it works", one_line(fault))
+                self._metrics.database.set(0)
                 self._wait_out(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
@@ -96,16 +109,20 @@ class Daemon:
         if not self._database_ready:
             open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS)
             self._database_ready = True
-        if self._leadership.keep(self._now(), time.monotonic()):
+        leads = self._leadership.keep(self._now(), time.monotonic())
+        self._metrics.leader.set(leads)
+        if leads:
             self._connect()
         else:
             self._disconnect()
         self._take(POLL_SECONDS)
         self._register()
         if self._session is not None:
-            self._read_back(self._session)
-            self._upkeep.do(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
+            self._reading_back.step(self._session, self._link)
+            self._rotate()
+            self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
             self._pump()
+        self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
 
     def _connect(self) -> None:
         if self._link is not None and self._link.ended:
@@ -118,16 +135,20 @@ class Daemon:
                 self._inbox,
                 self._other_bridges,
                 again=self._we_lead,
+                on_ignored=self._metrics.ignore,
             )
             policy.announce(self._settings.codes)
             claim_address.announce(self._settings.claim_url)
+            self._webhook.start()
             self._link.start()
 
     def _disconnect(self) -> None:
         if self._link is not None:
+            self._webhook.stop()
             self._link.stop()
             self._link = None
             self._session = None
+            self._metrics.connected.set(0)
             self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
 
     def _take(self, seconds: float) -> None:
@@ -138,9 +159,11 @@ class Daemon:
         """Take in an event, without touching the database."""
         if isinstance(event, Confirmation):
             self._publisher.confirm(event.number)
+            self._metrics.confirmed.inc()
         elif isinstance(event, Connection):
             self._publisher.start_over()
             self._session = None if event.session is None else Session(event.session)
+            self._metrics.connected.set(self._session is not None)
         elif self._session is None:
             pass  # of a connection that is gone: the next one brings it again
         elif isinstance(event, Presence):
@@ -150,53 +173,27 @@ class Daemon:
             self._session.mark = event
         elif isinstance(event, Probe):
             self._session.note_probe(event.word)
-        elif (
-            isinstance(event, Dropped)
-            and self._link is not None
-            and self._session.note_dropped(event.count, time.monotonic())
-        ):
-            self._session.begin_reading()
+        elif isinstance(event, Dropped):
+            self._note_dropped(event.count, self._session)
+
+    def _note_dropped(self, count: int, session: Session) -> None:
+        self._metrics.dropped.set(count)
+        if self._link is not None and session.note_dropped(count, time.monotonic()):
+            session.begin_reading()
             self._link.ask_again()
 
     def _register(self) -> None:
         if not self._presence or not self._we_lead():
             return
-        created = self._presence.register(self._now())
+        with self._metrics.batch_seconds.time():
+            created = self._presence.register(self._now())
         self._presence.clear()
-        if len(created) > 10:
-            log.info("%d new lamps", len(created))
-        else:
-            for device_id in created:
-                log.info("New lamp %s", device_id)
+        self._metrics.created.inc(len(created))
+        for device_id in created:
+            log.info("New lamp %s", device_id, extra=about(device_id))
 
-    def _read_back(self, session: Session) -> None:
-        """Ask for the end of what the broker retains, and once it has come make up for what is not there."""
-        if session.newest_before is None:
-            session.newest_before = outbox.last_version()
-        if self._link is not None and session.probe_is_due(time.monotonic()):
-            self._link.probe(session.word)
-        if not session.all_is_read or session.roll is None or not self._we_lead():
-            return
-        went_down = session.roll.settle(self._now())
-        if went_down:
-            log.info("%d lamps are no longer there", went_down)
-        if session.mark_is_settled or self._heal(session):
-            session.roll = None
-
-    def _heal(self, session: Session) -> bool:
-        """Enqueue what the broker lost; return False where another daemon became the publisher meanwhile."""
-        after = healing.version_to_heal_from(session.mark)
-        told = 0
-        for batch in healing.tell_again(after, session.newest_before or 0, self._now()):
-            told += batch
-            # Many lamps take longer than a lease lasts, and a successor would have to begin again.
-            if not self._leadership.keep(self._now(), time.monotonic()):
-                return False
-        if told:
-            log.warning("The broker had lost up to %d messages; saying them again", told)
-        session.mark_is_settled = True
-        self._publisher.take_over_mark()
-        return True
+    def _rotate(self) -> None:
+        self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
 
     def _pump(self) -> None:
         if self._we_lead():
@@ -207,7 +204,9 @@ class Daemon:
         if self._link is None or self._session is None or not self._we_lead():
             return None
         # Over the session that we know of: a mark that was reckoned before the broker forgot must not reach it after.
-        return self._link.publish(publication, self._session.of_link)
+        number = self._link.publish(publication, self._session.of_link)
+        self._metrics.published.inc(number is not None)
+        return number
 
     def _we_lead(self) -> bool:
         return self._leadership.held(self._now())

@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
@@ -119,8 +119,8 @@ def connect_database(
     """Open a database.
 
     A SQLite file that does not exist is made only with ``create``: a mistyped name would otherwise
-    be an empty database that seems to have lost every lamp. With ``most_connections`` its threads share a pool of so
-    many; what a thread closes is kept for the next.
+    be an empty database that seems to have lost every lamp. Nobody but its owner may read it: it holds codes. With
+    ``most_connections`` its threads share a pool of so many; what a thread closes is kept for the next.
 
     Raises:
         UnusableDatabase: it can't be opened.
@@ -129,6 +129,9 @@ def connect_database(
     file = sqlite_file(url)
     if file is not None and not create and not file.exists():
         raise UnusableDatabase(f"There is no database {file}; 'lampi-cloud migrate' makes it.")
+    if file is not None and not file.exists():
+        with suppress(OSError):  # SQLite says why in a moment, if it can't either; what it adds gets the same mode
+            file.touch(mode=0o600)
     pool: dict[str, Any] = {}
     if most_connections is not None:
         url = url.replace(":", "+pool:", 1)

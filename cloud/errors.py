@@ -72,8 +72,20 @@ class TooManyAttempts(Refusal):
         self.retry_after = retry_after
 
 
+class BadTokenName(Refusal):
+    """The name can't be a token's, or there are too many tokens."""
+
+
+class UnknownToken(Refusal):
+    """There is no token with this number."""
+
+
 class UnusableDatabase(Refusal):
     """The database is missing, unmigrated, of a newer release, or can't be opened."""
+
+
+class UnusableBackup(Refusal):
+    """A backup's file can't be written, or is no (whole) backup."""
 
 
 class BrokerAway(Refusal):

@@ -27,20 +27,25 @@ REMEMBERED_FOR = timedelta(days=30)
 def version_to_heal_from(mark: HighWaterMark | None) -> int:
     """Return the version up to which the broker has everything, going by the mark that it retains.
 
-    A mark of another database means nothing. One that is ahead of us says that this database is an older
-    copy (a backup that was restored): then nothing that is retained can be trusted, and versions go on above it.
+    A mark of another database means nothing. One that is ahead of us says that this database is an older copy:
+    then versions go on above it, and nothing that is retained is trusted until all has been told and every ghost
+    is cleared. The database itself remembers that, since the mark can say it only once.
     """
-    if mark is None:
+    if mark is not None:
+        ahead = mark.version - outbox.last_version()
+        if mark.origin != outbox.origin() or ahead > FURTHEST_AHEAD:
+            log.warning(
+                "Another database's daemon spoke to this broker before; should it still run, stop one of the two"
+            )
+            mark = None
+        elif ahead > 0:
+            with write_transaction():
+                outbox.skip_to(mark.version)
+                outbox.suspect_broker(True)
+    if outbox.broker_is_suspect():
+        log.warning("This database is an older copy of what the broker was told; telling every lamp again")
         return 0
-    ahead = mark.version - outbox.last_version()
-    if mark.origin != outbox.origin() or ahead > FURTHEST_AHEAD:
-        log.warning("Another database's daemon spoke to this broker before; should it still run, stop one of the two")
-        return 0
-    if ahead > 0:
-        with write_transaction():
-            outbox.skip_to(mark.version)
-        return 0
-    return mark.version
+    return 0 if mark is None else mark.version
 
 
 def tell_again(after: int, up_to: int, now: datetime) -> Iterator[int]:

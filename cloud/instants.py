@@ -10,6 +10,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def shown_instant(instant: datetime | None) -> str | None:
+    """Return an instant as machines read it (RFC 3339), such as `2026-11-23T12:00:08.000Z`; None stays None."""
+    if instant is None:
+        return None
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class InstantField(DateTimeField):
     """A column that holds an instant, without its zone: both databases then store and compare it alike."""
 

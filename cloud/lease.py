@@ -30,6 +30,13 @@ class Lease(Table):
     expires_at: datetime = InstantField()
 
 
+class Standby(Table):
+    """A daemon that waits for the lease to be free; it says so each time that it looks."""
+
+    holder = TextField(primary_key=True)
+    expires_at: datetime = InstantField()
+
+
 class PublisherLease:
     """One daemon's hold, or wish to hold, on the lease."""
 
@@ -43,12 +50,16 @@ class PublisherLease:
 
     def acquire(self, now: datetime) -> str:
         """Take or renew the lease where it is ours to have; return who holds it now."""
+        expires_at = now + timedelta(seconds=LEASE_SECONDS)
         with write_transaction():
             lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
             if lease and lease.holder != self.holder and is_good(lease, now) and not _is_dead(lease.holder):
                 self._expires_at = None
+                Standby.insert(holder=self.holder, expires_at=expires_at).on_conflict(
+                    conflict_target=[Standby.holder], preserve=[Standby.expires_at]
+                ).execute()
                 return str(lease.holder)
-            expires_at = now + timedelta(seconds=LEASE_SECONDS)
+            Standby.delete().where((Standby.holder == self.holder) | (Standby.expires_at <= now)).execute()
             Lease.insert(name=_PUBLISHER, holder=self.holder, expires_at=expires_at).on_conflict(
                 conflict_target=[Lease.name], preserve=[Lease.holder, Lease.expires_at]
             ).execute()
@@ -60,6 +71,21 @@ class PublisherLease:
         self._expires_at = None
         with write_transaction():
             Lease.delete().where((Lease.name == _PUBLISHER) & (Lease.holder == self.holder)).execute()
+            Standby.delete().where(Standby.holder == self.holder).execute()
+
+
+def publisher(now: datetime) -> tuple[str, float] | None:
+    """Return who publishes, as a person reads it, and how many seconds ago it last said so; None where nobody does."""
+    lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
+    if lease is None or not is_good(lease, now) or _is_dead(lease.holder):
+        return None
+    return shown_holder(lease.holder), LEASE_SECONDS - (lease.expires_at - now).total_seconds()
+
+
+def standbys(now: datetime) -> int:
+    """Return how many daemons stand by."""
+    waiting = Standby.select().where(Standby.expires_at > now)
+    return sum(not _is_dead(each.holder) for each in waiting)
 
 
 def shown_holder(holder: str) -> str:

@@ -17,19 +17,20 @@ from peewee import (
     chunked,
 )
 
-from cloud import claim_address, history, outbox
+from cloud import claim_address, history, outbox, webhook_events
 from cloud.budget import length_for_new_codes
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.forgotten import Forgotten, associated_topic
 from cloud.history import Event
-from cloud.instants import InstantField, utc_now
+from cloud.instants import InstantField, shown_instant, utc_now
 from cloud.live_codes import counted_from
 from cloud.outbox import Pending
 from cloud.policy import announced
 from cloud.sources import SHELL
 from cloud.users import User
+from cloud.webhook_events import Kind
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
 
@@ -55,6 +56,7 @@ class Lampi(Table):
     code_issued_at: datetime = InstantField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
     short_code_length = IntegerField(default=SHORT_CODE_LENGTH)
+    identify_until: Any = InstantField(null=True)
 
     def __repr__(self) -> str:
         return f"<Lampi: {self.device_id}: {self.name}>"
@@ -66,11 +68,12 @@ class Lampi(Table):
         One conditional UPDATE: of any number of rivals exactly one gets the lamp, the others None.
         """
         with write_transaction():
-            taking = cls.update(user=user, associated_at=now).where(which & cls.user.is_null())
+            taking = cls.update(user=user, associated_at=now, identify_until=None).where(which & cls.user.is_null())
             lamps: list[Lampi] = list(taking.returning(cls).execute())
             cls.tell(lamps)
             for lampi in lamps:
                 history.write(Event.ASSOCIATED, now, source, device_id=lampi.device_id, user_name=user.name)
+                webhook_events.write(Kind.ASSOCIATED, lampi.device_id, lampi.name, user.name, now)
         return lamps[0] if lamps else None
 
     @classmethod
@@ -106,7 +109,12 @@ class Lampi(Table):
         """Return what the lamp's screen is to know, where lamps are claimed at this address."""
         if self.user_id is not None:
             return Associated()
-        return Unassociated(self.association_code, claim_url, self.short_code_length)
+        return Unassociated(
+            self.association_code,
+            claim_url,
+            short_code_length=self.short_code_length,
+            identify=shown_instant(self.identify_until),
+        )
 
     def message(self, claim_url: str | None) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
@@ -185,6 +193,9 @@ class Lampi(Table):
         """Delete the lamp and have the broker forget its retained message, as `forget` does."""
         now = now or utc_now()
         with write_transaction():
+            current = self.get_or_none(Lampi.device_id == self.device_id)
+            if current is not None and current.user_id is not None:
+                webhook_events.write(Kind.RELEASED, self.device_id, current.name, current.user.name, now)
             Forgotten.tell([self.device_id], now)
             deleted: int = super().delete_instance(recursive, delete_nullable)
             history.write(Event.FORGOTTEN, now, source, device_id=self.device_id)

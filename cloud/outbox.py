@@ -6,31 +6,40 @@ goes when the broker has confirmed exactly its version; a newer one stays.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from peewee import AutoField, BigIntegerField, CharField, TextField, chunked, fn
+from peewee import AutoField, BigIntegerField, BooleanField, CharField, TextField, chunked, fn
 
 from cloud.database import Table, database_proxy
+from cloud.instants import InstantField, utc_now
 
 ROWS_A_STATEMENT = 500
 
 
 class OutboxMessage(Table):
-    """A retained message that the broker has not confirmed; the payload is empty where it is to be cleared."""
+    """A retained message that the broker has not confirmed; the payload is empty where it is to be cleared.
+
+    A newer message on the same topic takes the row, but not its instant: since then the broker has been behind.
+    """
 
     topic = TextField(primary_key=True)
     payload = TextField()
     version = BigIntegerField(unique=True)
+    enqueued_at: datetime = InstantField(default=utc_now)
 
 
 class OutboxSequence(Table):
     """The single row that numbers publications: under the write lock, in the order of their commits.
 
     ``origin`` is this database's own name, random: numbers of another database mean nothing here.
+    ``broker_is_suspect`` where this database is an older copy of one whose daemon spoke to the broker since: what
+    is retained may be of a future that this database does not know.
     """
 
     id = AutoField()
     last_version = BigIntegerField()
     origin = CharField(max_length=32)
+    broker_is_suspect = BooleanField(default=False)
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,22 @@ def last_version() -> int:
 def skip_to(version: int) -> None:
     """Give only versions above this one from now on; inside a write transaction."""
     OutboxSequence.update(last_version=version).where(OutboxSequence.last_version < version).execute()
+
+
+def broker_is_suspect() -> bool:
+    """Tell whether nothing can be trusted that the broker retains; see `OutboxSequence`."""
+    return bool(OutboxSequence.get().broker_is_suspect)
+
+
+def suspect_broker(suspect: bool) -> None:
+    """Note whether what the broker retains can't be trusted; inside a write transaction."""
+    OutboxSequence.update(broker_is_suspect=suspect).execute()
+
+
+def oldest_pending_at() -> datetime | None:
+    """Return since when the broker has been behind, or None where it knows everything."""
+    oldest: OutboxMessage | None = OutboxMessage.select().order_by(OutboxMessage.enqueued_at).first()
+    return None if oldest is None else oldest.enqueued_at
 
 
 def origin() -> str:

@@ -3,15 +3,26 @@
 Somebody else's lamp is as if it did not exist: nobody learns from a refusal which lamps there are.
 """
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from cloud import association
+from cloud.codes import read_code
 from cloud.database import write_transaction
 from cloud.errors import BadLampName, UnknownLamp
+from cloud.forgotten import associated_topic
 from cloud.models import Lampi, User
-from cloud.sources import SHELL
+from cloud.outbox import OutboxMessage
 
 LONGEST_NAME = 100
+JUST_NOW = timedelta(minutes=10)
+"""How long somebody who sends the same code again, because an answer was lost, is told again what they got."""
+
+
+def lamps_of(user: User, after: str, limit: int) -> list[Lampi]:
+    """Return up to so many of a user's lamps, in the order of their device ids, those above ``after``."""
+    own = Lampi.select().where((Lampi.user == user) & (Lampi.device_id > after))
+    return list(own.order_by(Lampi.device_id).limit(limit))
 
 
 def lamp_of(user: User, device_id: str) -> Lampi:
@@ -43,7 +54,7 @@ def rename(user: User, device_id: str, name: str) -> Lampi:
     return lampi
 
 
-def give_back(user: User, device_id: str, now: datetime, source: str = SHELL) -> None:
+def give_back(user: User, device_id: str, now: datetime, source: str) -> None:
     """Release a user's lamp.
 
     Raises:
@@ -52,3 +63,20 @@ def give_back(user: User, device_id: str, now: datetime, source: str = SHELL) ->
     with write_transaction():
         lamp_of(user, device_id)
         association.release(device_id, now, source)
+
+
+def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
+    """Return the lamp that this user got by a code within `JUST_NOW`, if any.
+
+    Raises:
+        MalformedCode: it can't be a code.
+    """
+    own = Lampi.select().where((Lampi.user == user) & Lampi.association_code.startswith(read_code(typed)))
+    return next((lampi for lampi in own if lampi.associated_at and lampi.associated_at > now - JUST_NOW), None)
+
+
+def confirmed_among(lamps: Iterable[Lampi]) -> set[str]:
+    """Return the device ids of those lamps of which the broker has confirmed that it tells them where they stand."""
+    topics = {associated_topic(lampi.device_id): lampi.device_id for lampi in lamps}
+    pending = OutboxMessage.select(OutboxMessage.topic).where(OutboxMessage.topic.in_(list(topics))).tuples()
+    return set(topics.values()) - {topics[topic] for (topic,) in pending}

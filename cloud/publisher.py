@@ -1,15 +1,24 @@
 """The single publisher: from the outbox to the broker, and out of the outbox once the broker has confirmed."""
 
+import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from cloud import outbox
+from cloud.outbox import Pending
 from shared import topics
+from shared.errors import BadTopic
+from shared.logs import about
 from shared.messages import Publication
-from shared.payloads import HighWaterMark
+from shared.payloads import CLEARED, Associated, HighWaterMark
+
+log = logging.getLogger(__name__)
 
 WINDOW = 500
 """Messages handed over and not yet confirmed; the link has few of them on the wire at once (`mqtt.MOST_IN_FLIGHT`)
 and the others ready to follow, so that a slow commit of ours does not leave the wire idle."""
+
+_ASSOCIATED = Associated().encode()
 
 
 class Publisher:
@@ -17,7 +26,7 @@ class Publisher:
 
     def __init__(self, publish: Callable[[Publication], int | None]) -> None:
         self._publish = publish
-        self._under_way: dict[int, int] = {}
+        self._under_way: dict[int, Pending] = {}
         self._confirmed: set[int] = set()
         self._sent_up_to = 0
         self._mark_under_way: int | None = None
@@ -50,9 +59,10 @@ class Publisher:
         """Take in that the broker has confirmed the message that was published under this number."""
         if number == self._mark_under_way:
             self._mark_under_way = None
-        version = self._under_way.pop(number, None)
-        if version is not None:
-            self._confirmed.add(version)
+        message = self._under_way.pop(number, None)
+        if message is not None:
+            self._confirmed.add(message.version)
+            _say(message)
 
     def pump(self) -> None:
         """Remove what is confirmed and publish what is new, as far as the window has room."""
@@ -69,7 +79,7 @@ class Publisher:
             number = self._publish(_publication(message.topic, message.payload, topics.ASSOCIATED))
             if number is None:
                 return
-            self._under_way[number] = message.version
+            self._under_way[number] = message
             self._sent_up_to = message.version
 
     def _publish_mark(self) -> None:
@@ -81,3 +91,15 @@ class Publisher:
 
 def _publication(topic: str, payload: bytes, delivery: topics.Delivery) -> Publication:
     return Publication(topic, payload, delivery.qos, delivery.retain)
+
+
+def _say(message: Pending) -> None:
+    """Log what the broker has confirmed; that a code was told is of interest only to who looks for a fault."""
+    with suppress(BadTopic):
+        device_id = topics.parse_associated(message.topic)
+        if message.payload == CLEARED:
+            log.info("Cleared what the broker retained for the lamp %s", device_id, extra=about(device_id))
+        elif message.payload == _ASSOCIATED:
+            log.info("Told the lamp %s that it is associated", device_id, extra=about(device_id))
+        else:
+            log.debug("Told the lamp %s its code", device_id, extra=about(device_id))

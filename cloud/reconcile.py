@@ -1,7 +1,5 @@
 """Reconciling: what the broker really retains, held against what the database says, for every lamp."""
 
-import queue
-import uuid
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,20 +9,14 @@ from peewee import chunked
 
 from cloud import claim_address
 from cloud.database import write_transaction
-from cloud.errors import BrokerAway
-from cloud.forgotten import Forgotten, associated_topic
+from cloud.forgotten import associated_topic
+from cloud.ghosts import clear_ghosts
 from cloud.models import Lampi
 from cloud.outbox import ROWS_A_STATEMENT, OutboxMessage
-from shared import topics
+from cloud.retained import retained_associations
 from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload
-from shared.messages import Message, Publication, Subscription
-from shared.mqtt import BrokerLink
 from shared.payloads import Association, decode_association
-
-CONNECT_SECONDS = 10.0
-SILENCE_SECONDS = 30.0
-"""How long the broker may send nothing before we give up on hearing the end."""
 
 
 @dataclass
@@ -60,16 +52,13 @@ def repair(drift: Drift, now: datetime) -> None:
     for chunk in chunked(sorted(drift.missing | drift.stale), ROWS_A_STATEMENT):
         with write_transaction():
             Lampi.tell(list(Lampi.select().where(Lampi.device_id.in_(list(chunk)))))
-    for chunk in chunked(sorted(drift.ghost), ROWS_A_STATEMENT):
-        with write_transaction():
-            known = {lampi.device_id for lampi in Lampi.select().where(Lampi.device_id.in_(list(chunk)))}
-            Forgotten.tell([device_id for device_id in chunk if device_id not in known], now)
+    clear_ghosts(sorted(drift.ghost), now)
 
 
 def _look(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
     drift = Drift()
     seen = array("Q")
-    for batch in _retained_batches(broker):
+    for batch in retained_associations(broker, "reconcile"):
         seen.extend(int(device_id, 16) for device_id in batch)
         _compare(batch, drift)
         progress(len(batch))
@@ -114,42 +103,3 @@ def _says(payload: bytes, expected: Association) -> bool:
         return decode_association(payload) == expected
     except BadPayload:
         return False
-
-
-def _retained_batches(broker: BrokerUrl) -> Iterable[dict[str, bytes]]:
-    """Yield all that the broker retains on lamps' `associated` topics, by device id."""
-    heard: queue.SimpleQueue[tuple[str, bytes] | None] = queue.SimpleQueue()
-    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    word = uuid.uuid4().hex
-
-    def receive(message: Message) -> None:
-        if message.retained:
-            heard.put((topics.parse_associated(message.topic), message.payload))
-
-    def receive_end(_message: Message) -> None:
-        heard.put(None)
-
-    link = BrokerLink(
-        broker,
-        f"lampi-cloud-reconcile-{word}",
-        subscriptions=[
-            Subscription(topics.ASSOCIATED_FILTER, 0, receive),
-            Subscription(f"{topics.PROBE}/{word}", 1, receive_end),
-        ],
-        on_connection=connected.put,
-    )
-    link.start()
-    try:
-        connected.get(timeout=CONNECT_SECONDS)
-        link.publish(Publication(f"{topics.PROBE}/{word}", b"", qos=1, retain=False))
-        batch: dict[str, bytes] = {}
-        while (message := heard.get(timeout=SILENCE_SECONDS)) is not None:
-            batch[message[0]] = message[1]
-            if len(batch) == ROWS_A_STATEMENT:
-                yield batch
-                batch = {}
-        yield batch
-    except queue.Empty:
-        raise BrokerAway(f"The broker at {broker} does not answer; nothing was changed.") from None
-    finally:
-        link.stop()

@@ -10,6 +10,10 @@ CLOUD_RULES = PROJECT / "cloud" / "deploy" / "cloud.acl"
 DAEMON_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-daemon.conf"
 WEB_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-web.conf"
 NGINX = PROJECT / "cloud" / "deploy" / "nginx.conf"
+DAEMON_UNIT = PROJECT / "cloud" / "deploy" / "lampi-daemon.service"
+SETTINGS = PROJECT / "cloud" / "deploy" / "lampi.env"
+COMMAND = PROJECT / "cloud" / "deploy" / "lampi-cloud.sh"
+LOG_ROTATION = PROJECT / "cloud" / "deploy" / "lampi.logrotate"
 LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
 
 

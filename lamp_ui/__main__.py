@@ -8,6 +8,7 @@ import click
 
 from lamp_ui import config as settings
 from lamp_ui.config import Config, read_config
+from lamp_ui.install import install
 from lamp_ui.signals import EndSignals
 from shared.logs import start_logging
 from shared.settings import BadSettings
@@ -34,7 +35,9 @@ _NO_DISPLAY = (
 )
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--broker-url",
     settings.BROKER_URL,
@@ -72,6 +75,12 @@ _NO_DISPLAY = (
     help=f"DEBUG, INFO, WARNING or ERROR. [env: {settings.LOG_LEVEL}; default: {settings.DEFAULT_LOG_LEVEL}]",
 )
 @click.option(
+    "--log-format",
+    settings.LOG_FORMAT,
+    metavar="FORMAT",
+    help=f"text or json. [env: {settings.LOG_FORMAT}; default: {settings.DEFAULT_LOG_FORMAT}]",
+)
+@click.option(
     "--size",
     settings.SIZE,
     metavar="WxH",
@@ -97,7 +106,8 @@ _NO_DISPLAY = (
     help=f"Dim the screen after so long without a touch; 0 is never. "
     f"[env: {settings.DIM_AFTER}; default: {settings.DEFAULT_DIM_AFTER_SECONDS:.0f}]",
 )
-def main(**options: str | None) -> None:
+@click.pass_context
+def main(ctx: click.Context, /, **options: str | None) -> None:
     """Show a LAMPI's touchscreen.
 
     While nobody owns the lamp, it shows the code that makes the lamp somebody's; it takes it away as
@@ -105,6 +115,8 @@ def main(**options: str | None) -> None:
     broker may be away, at the start or later: the screen says so and keeps trying. SIGTERM and Ctrl-C
     end it.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     # Not click's own reading of the environment: for click, a variable that is set but empty is not set.
     given = {name: value for name, value in options.items() if value is not None}
     try:
@@ -115,7 +127,7 @@ def main(**options: str | None) -> None:
         sys.exit(2)
     end_signals = EndSignals()
     end_signals.hold()
-    start_logging(config.log_level)
+    start_logging(config.log_level, config.log_format)
     _set_stage_for_kivy(config)
     # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
     from lamp_ui.app import NoDisplay, Touchscreen  # noqa: PLC0415
@@ -127,6 +139,9 @@ def main(**options: str | None) -> None:
         log.error(_NO_DISPLAY)
         sys.exit(1)
     touchscreen.run_until_ended()
+
+
+main.add_command(install)
 
 
 def _set_stage_for_kivy(config: Config) -> None:

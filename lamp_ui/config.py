@@ -9,7 +9,7 @@ from shared import broker_settings
 from shared.broker_settings import read_broker
 from shared.broker_url import BrokerUrl, parse_broker_url
 from shared.device_id import own_device_id, read_device_id
-from shared.logs import parse_level
+from shared.logs import parse_format, parse_level
 from shared.settings import SettingsReader
 from shared.topics import lamp_prefix
 
@@ -20,6 +20,7 @@ BROKER_KEY = broker_settings.KEY
 DEVICE_ID = "LAMPI_DEVICE_ID"
 TOPIC_PREFIX = "LAMPI_TOPIC_PREFIX"
 LOG_LEVEL = "LAMPI_LOG_LEVEL"
+LOG_FORMAT = "LAMPI_LOG_FORMAT"
 SIZE = "LAMPI_SIZE"
 LANGUAGE = "LAMPI_LANGUAGE"
 MOTION = "LAMPI_MOTION"
@@ -27,6 +28,7 @@ DIM_AFTER = "LAMPI_DIM_AFTER_SECONDS"
 
 DEFAULT_BROKER_URL = "mqtt://localhost:1883"
 DEFAULT_LOG_LEVEL = "INFO"
+DEFAULT_LOG_FORMAT = "text"
 DEFAULT_DIM_AFTER_SECONDS = 60.0
 LONGEST_DIM_AFTER_SECONDS = 86_400.0
 
@@ -58,6 +60,7 @@ class Config:
     device_id: str
     topic_prefix: str
     log_level: str
+    log_format: str
     window_size: WindowSize | None
     language: str
     motion: bool
@@ -81,6 +84,7 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
         device_id=device_id,
         topic_prefix=settings.read(TOPIC_PREFIX, parse_topic_prefix, lamp_prefix(device_id)),
         log_level=settings.read(LOG_LEVEL, parse_level, DEFAULT_LOG_LEVEL),
+        log_format=settings.read(LOG_FORMAT, parse_format, DEFAULT_LOG_FORMAT),
         window_size=settings.read(SIZE, parse_window_size, None),
         language=settings.read(LANGUAGE, parse_language, spoken_here(values)),
         motion=settings.read(MOTION, parse_switch, True),

@@ -1,12 +1,13 @@
 """What the screen says: from what happened to one view state. Knows neither Kivy nor MQTT; time is an argument."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import assert_never
 
 from lamp_ui import events
 from lamp_ui.claim import scanned_address, shown_address
+from lamp_ui.identify import Identify
 from lamp_ui.lamp import Control, LampControl
 from lamp_ui.rest import Rest
 from lamp_ui.status import About, MachineFacts, News, status_page
@@ -48,6 +49,7 @@ class Presenter:
         self._lamp = LampControl()
         self._rest = Rest(surroundings.dim_after_seconds, now)
         self._confirmed_until = -inf
+        self._identify = Identify()
         self._last_message_at: float | None = None
         self._machine: tuple[MachineFacts, float] | None = None
 
@@ -77,7 +79,8 @@ class Presenter:
     def next_at(self, now: float) -> float:
         """Return when time alone will change something; infinity for never."""
         confirmed = self._confirmed_until if self._confirmed_until > now else inf
-        return min(confirmed, self._rest.next_at(now), self._lamp.next_at(can_send=self._link_up))
+        due = (self._rest.next_at(now), self._identify.next_at(now), self._lamp.next_at(can_send=self._link_up))
+        return min(confirmed, *due)
 
     def view_state(self, now: float) -> ViewState:
         """Return what the screen is to show at an instant."""
@@ -88,7 +91,7 @@ class Presenter:
             connection=connection,
             connection_words=self._connection_words(connection),
             main=self._main(),
-            popup=self._popup(self._association) if isinstance(self._association, Unassociated) else None,
+            popup=self._popup(self._association, now) if isinstance(self._association, Unassociated) else None,
             confirmation=self._say("This lamp is yours") if confirmed else None,
             status=self._status(),
             dimmed=self._rest.dimmed(now),
@@ -134,7 +137,8 @@ class Presenter:
         claimed = isinstance(association, Associated) and isinstance(before, Unassociated)
         if claimed:
             self._confirmed_until = now + CONFIRMATION_SECONDS
-        if claimed or (isinstance(association, Unassociated) and association != before):
+        identified = self._identify.hear(before, association, now)
+        if claimed or identified or _is_other_popup(before, association):
             # Nothing may hide this: not the dark, not a status page that somebody forgot.
             self._rest.stir(now)
             self._machine = None
@@ -157,17 +161,19 @@ class Presenter:
             },
         )
 
-    def _popup(self, unassociated: Unassociated) -> PopupState:
+    def _popup(self, unassociated: Unassociated, now: float) -> PopupState:
         say = self._say
+        identified = self._identify.shown(now)
         # With a code in hand only one thing matters: can it be used now?
         cloud = self._connection is Connection.CLOUD
         scanned = scanned_address(unassociated.url, unassociated.code)
         return PopupState(
-            title=say("Associate your Lamp"),
+            title=say("This is the lamp") if identified else say("Associate your Lamp"),
             code_groups=tuple(grouped(unassociated.code[: unassociated.short_code_length]).split()),
             instruction=self._instruction(shown_address(unassociated.url), scanned is not None),
             connection_words=say("Cloud connected") if cloud else say("The cloud is away just now"),
             scanned_address=scanned,
+            identified=identified,
         )
 
     def _instruction(self, address: str | None, scannable: bool) -> str:
@@ -190,3 +196,10 @@ class Presenter:
         facts, read_at = self._machine
         heard = None if self._last_message_at is None else self._last_message_at - read_at
         return status_page(self._about, facts, News(self._link_up, self._bridge_up, heard), self._say)
+
+
+def _is_other_popup(before: Association | None, association: Association | None) -> bool:
+    """Tell whether the popup now says something else, apart from which lamp this is."""
+    if not isinstance(association, Unassociated):
+        return False
+    return not isinstance(before, Unassociated) or replace(association, identify=before.identify) != before

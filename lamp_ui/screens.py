@@ -8,6 +8,7 @@ from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
+from lamp_ui.beacon import Beacon
 from lamp_ui.code_layout import lay_out_code
 from lamp_ui.controls import PowerButton, TrackSlider
 from lamp_ui.events import StatusLeft
@@ -91,7 +92,9 @@ class PopupScreen(Screen):
 
     def __init__(self, motion: bool, **properties: Any) -> None:
         super().__init__(**properties)
-        with self.canvas.before:
+        self._beacon = Beacon(breathes=motion)
+        self.add_widget(self._beacon)
+        with self.canvas:
             Color(rgba=theme.WELL)
             self._well = RoundedRectangle()
         self._title = FittedLabel(color=theme.TITLE, bold=True, halign="left")
@@ -105,6 +108,7 @@ class PopupScreen(Screen):
     def render(self, state: PopupState, connection: Connection) -> None:
         """Show what the state says, whether or not the popup can be seen."""
         self._title.text = state.title
+        self._beacon.lit = state.identified
         self._instruction.text = state.instruction
         self._connection.text = state.connection_words
         self._connection.color = theme.TEXT if connection is Connection.CLOUD else theme.LOCAL_ONLY
@@ -115,13 +119,15 @@ class PopupScreen(Screen):
         self.place()
 
     def forget(self) -> None:
-        """Show no code, so that the next one does not fade in for one long gone."""
+        """Show no code, so that the next one does not fade in for one long gone; and no light."""
         self._code.show([])
+        self._beacon.lit = False
 
     def place(self) -> None:
         """Put everything in its place."""
         unit, groups = self.unit, max(1, len(self._code.groups))
         layout = place_popup(self.width, self.height, groups, len(self._qr.modules))
+        self._beacon.size = self.size
         aside = layout.qr is not None and self.width > self.height
         self._instruction.halign = self._connection.halign = "left" if aside else "center"
         put(self._title, layout.title)

@@ -33,7 +33,10 @@ CODE = _colour("ffd899")
 DEVICE_ID = _colour("a8d4ff")
 """The lamp's id on its own screen, and nothing else."""
 GLOW = _colour("ffb45c")
-"""The warm light when a lamp has become somebody's."""
+"""The warm light when a lamp has become somebody's, or says that it is the one."""
+
+BEACON = (*GLOW[:3], 0.33)
+"""The light behind a popup that says which lamp this is, where it is strongest."""
 
 QR_PAPER = _colour("f4ead8")
 QR_INK = _colour("0c0e13")

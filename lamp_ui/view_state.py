@@ -37,7 +37,8 @@ class LampScreen:
 class PopupState:
     """What a lamp that nobody owns says; the code stays out of ``repr``.
 
-    ``scanned_address`` is what the QR code says; where it is None there is none.
+    ``scanned_address`` is what the QR code says; where it is None there is none. While ``identified`` the popup stands
+    out, for somebody who asked which lamp this is.
     """
 
     title: str
@@ -45,6 +46,7 @@ class PopupState:
     instruction: str
     connection_words: str
     scanned_address: str | None = field(repr=False)
+    identified: bool = False
 
 
 @dataclass(frozen=True)

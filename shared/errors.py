@@ -2,15 +2,21 @@
 
 
 class BadMessage(ValueError):
-    """A message that is ignored; its text is the reason and never quotes the payload."""
+    """A message that is ignored; its text is the reason and never quotes the payload, its ``kind`` is to be counted."""
+
+    kind = "message"
 
 
 class BadTopic(BadMessage):
     """A topic that does not have the form its subscription promises."""
 
+    kind = "topic"
+
 
 class BadPayload(BadMessage):
     """A payload that is not what its topic carries."""
+
+    kind = "payload"
 
 
 def quoted(text: str, longest: int = 80) -> str:

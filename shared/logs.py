@@ -1,11 +1,16 @@
 """One line a log record, the same in every program."""
 
+import json
 import logging
 import time
+from datetime import UTC, datetime
 
 from shared.errors import quoted
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+FORMATS = ("text", "json")
+
+_DEVICE_ID = "device_id"
 
 
 def parse_level(text: str) -> str:
@@ -20,10 +25,48 @@ def parse_level(text: str) -> str:
     return level
 
 
-def start_logging(level: str) -> None:
+def parse_format(text: str) -> str:
+    """Return the name of a log format.
+
+    Raises:
+        ValueError: there is no such format.
+    """
+    log_format = text.strip().lower()
+    if log_format not in FORMATS:
+        raise ValueError(f"{quoted(text)} is none of {', '.join(FORMATS)}")
+    return log_format
+
+
+def about(device_id: str) -> dict[str, str]:
+    """Return the ``extra`` of a record that tells of one lamp: in JSON its id is a member of its own."""
+    return {_DEVICE_ID: device_id}
+
+
+class JsonFormatter(logging.Formatter):
+    """A JSON object a record, on one line whatever the message holds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record with its instant (UTC, milliseconds), level, logger and message."""
+        instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        said = {
+            "time": instant.replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if hasattr(record, _DEVICE_ID):
+            said[_DEVICE_ID] = getattr(record, _DEVICE_ID)
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(said)
+
+
+def start_logging(level: str, log_format: str = "text") -> None:
     """Log to standard error from now on: instant (UTC), level, part of the program, what happened."""
-    formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
+    formatter: logging.Formatter = JsonFormatter()
+    if log_format == "text":
+        formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        formatter.converter = time.gmtime
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     root = logging.getLogger()

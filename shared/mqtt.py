@@ -53,6 +53,7 @@ class BrokerLink:
     under paho's lock: it must not wait for a thread that publishes.
 
     ``again`` is asked, on the same thread, when a connection was lost: False ends it, as `stop` does.
+    ``on_ignored`` gets, for each message that is ignored, the kind of its fault: one of a few words.
     ``now`` is the clock by which repeated warnings are counted, in seconds.
     """
 
@@ -66,6 +67,7 @@ class BrokerLink:
         birth: Publication | None = None,
         on_connection: Callable[[bool], None] = _ignore,
         on_confirmed: Callable[[int], None] = _ignore,
+        on_ignored: Callable[[str], None] = _ignore,
         again: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,6 +77,7 @@ class BrokerLink:
         self._birth = birth
         self._on_connection = on_connection
         self._on_confirmed = on_confirmed
+        self._on_ignored = on_ignored
         self._again = again
         self._now = now
         self._throttle = LogThrottle(log)
@@ -165,6 +168,7 @@ class BrokerLink:
                 subscription.receive(Message(message.topic, bytes(message.payload), message.retain))
             except BadMessage as reason:
                 self._throttle.warning(f"Ignored a message on {quoted(message.topic)}: {reason}", self._now())
+                self._on_ignored(reason.kind)
 
         return self._guarded(receive)
 
@@ -230,6 +234,7 @@ class BrokerLink:
 
     def _unexpected(self, _client: object, _userdata: object, _message: paho.MQTTMessage) -> None:
         self._throttle.warning("Ignored a message on a topic that is not UTF-8, or that was not asked for", self._now())
+        self._on_ignored("unasked")
 
     def _tick(self) -> None:
         self._throttle.tick(self._now())

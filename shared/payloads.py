@@ -22,12 +22,14 @@ class Unassociated:
     """Nobody owns the lamp: it shows the first ``short_code_length`` characters of its code.
 
     ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log.
-    ``url`` is where to claim the lamp, for text and QR.
+    ``url`` is where to claim the lamp, for text and QR. Where ``identify`` is there and is not what it was before,
+    the screen says for a few seconds that this is the lamp.
     """
 
     code: str = field(repr=False)
     url: str | None = None
     short_code_length: int = SHORT_CODE_LENGTH
+    identify: str | None = None
 
     def encode(self) -> bytes:
         """Return the payload; optional members appear only where they differ from their defaults."""
@@ -36,6 +38,8 @@ class Unassociated:
             members["url"] = self.url
         if self.short_code_length != SHORT_CODE_LENGTH:
             members["short_code_length"] = self.short_code_length
+        if self.identify is not None:
+            members["identify"] = self.identify
         return json.dumps(members).encode()
 
 
@@ -69,7 +73,8 @@ def decode_association(payload: bytes) -> Association | None:
     length = SHORT_CODE_LENGTH
     if "short_code_length" in members:
         length = _whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
-    return Unassociated(code, url, length)
+    identify = _text(members, "identify") if "identify" in members else None
+    return Unassociated(code, url, length, identify)
 
 
 @dataclass(frozen=True)

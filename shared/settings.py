@@ -1,6 +1,8 @@
 """Reading settings: from strings, once, all faults reported together."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -12,6 +14,38 @@ class BadSettings(ValueError):
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("; ".join(faults))
         self.faults = tuple(faults)
+
+
+_LINE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
+
+
+def read_settings_file(file: Path) -> dict[str, str]:
+    """Return the settings in a file, a line `NAME=value` each; empty lines and such that begin with # are none.
+
+    Quotes around a value, as a shell wants them, are not part of it; nothing else means anything special.
+
+    Raises:
+        BadSettings: the file can't be read, or has lines that are not so; what stands in them is not said.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as fault:
+        raise BadSettings([f"The settings in {file} can't be read: {fault.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise BadSettings([f"The settings in {file} are not UTF-8"]) from None
+    settings, faults = {}, []
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        match = _LINE.fullmatch(line)
+        if match:
+            value = match[2].strip()
+            settings[match[1]] = (
+                value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
+            )
+        elif line and not line.startswith("#"):
+            faults.append(f"{file}, line {number}: not NAME=value")
+    if faults:
+        raise BadSettings(faults)
+    return settings
 
 
 class SettingsReader:
@@ -33,6 +67,10 @@ class SettingsReader:
         except ValueError as fault:
             self.refuse(name, str(fault))
             return default
+
+    def has(self, name: str) -> bool:
+        """Tell whether the setting is set, usable or not."""
+        return name in self._values
 
     def refuse(self, name: str, reason: str) -> None:
         """Count a setting as faulty that can't be judged by itself, such as one that needs another beside it."""

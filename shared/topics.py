@@ -20,6 +20,7 @@ CHANGED = Delivery(qos=1, retain=True)
 CONNECTION = Delivery(qos=2, retain=True)
 MARK_DELIVERY = Delivery(qos=2, retain=True)
 PROBE_DELIVERY = Delivery(qos=1, retain=False)
+STATE_DELIVERY = Delivery(qos=1, retain=True)
 
 PRESENCE_FILTER = "$SYS/broker/connection/+/state"
 """Matches the state of every bridge that reaches the broker, lamps' and others'."""
@@ -104,6 +105,9 @@ HIGH_WATER_MARK = "lampi/cloud/high_water_mark"
 
 PROBE = "lampi/cloud/probe"
 """Where the daemon hears its own word again, and with it knows that all that was retained has come."""
+
+STATE = "lampi/cloud/state"
+"""Where the daemon that publishes says that it is there; its will says that it is not."""
 
 DROPPED = "$SYS/broker/publish/messages/dropped"
 """Where Mosquitto counts the messages that it dropped because a client's queue was full."""

@@ -3,7 +3,6 @@
 import functools
 import os
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import click
@@ -33,6 +32,10 @@ database_option = click.option(
     "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
 )
 log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR  [LAMPI_LOG_LEVEL]")
+log_format_option = click.option("--log-format", metavar="FORMAT", help="text or json  [LAMPI_LOG_FORMAT]")
+metrics_port_option = click.option(
+    "--metrics-port", metavar="PORT", help="Prometheus metrics on this loopback port; 0 for none.  [LAMPI_METRICS_PORT]"
+)
 code_ttl_option = click.option(
     "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
 )
@@ -62,6 +65,12 @@ claim_url_option = click.option(
 )
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
+)
+webhook_url_option = click.option(
+    "--webhook-url", metavar="URL", help="Who is told over HTTP of owners that come and go.  [LAMPI_WEBHOOK_URL]"
+)
+webhook_secret_option = click.option(
+    "--webhook-secret", metavar="SECRET", help="What signs for it: whsec_ and base64.  [LAMPI_WEBHOOK_SECRET]"
 )
 
 
@@ -127,8 +136,3 @@ class DeviceId(click.ParamType[str]):
             return read_device_id(value)
         except ValueError as fault:
             self.fail(f"{fault}.", param, ctx)
-
-
-def shown_instant(instant: datetime | None) -> str | None:
-    """Return an instant as JSON has it."""
-    return None if instant is None else instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

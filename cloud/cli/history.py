@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import click
 
-from cloud.cli.edge import DeviceId, shown_instant, with_database
+from cloud.cli.edge import DeviceId, with_database
 from cloud.history import Event, History, Selection, read
+from cloud.instants import shown_instant
 
 
 class Instant(click.ParamType[datetime]):

@@ -1,4 +1,4 @@
-"""`lampi-cloud lamps`, `associate`, `release`, `rotate` and `forget`."""
+"""`lampi-cloud lamps`, `associate`, `release`, `rotate`, `identify` and `forget`."""
 
 import json
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import click
 from peewee import JOIN
 
-from cloud import association
-from cloud.cli.edge import DeviceId, shown_instant, with_database
-from cloud.instants import utc_now
+from cloud import association, identifying
+from cloud.cli.edge import DeviceId, with_database
+from cloud.instants import shown_instant, utc_now
 from cloud.models import Lampi, User
 from cloud.sources import command_line
 
@@ -60,6 +60,16 @@ def rotate(device_id: str) -> None:
     """Give a lamp of nobody's a new code at once, as when somebody else may have read it."""
     association.rotate(device_id, utc_now(), command_line())
     click.echo(f"The lamp {device_id} shows a new code.")
+
+
+@click.command()
+@click.argument("device_id", type=DeviceId())
+@with_database
+def identify(device_id: str) -> None:
+    """Have the screen of a lamp that nobody owns show for some seconds that it is the one."""
+    lampi = identifying.identify(device_id, utc_now())
+    shown = f"The screen of the lamp {device_id} says for {identifying.IDENTIFY_FOR.seconds} seconds that it is the one"
+    click.echo(f"{shown}." if lampi.connected else f"{shown}, if it is connected; it was not when last heard of.")
 
 
 @click.command()

@@ -1,10 +1,10 @@
-"""`lampi-cloud user add`, `user list` and `user password`."""
+"""`lampi-cloud user` and what hangs on it."""
 
 import sys
 
 import click
 
-from cloud import accounts, association
+from cloud import accounts, association, tokens
 from cloud.cli.edge import with_database
 from cloud.instants import utc_now
 from cloud.models import User
@@ -13,7 +13,7 @@ from cloud.sources import command_line
 
 @click.group()
 def user() -> None:
-    """Add and list users, and give them passwords."""
+    """Add and list users, and keep their passwords and tokens."""
 
 
 @user.command()
@@ -47,3 +47,32 @@ def password(name: str) -> None:
         given = sys.stdin.readline().rstrip("\r\n")
     accounts.set_password(found, given)
     click.echo(f"{found.name} can sign in on the web with this password.")
+
+
+@user.command()
+@click.argument("name")
+@click.option("--for", "purpose", default="command line", show_default=True, help="What the token is for.")
+@with_database
+def token(name: str, purpose: str) -> None:
+    """Make a token with which another program acts for a user over HTTP; it is shown this once."""
+    click.echo(tokens.make_token(association.user_named(name), purpose, utc_now()))
+
+
+@user.command(name="tokens")
+@click.argument("name")
+@with_database
+def list_tokens(name: str) -> None:
+    """List a user's tokens, one a line: number, what it is for, when it was made and last used."""
+    for found in tokens.tokens_of(association.user_named(name)):
+        used = "never used" if found.last_used_at is None else f"last used {found.last_used_at:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{found.id:>4}  {found.name}  made {found.created_at:%Y-%m-%d %H:%M} UTC, {used}")
+
+
+@user.command()
+@click.argument("name")
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@with_database
+def revoke(name: str, number: int) -> None:
+    """End a user's token, at once; NUMBER is what `user tokens` lists."""
+    tokens.revoke(association.user_named(name), number)
+    click.echo(f"The token {number} of {name} is worth nothing any more.")

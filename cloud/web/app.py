@@ -6,6 +6,7 @@ from datetime import datetime
 from flask import Flask
 from flask_wtf import CSRFProtect
 
+from cloud.api.app import register_api
 from cloud.instants import utc_now
 from cloud.sign_ins import LASTS_FOR
 from cloud.web import accounts, associate, faults, lamps, live, security, shown
@@ -42,4 +43,5 @@ def create_app(settings: WebSettings, *, now: Callable[[], datetime] = utc_now) 
     shown.serve(app)
     for pages in (accounts.pages(settings.sign_up_open), lamps.pages, associate.pages, live.pages(watcher)):
         app.register_blueprint(pages)
+    register_api(app)
     return app

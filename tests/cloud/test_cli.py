@@ -29,7 +29,7 @@ def lampi(ada: User) -> Lampi:
 
 
 COMMANDS = ["", "migrate", "daemon", "user", "user add", "user list", "lamps", "associate", "release", "forget"]
-COMMANDS += ["simulate", "shell", "rotate", "history"]
+COMMANDS += ["identify", "simulate", "shell", "rotate", "history", "user token", "user tokens", "user revoke"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -6,6 +6,7 @@ import pytest
 
 from cloud import outbox
 from cloud.association import associate_by_code, forget
+from cloud.database import write_transaction
 from cloud.forgotten import Forgotten
 from cloud.healing import REMEMBERED_FOR, tell_again, version_to_heal_from
 from cloud.models import Lampi, User
@@ -107,6 +108,15 @@ def test_a_mark_ahead_of_us_means_that_this_is_an_older_copy(lamps: list[str]) -
     assert version_to_heal_from(our_mark(5000)) == 0
     assert sum(tell_again(0, outbox.last_version(), NOW)) == 10
     assert outbox.pending(after=0, limit=1)[0].version == 5001
+
+
+def test_an_older_copy_stays_one_until_it_has_caught_up(lamps: list[str]) -> None:
+    version_to_heal_from(our_mark(5000))
+    next(tell_again(0, outbox.last_version(), NOW))  # and then the daemon was killed
+    assert version_to_heal_from(our_mark(5000)) == 0
+    with write_transaction():
+        outbox.suspect_broker(False)
+    assert version_to_heal_from(our_mark(5000)) == 5000
 
 
 def test_healing_twice_is_no_more_than_once(lamps: list[str]) -> None:

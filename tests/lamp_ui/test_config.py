@@ -47,6 +47,7 @@ def test_nothing_set_means_the_defaults() -> None:
         device_id=OWN_ID,
         topic_prefix=f"devices/{OWN_ID}/",
         log_level="INFO",
+        log_format="text",
         window_size=None,
         language="en",
         motion=True,
@@ -60,6 +61,7 @@ def test_every_setting_is_taken() -> None:
         LAMPI_DEVICE_ID="B8:27:EB:00:00:01",
         LAMPI_TOPIC_PREFIX="home/lamps/1/",
         LAMPI_LOG_LEVEL="debug",
+        LAMPI_LOG_FORMAT="JSON",
         LAMPI_SIZE="480x320",
         LAMPI_LANGUAGE="DE",
         LAMPI_MOTION="off",
@@ -68,7 +70,7 @@ def test_every_setting_is_taken() -> None:
     assert config.broker == BrokerUrl("broker.example", 8884, tls=True, username="lamp", password="secret")
     assert config.device_id == "b827eb000001"
     assert config.topic_prefix == "home/lamps/1/"
-    assert config.log_level == "DEBUG"
+    assert (config.log_level, config.log_format) == ("DEBUG", "json")
     assert config.window_size == WindowSize(480, 320)
     assert (config.language, config.motion, config.dim_after_seconds) == ("de", False, 2.5)
 

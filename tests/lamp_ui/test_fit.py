@@ -52,7 +52,8 @@ def test_every_text_fits(size: tuple[int, int], language: str) -> None:
         assert fits(say(words), plain.connection, least)
         assert fits(say(words), scanned.connection, least)
     for layout in (plain, scanned):
-        assert fits(say("Associate your Lamp"), layout.title, 16 * unit, bold=True)
+        for words in ("Associate your Lamp", "This is the lamp"):
+            assert fits(say(words), layout.title, 16 * unit, bold=True)
     longest = "lamps.example.com/claim"
     assert len(longest) <= LONGEST_SHOWN_ADDRESS
     assert fits(say("Enter this code in your LAMPI account to make this lamp yours."), plain.instruction, 16 * unit)

@@ -38,6 +38,11 @@ def test_signs_stand_out(sign: str, ground: str) -> None:
     assert contrast(getattr(theme, sign), getattr(theme, ground)) >= LEAST_SIGN_CONTRAST
 
 
+@pytest.mark.parametrize("text", ["TITLE", "TEXT", "LOCAL_ONLY"])
+def test_text_stands_out_in_the_light_that_says_which_lamp_this_is(text: str) -> None:
+    assert contrast(getattr(theme, text), theme.over(theme.CARD, theme.BEACON)) >= LEAST_TEXT_CONTRAST
+
+
 HUES = [step / 24 for step in range(24)]
 SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 

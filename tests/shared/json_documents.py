@@ -10,7 +10,7 @@ from shared.payloads import Associated, Color, LampConfig, Unassociated
 FRACTIONS = st.floats(0, 1)
 CODES = st.text("0123456789abcdef", min_size=32, max_size=32)
 
-UNASSOCIATED = st.builds(Unassociated, CODES, st.none() | st.text(), st.integers(6, 32))
+UNASSOCIATED = st.builds(Unassociated, CODES, st.none() | st.text(), st.integers(6, 32), st.none() | st.text())
 LAMP_CONFIGS = st.builds(
     LampConfig,
     color=st.none() | st.builds(Color, FRACTIONS, FRACTIONS),
@@ -38,6 +38,7 @@ NEARLY_ASSOCIATIONS = _with_more(
             "associated": st.booleans() | ANYTHING,
             "code": CODES | CODES.map(str.upper) | st.text("0123456789abcdefg\n", min_size=31, max_size=33) | ANYTHING,
             "url": st.text() | ANYTHING,
+            "identify": st.text() | ANYTHING,
             "short_code_length": st.integers(5, 33) | st.sampled_from([6.0, 6.5, 32.0, 33.0]) | ANYTHING,
         },
     )

@@ -22,6 +22,7 @@ DELIVERIES = {
     "connection": topics.CONNECTION,
     "highWaterMark": topics.MARK_DELIVERY,
     "probe": topics.PROBE_DELIVERY,
+    "cloudState": topics.STATE_DELIVERY,
 }
 
 
@@ -52,6 +53,7 @@ def test_channels_are_the_topics_of_the_code() -> None:
         "connection": topics.connection(PREFIX, "{clientName}"),
         "highWaterMark": topics.HIGH_WATER_MARK,
         "probe": topics.PROBE,
+        "cloudState": topics.STATE,
     }
 
 

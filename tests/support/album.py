@@ -46,7 +46,8 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
 
 
 def _settings(language: str, dim_after: str) -> dict[str, str | None]:
-    return {"LAMPI_LANGUAGE": language, "LAMPI_DIM_AFTER_SECONDS": dim_after}
+    # Without motion, since light that breathes never comes to rest.
+    return {"LAMPI_LANGUAGE": language, "LAMPI_DIM_AFTER_SECONDS": dim_after, "LAMPI_MOTION": "off"}
 
 
 def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
@@ -62,12 +63,20 @@ def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
         cloud.say(json.dumps({"associated": False, "code": CODE, **members}).encode())
         yield name, settled(lamp)
     cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
+    yield from _identify(cloud, lamp)
     cloud.go_away()
     yield "popup-cloud-away", settled(lamp)
     cloud.come_up()
     settled(lamp)
     cloud.say(Associated().encode())
     yield "yours", settled(lamp)
+
+
+def _identify(cloud: CloudVoice, lamp: Touchscreen) -> Iterator[Shot]:
+    """Yield the popups that say which lamp this is, in their full light."""
+    for name, members in {"identify-qr": {"url": URL}, "identify": {}}.items():
+        cloud.say(json.dumps({"associated": False, "code": CODE, **members, "identify": name}).encode())
+        yield name, settled(lamp)
 
 
 def _own_screen(lamp: Touchscreen, broker: Mosquitto) -> Iterator[Shot]:

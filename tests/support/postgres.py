@@ -63,7 +63,7 @@ class Postgres:
 
     def make_database(self) -> str:
         """Return the URL of a new empty database."""
-        name = f"test_{uuid.uuid4().hex}"
+        name = f"test_{uuid.uuid4().hex[:12]}"  # not like a code, in a log
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return self._url(name)

@@ -51,11 +51,12 @@ class Supervisor:
                 "/opt/lampi/bin/lampi-cloud": f"{sys.executable} -m cloud",
                 "directory=/var/lib/lampi": f"directory={cloud.folder}",
                 "user=lampi": f"user={getpass.getuser()}",
-                "mqtt://localhost:1883": cloud.environment["LAMPI_BROKER_URL"],
-                "sqlite:////var/lib/lampi/lampi.db": cloud.database_url,
-                "/var/log/supervisor": str(self.program_log.parent),
+                "/etc/lampi/lampi.env": str(folder / "lampi.env"),
+                "/var/log/lampi/daemon.log": str(self.program_log),
             },
         )
+        settings = (f"{name}={cloud.environment[name]}\n" for name in ("LAMPI_BROKER_URL", "LAMPI_DATABASE_URL"))
+        (folder / "lampi.env").write_text("".join(settings))
         (folder / "conf.d" / shipped.DAEMON_PROGRAM.name).write_text(program)
         main = _MAIN.format(socket=f"{self._socket_folder}/ctl", user=getpass.getuser(), folder=folder)
         self._config.write_text(main)

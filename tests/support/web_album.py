@@ -24,11 +24,12 @@ from tests.support.web import WebProcess, chromium, sign_up
 
 SIZES = {"360": (360, 740), "1280": (1280, 800)}
 SCHEMES = ("dark", "light")
+Shot = tuple[str, Page]
 LAMP = "b827ebba0387"
 MORE = {"b827eb11c0de": "Bedside", "b827eb5a1e5c": "A reading lamp beside the big armchair"}
 
 
-def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str) -> Iterator[tuple[str, Page]]:
+def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str) -> Iterator[Shot]:
     """Yield every page by its name, in the order in which somebody meets them."""
     width, height = SIZES[size]
     context = browser.new_context(
@@ -41,29 +42,42 @@ def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str
     )
     page = context.new_page()
     name = f"ada-{size}-{scheme}"
-    page.goto(f"{web.url}/sign-in")
+    yield from _accounts(page, web.url, name)
+    yield from _association(page, web.url, cloud)
+    with opened_database(cloud):
+        for device_id in MORE:
+            association.associate_by_device_id(device_id, user_named(name), utc_now())
+    yield from _own_lamps(page, web.url)
+    context.close()
+
+
+def _accounts(page: Page, url: str, name: str) -> Iterator[Shot]:
+    page.goto(f"{url}/sign-in")
     yield "sign-in", page
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     yield "sign-in-refused", page
-    page.goto(f"{web.url}/sign-up")
+    page.goto(f"{url}/sign-up")
     yield "sign-up", page
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill("short")
     page.get_by_role("button", name="Make an account").click()
     yield "sign-up-refused", page
-    sign_up(page, web.url, name)
+    sign_up(page, url, name)
     yield "lamps-none", page
+
+
+def _association(page: Page, url: str, cloud: Cloud) -> Iterator[Shot]:
     with opened_database(cloud):
         code = Lampi.named(LAMP).association_code
-    page.goto(f"{web.url}/associate?code={code}")
+    page.goto(f"{url}/associate?code={code}")
     yield "associate-scanned", page
-    page.goto(f"{web.url}/associate")
+    page.goto(f"{url}/associate")
     page.get_by_label("The code").fill("b71 e0")
     page.get_by_role("button", name="Find the lamp").click()
     yield "associate-refused", page
-    page.goto(f"{web.url}/associate")
+    page.goto(f"{url}/associate")
     page.get_by_label("The code").fill(f"{code[:3]} {code[3:6]}")
     yield "associate", page
     page.get_by_role("button", name="Find the lamp").click()
@@ -78,24 +92,20 @@ def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str
     yield "yours", page
     page.get_by_label("called").fill("Kitchen")
     page.get_by_role("button", name="Call it that").click()
-    with opened_database(cloud):
-        for device_id in MORE:
-            association.associate_by_device_id(device_id, user_named(name), utc_now())
-    page.goto(f"{web.url}/lamps")
+
+
+def _own_lamps(page: Page, url: str) -> Iterator[Shot]:
+    page.goto(f"{url}/lamps")
     yield "lamps", page
     page.get_by_role("link", name="Rename Kitchen").click()
     yield "rename", page
-    page.goto(f"{web.url}/lamps")
+    page.goto(f"{url}/lamps")
     page.get_by_role("link", name="Release Kitchen").click()
     yield "release", page
-    page.goto(f"{web.url}/password")
+    page.goto(f"{url}/password")
     yield "password", page
-    page.goto(f"{web.url}/nothing")
+    page.goto(f"{url}/nothing")
     yield "nothing-here", page
-    with opened_database(cloud):
-        for device_id in (LAMP, *MORE):
-            association.release(device_id, utc_now())
-    context.close()
 
 
 def _lamps(cloud: Cloud) -> None:

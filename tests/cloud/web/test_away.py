@@ -1,5 +1,6 @@
 """The database away: a page that says so, and that is a page again when the database is back."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,13 +38,12 @@ def test_a_database_that_is_not_there_yet(tmp_path: Path, clock: Clock) -> None:
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def server() -> Iterator[Postgres]:
     """Give a PostgreSQL server of the test's own, to be ended."""
-    folder = tmp_path_factory.mktemp("server")
-    for above in (folder, folder.parent, folder.parent.parent):
-        above.chmod(0o755)
-    with Postgres(folder / "postgres") as running:
-        yield running
+    with tempfile.TemporaryDirectory(prefix="lampi-postgres-") as folder:
+        Path(folder).chmod(0o755)  # it runs as another user where we are root
+        with Postgres(Path(folder) / "server") as running:
+            yield running
 
 
 @pytest.fixture

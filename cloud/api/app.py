@@ -1,0 +1,118 @@
+"""The API as a part of a Flask application: what is below `/api` answers in JSON, whatever happens."""
+
+import logging
+from http import HTTPStatus
+from pathlib import Path
+
+import peewee
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.routing import BaseConverter, RequestRedirect
+
+from cloud import errors
+from cloud.api import problems
+from cloud.api.lamps import lamps
+from cloud.api.problems import Problem
+from cloud.database import database_proxy, one_line
+
+log = logging.getLogger(__name__)
+
+ROOT = "/api/"
+DOCUMENT = Path(__file__).with_name("openapi.json")
+
+
+def register_api(app: Flask) -> None:
+    """Add the API to an application whose process has opened the database.
+
+    Forms' protection against forged requests does not apply to it: it knows nobody by a cookie.
+    """
+    app.url_map.converters["device_id"] = DeviceIdConverter
+    api = Blueprint("api", __name__, url_prefix=f"{ROOT}v1")
+    api.register_blueprint(lamps)
+    api.add_url_rule("/openapi.json", view_func=_document)
+    api.before_request(_open_database)
+    api.teardown_request(_close_database)
+    api.after_request(_keep_private)
+    for status in default_exceptions:
+        api.register_error_handler(status, _http_fault)
+    api.register_error_handler(Problem, Problem.response)
+    api.register_error_handler(errors.Refusal, _refusal)
+    api.register_error_handler(peewee.PeeweeException, _database_fault)
+    api.register_error_handler(Exception, _fault)
+    app.before_request(_answer_unrouted)
+    app.register_blueprint(api)
+    if (forms := app.extensions.get("csrf")) is not None:
+        forms.exempt(api)
+        forms.exempt(lamps)
+
+
+class DeviceIdConverter(BaseConverter):
+    """Device ids in addresses, as the wire spells them; whatever else stands there leads nowhere."""
+
+    regex = "[0-9a-f]{12}"
+
+
+def _document() -> Response:
+    return Response(DOCUMENT.read_bytes(), content_type="application/json")
+
+
+def _open_database() -> None:
+    g.opened_by_api = database_proxy.connect(reuse_if_open=True)
+
+
+def _close_database(_fault: BaseException | None) -> None:
+    if g.pop("opened_by_api", False):
+        database_proxy.close()
+
+
+def _keep_private(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    return response
+
+
+def _answer_unrouted() -> Response | None:
+    """Answer what leads nowhere: no blueprint is asked for that."""
+    fault = request.routing_exception
+    if fault is None or isinstance(fault, RequestRedirect) or not request.path.startswith(ROOT):
+        return None
+    return _keep_private(problems.of_http(fault).response())
+
+
+def _http_fault(fault: HTTPException) -> Response:
+    return problems.of_http(fault).response()
+
+
+def _refusal(refusal: errors.Refusal) -> Response:
+    return problem_of(refusal).response()
+
+
+def problem_of(refusal: errors.Refusal) -> Problem:
+    """Return the problem that a refusal of ours is to a client."""
+    match refusal:
+        case errors.MalformedCode():
+            found = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-code", str(refusal), member="code")
+        case errors.BadLampName():
+            found = problems.bad_member("name", str(refusal))
+        case errors.UnknownCode() | errors.AlreadyAssociated():  # which of them it is, is told to nobody
+            found = Problem(HTTPStatus.CONFLICT, "unknown-code", str(errors.UnknownCode()))
+        case errors.TooManyGuesses():
+            headers = problems.retry_after(refusal.retry_after)
+            found = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-guesses", str(refusal), headers=headers)
+        case errors.UnknownLamp():
+            found = Problem(HTTPStatus.NOT_FOUND, "", str(refusal))
+        case errors.UnusableDatabase():
+            found = problems.database_away()
+        case _:
+            found = problems.of_ours(refusal)
+    return found
+
+
+def _database_fault(fault: peewee.PeeweeException) -> Response:
+    log.error("The database fails (%s): a request was answered with 503", one_line(fault))
+    database_proxy.close()  # a broken connection would fail the next request, too
+    return problems.database_away().response()
+
+
+def _fault(fault: Exception) -> Response:
+    return problems.of_ours(fault).response()

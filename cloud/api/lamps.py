@@ -1,0 +1,100 @@
+"""The API's resources: a user's lamps, and the lamp that waits under a code."""
+
+from collections.abc import Collection
+from http import HTTPStatus
+
+from flask import Blueprint, Response, jsonify, url_for
+
+from cloud import association, identifying, ownership
+from cloud.api.requests import read_page, read_source, read_text_member, read_user, refuse_parameters
+from cloud.instants import shown_instant, utc_now
+from cloud.models import Lampi
+
+PAGE = 100
+
+lamps = Blueprint("lamps", __name__, url_prefix="/lamps")
+"""What is hung below `/api/v1`; each view begins by asking who it is."""
+
+
+@lamps.get("")
+def list_lamps() -> Response:
+    """List a user's lamps, a page at a time."""
+    user = read_user(utc_now())
+    after, limit = read_page(PAGE)
+    found = ownership.lamps_of(user, after, limit + 1)
+    page, more = found[:limit], len(found) > limit
+    confirmed = ownership.confirmed_among(page)
+    following = url_for(".list_lamps", after=page[-1].device_id, limit=limit) if more else None
+    return jsonify({"lamps": [_shown(lampi, confirmed) for lampi in page], "next": following})
+
+
+@lamps.post("")
+def associate() -> tuple[Response, int, dict[str, str]]:
+    """Give the lamp that waits under a code to the user; a second time, say again which it was."""
+    now = utc_now()
+    user = read_user(now)
+    refuse_parameters()
+    code = read_text_member("code")
+    lampi, status = ownership.taken_just_now(user, code, now), HTTPStatus.OK
+    if lampi is None:
+        lampi = association.associate_by_code(code, user, now, read_source())
+        status = HTTPStatus.CREATED
+    return _answer(lampi), status, {"Location": url_for(".show", device_id=lampi.device_id)}
+
+
+@lamps.get("/<device_id:device_id>")
+def show(device_id: str) -> Response:
+    """Show one of the user's lamps."""
+    user = read_user(utc_now())
+    refuse_parameters()
+    return _answer(ownership.lamp_of(user, device_id))
+
+
+@lamps.patch("/<device_id:device_id>")
+def rename(device_id: str) -> Response:
+    """Give one of the user's lamps another name."""
+    user = read_user(utc_now())
+    refuse_parameters()
+    ownership.lamp_of(user, device_id)  # first: whose it is comes before what is wrong with the name
+    return _answer(ownership.rename(user, device_id, read_text_member("name")))
+
+
+@lamps.delete("/<device_id:device_id>")
+def release(device_id: str) -> tuple[str, int]:
+    """Make one of the user's lamps nobody's."""
+    now = utc_now()
+    user = read_user(now)
+    refuse_parameters()
+    ownership.give_back(user, device_id, now, read_source())
+    return "", HTTPStatus.NO_CONTENT
+
+
+@lamps.post("/identify")
+def identify() -> tuple[Response, int]:
+    """Have the lamp that waits under a code show that it is the one."""
+    now = utc_now()
+    user = read_user(now)
+    refuse_parameters()
+    waiting = association.waiting_under(read_text_member("code"), user, now, read_source())
+    lampi = identifying.identify(waiting.device_id, now)
+    shown = {
+        "device_id_ending": lampi.device_id[-4:],
+        "connected": lampi.connected,
+        "until": shown_instant(lampi.identify_until),
+    }
+    return jsonify(shown), HTTPStatus.ACCEPTED
+
+
+def _answer(lampi: Lampi) -> Response:
+    return jsonify(_shown(lampi, ownership.confirmed_among([lampi])))
+
+
+def _shown(lampi: Lampi, confirmed: Collection[str]) -> dict[str, object]:
+    return {
+        "device_id": lampi.device_id,
+        "name": lampi.name,
+        "connected": lampi.connected,
+        "confirmed": lampi.device_id in confirmed,
+        "created_at": shown_instant(lampi.created_at),
+        "associated_at": shown_instant(lampi.associated_at),
+    }

@@ -1,0 +1,76 @@
+"""PostgreSQL's own tools, which know best how to back it up and restore it."""
+
+import os
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from cloud.backup.contents import Contents, make_current
+from cloud.database import connect_database
+from cloud.errors import UnusableBackup, UnusableDatabase
+
+HEADER = b"PGDMP"
+
+
+def dump(database_url: str, place: Path) -> None:
+    """Dump a database, as it is at one instant, into a file; whoever writes to it is not held up.
+
+    Raises:
+        UnusableDatabase: pg_dump is missing, or can't do it.
+    """
+    _run(database_url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={place}")
+    _run(database_url, "pg_restore", "--file=/dev/null", str(place), connect=False)
+
+
+def load(file: Path, database_url: str) -> Contents:
+    """Restore a dump into an empty database, all or nothing.
+
+    Raises:
+        UnusableBackup: the file is damaged.
+        UnusableDatabase: the database is not empty, pg_restore is missing, or can't do it.
+    """
+    database = connect_database(database_url)
+    try:
+        if database.get_tables():
+            raise UnusableDatabase("The database to restore into is not empty; make a new one, and give its URL.")
+    finally:
+        database.close()
+    try:
+        _run(database_url, "pg_restore", "--file=/dev/null", str(file), connect=False)
+    except UnusableDatabase as fault:
+        raise UnusableBackup(f"{file} is damaged. {fault}") from None
+    _run(
+        database_url,
+        "pg_restore",
+        "--exit-on-error",
+        "--single-transaction",
+        "--no-owner",
+        "--no-privileges",
+        str(file),
+    )
+    contents, database = make_current(database_url)
+    database.close()
+    return contents
+
+
+def _run(database_url: str, program: str, *words: str, connect: bool = True) -> None:
+    """Run one of PostgreSQL's tools; the password is in its environment, since everybody may see a command line."""
+    parts = urlsplit(database_url)
+    user, _, host = parts.netloc.rpartition("@")
+    shown = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}" if user else host))
+    password = {} if parts.password is None else {"PGPASSWORD": unquote(parts.password)}
+    try:
+        done = subprocess.run(
+            [program, *([f"--dbname={shown}"] if connect else []), *words],
+            env=os.environ | password,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise UnusableDatabase(f"{program} is not on this machine: sudo apt install postgresql-client") from None
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise UnusableDatabase(f"{program} failed: {said[0]}")

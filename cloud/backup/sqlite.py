@@ -1,0 +1,104 @@
+"""SQLite's own way to copy a database that is being written, and putting such a copy in the database's place."""
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+
+import peewee
+
+from cloud import lease
+from cloud.backup.contents import Contents, make_current
+from cloud.backup.files import place_beside, sync
+from cloud.database import open_database
+from cloud.errors import UnusableBackup, UnusableDatabase
+
+HEADER = b"SQLite format 3\0"
+
+
+def copy(database_url: str, place: Path) -> None:
+    """Copy a database, as it is at one instant, into an empty file; whoever writes to it is not held up.
+
+    Raises:
+        UnusableDatabase: it can't be read, or is damaged.
+    """
+    database = open_database(database_url)
+    try:
+        _copy_whole(database.connection(), place)
+    except sqlite3.Error as fault:
+        raise UnusableDatabase(f"The database can't be backed up: {fault}.") from None
+    finally:
+        database.close()
+
+
+def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Path | None]:
+    """Restore a database; the one that is there before is set aside beside it, never removed.
+
+    Raises:
+        UnusableBackup: the file is damaged.
+        UnusableDatabase: a daemon works on the database that is there.
+    """
+    with place_beside(target) as place:
+        try:
+            with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as backup:
+                _copy_whole(backup, place)
+        except sqlite3.Error as fault:
+            raise UnusableBackup(f"{file} is damaged: {fault}.") from None
+        contents, database = make_current(f"sqlite:///{place}")
+        database.pragma("journal_mode", "delete")
+        database.close()
+        aside = None
+        if target.exists():
+            _refuse_while_in_use(target, now)
+            aside = _set_aside(target, now)
+        _give_to_owner(place, target)
+        sync(place)
+        place.replace(target)
+    sync(target.parent)
+    return contents, aside
+
+
+def _copy_whole(source: sqlite3.Connection, place: Path) -> None:
+    """Copy a database in one step and look at every page of the copy, which needs no further files.
+
+    Raises:
+        sqlite3.Error: it is damaged.
+    """
+    with closing(sqlite3.connect(place)) as copied:
+        source.backup(copied)
+        copied.execute("PRAGMA journal_mode = DELETE")
+        faults = [row[0] for row in copied.execute("PRAGMA integrity_check(1)") if row[0] != "ok"]
+        faults += [f"a row of {row[0]} refers to nothing" for row in copied.execute("PRAGMA foreign_key_check")]
+    if faults:
+        raise sqlite3.DatabaseError(str(faults[0]).splitlines()[-1])
+
+
+def _refuse_while_in_use(target: Path, now: datetime) -> None:
+    publisher = None
+    with suppress(UnusableDatabase, peewee.PeeweeException):  # damaged, or empty: nobody works on it
+        database = open_database(f"sqlite:///{target}")
+        try:
+            publisher = lease.publisher(now)
+            database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            database.close()
+    if publisher is not None:
+        raise UnusableDatabase(f"A daemon works on {target} ({publisher[0]}); stop it first.")
+
+
+def _set_aside(target: Path, now: datetime) -> Path:
+    """Give the database that is there a second name, with what SQLite keeps beside it."""
+    aside = target.with_name(f"{target.name}.before-{now:%Y%m%dT%H%M%SZ}")
+    os.link(target, aside)
+    for beside in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            Path(f"{target}{beside}").rename(f"{aside}{beside}")
+    return aside
+
+
+def _give_to_owner(place: Path, target: Path) -> None:
+    """Have a database that root restores belong to whom the one before did, or else its folder does."""
+    if os.geteuid() == 0:
+        owner = (target if target.exists() else target.parent).stat()
+        os.chown(place, owner.st_uid, owner.st_gid)

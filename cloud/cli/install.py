@@ -1,0 +1,52 @@
+"""`lampi-cloud install`."""
+
+from pathlib import Path
+
+import click
+
+from cloud.errors import Refusal
+from cloud.installation import AUTHORITIES, RECORD, SERVICES, certify, rows
+from cloud.instants import utc_now
+from cloud.provisioning.authorities import Authorities
+from cloud.provisioning.provision import read_address
+from shared.installing import CantInstall, Installation
+
+_START = {
+    "supervisord": "systemctl restart mosquitto && supervisorctl update",
+    "systemd": "systemctl daemon-reload && systemctl restart mosquitto && systemctl enable --now lampi-daemon",
+}
+
+
+@click.command()
+@click.argument("host", required=False)
+@click.option(
+    "--service", type=click.Choice(SERVICES), default=SERVICES[0], show_default=True, help="Who runs the daemon."
+)
+@click.option(
+    "--prefix", type=click.Path(path_type=Path, file_okay=False), help="Build the tree here, also without root."
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def install(host: str | None, service: str, prefix: Path | None, dry_run: bool) -> None:
+    """Lay out a server. Again, it adds what is missing; what was changed by hand stays.
+
+    HOST is the name or address by which lamps reach this server's broker: with it the authorities and the certificates
+    of broker and daemon are made, too, where they are missing.
+    """
+    address = None if host is None else read_address(host)
+    installation = Installation(RECORD, prefix, dry_run=dry_run, say=click.echo)
+    try:
+        installation.lay_out(rows(service))
+    except CantInstall as fault:
+        raise Refusal(str(fault)) from None
+    if host is not None and address is not None:
+        certify(host, utc_now(), installation.place, dry_run=dry_run, say=click.echo)
+        if not dry_run:
+            Authorities(installation.place(AUTHORITIES)).cloud_address = address
+    if dry_run:
+        click.echo("Nothing was changed.")
+    elif prefix is not None:
+        click.echo(f"Laid out under {prefix}; owners and the user are for root to make.")
+    elif host is None:
+        click.echo("Now make the certificates: lampi-cloud install HOST")
+    else:
+        click.echo(f"Now start it: {_START[service]}")

@@ -1,0 +1,112 @@
+"""`lampi-cloud status`."""
+
+import json
+import sys
+from typing import Any
+
+import click
+import peewee
+
+from cloud.cli.edge import broker_options, database_option, settings_from
+from cloud.config import CloudSettings
+from cloud.database import one_line
+from cloud.errors import BrokerAway, UnusableDatabase
+from cloud.figures import Figures, read_figures
+from cloud.instants import utc_now
+from cloud.schema import open_current
+from cloud.status import (
+    BrokerFigures,
+    Check,
+    Level,
+    Limits,
+    check_broker,
+    check_database,
+    level_of,
+    performance,
+    read_broker,
+    summary,
+)
+from shared.settings import BadSettings
+
+BUSY_SECONDS = 2.0
+
+
+class Misuse(click.UsageError):
+    """Options that can't be understood: no finding, so not click's own exit status, which would be CRITICAL."""
+
+    exit_code = Level.UNKNOWN
+
+
+class UnknownWhereMisused(click.Command):
+    """A command whose misuse is told apart from what it finds."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:
+        """Read the options."""
+        try:
+            return super().make_context(*arguments, **named)
+        except click.UsageError as misuse:
+            raise Misuse(misuse.message, misuse.ctx) from None
+
+
+@click.command(cls=UnknownWhereMisused)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.option("--warning", default=30.0, show_default=True, help="WARNING when the broker is so many seconds behind.")
+@click.option("--critical", default=300.0, show_default=True, help="CRITICAL when it is so many seconds behind.")
+@click.option("--dropped", default=0, show_default=True, help="WARNING when the broker dropped more messages.")
+@broker_options
+@database_option
+def status(as_json: bool, warning: float, critical: float, dropped: int, **options: str | None) -> None:
+    """Say whether all is well, for monitoring systems: exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
+    try:
+        settings = settings_from(**options)
+    except BadSettings as bad:
+        click.echo(f"LAMPI UNKNOWN - {'; '.join(bad.faults)}")
+        sys.exit(Level.UNKNOWN)
+    limits = Limits(warning, critical, dropped)
+    of_database, checks = _look_at_database(settings, limits)
+    of_broker, more = _look_at_broker(settings, limits)
+    checks += more
+    figures = performance(of_database, of_broker, limits)
+    (_print_json if as_json else _print)(checks, figures)
+    sys.exit(level_of(checks))
+
+
+def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Figures | None, list[Check]]:
+    try:
+        database = open_current(settings.database_url, busy_seconds=BUSY_SECONDS)
+        try:
+            figures = read_figures(utc_now())
+        finally:
+            database.close()
+    except UnusableDatabase as fault:
+        return None, [Check("database", Level.CRITICAL, str(fault))]
+    except peewee.PeeweeException as fault:
+        return None, [Check("database", Level.CRITICAL, f"the database fails: {one_line(fault)}")]
+    return figures, [Check("database", Level.OK, "the database works"), *check_database(figures, limits)]
+
+
+def _look_at_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerFigures | None, list[Check]]:
+    try:
+        figures = read_broker(settings.broker)
+    except BrokerAway:
+        return None, [Check("broker", Level.CRITICAL, f"the broker at {settings.broker} does not answer, or not us")]
+    return figures, [Check("broker", Level.OK, "the broker answers"), *check_broker(figures, limits)]
+
+
+def _print(checks: list[Check], figures: dict[str, str]) -> None:
+    shown = " ".join(f"{name}={value}" for name, value in figures.items())
+    click.echo(f"{summary(checks)} | {shown}" if shown else summary(checks))
+    for check in checks:
+        click.echo(f"{check.level.name:<9}{check.subject:<11}{check.text}")
+
+
+def _print_json(checks: list[Check], figures: dict[str, str]) -> None:
+    level = level_of(checks)
+    said = {
+        "status": level.name,
+        "exit_status": int(level),
+        "summary": summary(checks),
+        "checks": [{"subject": each.subject, "status": each.level.name, "text": each.text} for each in checks],
+        "figures": {name: float(value.partition(";")[0].rstrip("sc")) for name, value in figures.items()},
+    }
+    click.echo(json.dumps(said, indent=2))

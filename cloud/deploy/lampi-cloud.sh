@@ -1,0 +1,10 @@
+#!/bin/sh
+# lampi-cloud with this server's settings, to be run as root: as the user who owns the database, except for the
+# commands that write where only root may.
+set -eu
+export LAMPI_SETTINGS_FILE=/etc/lampi/lampi.env
+case "${1-}" in
+    install | ca | provision | deprovision) exec /opt/lampi/bin/lampi-cloud "$@" ;;
+    *) exec setpriv --reuid=lampi --regid=lampi --init-groups --reset-env \
+        env LAMPI_SETTINGS_FILE="$LAMPI_SETTINGS_FILE" /opt/lampi/bin/lampi-cloud "$@" ;;
+esac

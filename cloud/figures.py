@@ -1,0 +1,44 @@
+"""What the database says of how it all runs, in figures."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cloud import lease, outbox, policy
+from cloud.models import Lampi
+from cloud.outbox import OutboxMessage
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One look at the database.
+
+    ``publisher`` is who publishes, None where nobody does, and ``publisher_seconds`` how long ago it last said so;
+    ``oldest_seconds`` how long the broker has been behind, 0 where it is not.
+    """
+
+    lamps: int
+    waiting: int
+    connected: int
+    pending: int
+    oldest_seconds: float
+    publisher: str | None
+    publisher_seconds: float
+    standbys: int
+    code_ttl: timedelta | None
+
+
+def read_figures(now: datetime) -> Figures:
+    """Look at the database."""
+    publisher = lease.publisher(now)
+    behind_since = outbox.oldest_pending_at()
+    return Figures(
+        lamps=Lampi.select().count(),
+        waiting=Lampi.select().where(Lampi.user.is_null()).count(),
+        connected=Lampi.select().where(Lampi.connected).count(),
+        pending=OutboxMessage.select().count(),
+        oldest_seconds=0.0 if behind_since is None else max(0.0, (now - behind_since).total_seconds()),
+        publisher=None if publisher is None else publisher[0],
+        publisher_seconds=0.0 if publisher is None else publisher[1],
+        standbys=lease.standbys(now),
+        code_ttl=policy.announced().ttl,
+    )

@@ -1,0 +1,60 @@
+"""Identifying: a lamp that nobody owns shows for some seconds that it is the one, before somebody takes it.
+
+The database says until when. As long as it says so, the lamp's retained message has the member `identify`; the daemon
+takes it out again, so that a lamp which connects later does not show what nobody asks for any more.
+"""
+
+from datetime import datetime, timedelta
+
+from cloud.database import write_transaction
+from cloud.errors import AlreadyAssociated
+from cloud.models import Lampi
+from cloud.outbox import ROWS_A_STATEMENT
+
+IDENTIFY_FOR = timedelta(seconds=8)
+CLOCK_SLACK = timedelta(seconds=2)
+"""How far the clocks of the machines that share a database may differ."""
+
+
+def identify(device_id: str, now: datetime) -> Lampi:
+    """Have a lamp's screen show that it is the one, and return the lamp.
+
+    Asked again before it is over, nothing changes: however often a lamp is asked, its message is said twice in
+    `IDENTIFY_FOR` at most.
+
+    Raises:
+        UnknownLamp: there is no such lamp.
+        AlreadyAssociated: it has an owner, and shows its own screen.
+    """
+    if _is_asked(lampi := Lampi.named(device_id), now):  # without the write lock, which a flood would take from others
+        return lampi
+    with write_transaction():
+        lampi = Lampi.named(device_id)
+        if lampi.user_id is not None:
+            raise AlreadyAssociated(f"The lamp {device_id} has an owner; only one that nobody owns shows which it is.")
+        if not _is_asked(lampi, now):
+            lampi.identify_until = now + IDENTIFY_FOR
+            lampi.save(only=[Lampi.identify_until])
+            Lampi.tell([lampi])
+    return lampi
+
+
+def end_identifying(now: datetime) -> list[str]:
+    """Take the member out of the messages of up to a batch of lamps for which it is over; return the lamps' ids."""
+    # What lies too far ahead was written by a clock that was wrong.
+    over = (Lampi.identify_until <= now) | (Lampi.identify_until > now + IDENTIFY_FOR + CLOCK_SLACK)
+    shown = Lampi.select().where(over).limit(ROWS_A_STATEMENT)
+    if not shown.exists():
+        return []
+    with write_transaction():
+        lamps = list(shown)
+        Lampi.update(identify_until=None).where(Lampi.device_id.in_([lampi.device_id for lampi in lamps])).execute()
+        for lampi in lamps:
+            lampi.identify_until = None
+        Lampi.tell(lamps)
+    return [lampi.device_id for lampi in lamps]
+
+
+def _is_asked(lampi: Lampi, now: datetime) -> bool:
+    until: datetime | None = lampi.identify_until
+    return lampi.user_id is None and until is not None and now < until <= now + IDENTIFY_FOR + CLOCK_SLACK

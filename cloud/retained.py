@@ -1,0 +1,74 @@
+"""Reading what the broker retains, to its end, over a connection of its own."""
+
+import queue
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from cloud.errors import BrokerAway
+from cloud.outbox import ROWS_A_STATEMENT
+from shared import topics
+from shared.broker_url import BrokerUrl
+from shared.errors import BadTopic
+from shared.messages import Message, Publication, Subscription
+from shared.mqtt import BrokerLink
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 30.0
+"""How long the broker may send nothing before we give up on hearing the end."""
+
+
+def retained_batches(
+    broker: BrokerUrl, purpose: str, filters: Sequence[str], connect_seconds: float = CONNECT_SECONDS
+) -> Iterator[list[Message]]:
+    """Yield all that the broker retains under some filters, in batches; ``purpose`` becomes part of our name there.
+
+    Raises:
+        BrokerAway: it does not answer, or not to the end.
+    """
+    heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    word = uuid.uuid4().hex[:12]  # at full length, in the broker's log, it would look like a code
+    probe = f"{topics.PROBE}/{word}"
+
+    def receive(message: Message) -> None:
+        if message.retained:
+            heard.put(message)
+
+    link = BrokerLink(
+        broker,
+        f"lampi-cloud-{purpose}-{word}",
+        subscriptions=[
+            *(Subscription(topic_filter, 0, receive) for topic_filter in filters),
+            Subscription(probe, 1, lambda _message: heard.put(None)),
+        ],
+        on_connection=connected.put,
+    )
+    link.start()
+    try:
+        connected.get(timeout=connect_seconds)
+        link.publish(Publication(probe, b"", qos=1, retain=False))
+        batch: list[Message] = []
+        while (message := heard.get(timeout=SILENCE_SECONDS)) is not None:
+            batch.append(message)
+            if len(batch) == ROWS_A_STATEMENT:
+                yield batch
+                batch = []
+        yield batch
+    except queue.Empty:
+        raise BrokerAway(f"The broker at {broker} does not answer; nothing was changed.") from None
+    finally:
+        link.stop()
+
+
+def retained_associations(broker: BrokerUrl, purpose: str) -> Iterator[dict[str, bytes]]:
+    """Yield what the broker retains for lamps, by device id, as `retained_batches` does.
+
+    Topics that no lamp can have are left out: nobody listens there.
+    """
+    for batch in retained_batches(broker, purpose, [topics.ASSOCIATED_FILTER]):
+        told: dict[str, bytes] = {}
+        for message in batch:
+            with suppress(BadTopic):
+                told[topics.parse_associated(message.topic)] = message.payload
+        yield told

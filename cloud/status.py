@@ -1,0 +1,133 @@
+"""Whether all is well, as monitoring systems ask: a level a subject, and one for all together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from cloud.errors import BrokerAway
+from cloud.figures import Figures
+from cloud.retained import retained_batches
+from shared import topics
+from shared.broker_url import BrokerUrl
+from shared.errors import BadPayload
+from shared.payloads import decode_count, decode_up
+
+CONNECT_SECONDS = 5.0
+"""How long the broker is waited for: less than the 10 s after which monitoring systems lose patience."""
+
+
+class Level(IntEnum):
+    """How well something is; the number is the exit status that monitoring systems know (Nagios' plugins' rules)."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True)
+class Check:
+    """How well one subject is, with a line for a person."""
+
+    subject: str
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is still well: how many seconds the broker may be behind, how many messages it may have dropped."""
+
+    behind_warning: float
+    behind_critical: float
+    dropped: int
+
+
+@dataclass(frozen=True)
+class BrokerFigures:
+    """What the broker says: whether the daemon is connected, and how many messages it dropped, where it says so."""
+
+    daemon_connected: bool
+    dropped: int | None
+
+
+def read_broker(broker: BrokerUrl) -> BrokerFigures:
+    """Look at the broker.
+
+    Raises:
+        BrokerAway: it does not answer, or not to us.
+    """
+    said: dict[str, bytes] = {}
+    for batch in retained_batches(broker, "status", [topics.STATE, topics.DROPPED], CONNECT_SECONDS):
+        said.update((message.topic, message.payload) for message in batch)
+    try:
+        dropped = decode_count(said[topics.DROPPED]) if topics.DROPPED in said else None
+        return BrokerFigures(topics.STATE in said and decode_up(said[topics.STATE]), dropped)
+    except BadPayload as fault:
+        raise BrokerAway(f"The broker at {broker} retains what cannot be: {fault}.") from None
+
+
+def check_database(figures: Figures, limits: Limits) -> list[Check]:
+    """Judge what the database says."""
+    if figures.publisher is None:
+        publisher = Check("publisher", Level.CRITICAL, "no daemon publishes; start one")
+    else:
+        renewed = f"{figures.publisher} publishes (said so {figures.publisher_seconds:.1f} s ago)"
+        publisher = Check("publisher", Level.OK, f"{renewed}, {figures.standbys} stand by")
+    behind = Level.OK
+    if figures.oldest_seconds >= limits.behind_warning:
+        behind = Level.CRITICAL if figures.oldest_seconds >= limits.behind_critical else Level.WARNING
+    pending = "nothing is pending"
+    if figures.pending:
+        pending = f"{figures.pending} messages are pending, the oldest for {figures.oldest_seconds:.0f} s"
+    good_for = "ever" if figures.code_ttl is None else f"{figures.code_ttl.total_seconds():.0f} s"
+    return [
+        publisher,
+        Check("outbox", behind, pending),
+        Check("lamps", Level.OK, f"{figures.lamps} lamps, {figures.waiting} without an owner, {figures.connected} up"),
+        Check("codes", Level.OK, f"codes are good for {good_for}"),
+    ]
+
+
+def check_broker(figures: BrokerFigures, limits: Limits) -> list[Check]:
+    """Judge what the broker says."""
+    daemon = Check("daemon", Level.OK, "the daemon is connected to the broker")
+    if not figures.daemon_connected:
+        daemon = Check("daemon", Level.CRITICAL, "the daemon is not connected to the broker; its log says why")
+    if figures.dropped is None:
+        return [daemon, Check("dropped", Level.OK, "this broker does not count dropped messages")]
+    if figures.dropped <= limits.dropped:
+        return [daemon, Check("dropped", Level.OK, f"the broker dropped {figures.dropped} messages since its start")]
+    advice = "set max_queued_messages to 0 in mosquitto.conf, or accept them with --dropped"
+    text = f"the broker dropped {figures.dropped} messages since its start; {advice}"
+    return [daemon, Check("dropped", Level.WARNING, text)]
+
+
+def level_of(checks: Iterable[Check]) -> Level:
+    """Return the worst level."""
+    return max((check.level for check in checks), default=Level.UNKNOWN)
+
+
+def summary(checks: Iterable[Check]) -> str:
+    """Return one line: what is not well, the worst first, or else who publishes and what is pending."""
+    checks = sorted(checks, key=lambda check: -check.level)
+    level = level_of(checks)
+    told = [check.text for check in checks if check.level is not Level.OK]
+    return f"LAMPI {level.name} - {'; '.join(told or [check.text for check in checks if check.subject in _ALL_WELL])}"
+
+
+_ALL_WELL = ("publisher", "outbox", "lamps")
+
+
+def performance(database: Figures | None, broker: BrokerFigures | None, limits: Limits) -> dict[str, str]:
+    """Return the figures as monitoring systems draw them: value, unit, limits (Nagios' plugins' rules)."""
+    figures: dict[str, str] = {}
+    if database is not None:
+        for name in ("lamps", "waiting", "connected", "pending", "standbys"):
+            figures[name] = f"{getattr(database, name)};;;0"
+        figures["behind"] = f"{database.oldest_seconds:.1f}s;{limits.behind_warning:g};{limits.behind_critical:g};0"
+        if database.publisher is not None:
+            figures["lease_age"] = f"{database.publisher_seconds:.1f}s;;;0"
+    if broker is not None and broker.dropped is not None:
+        figures["dropped"] = f"{broker.dropped}c;{limits.dropped};;0"
+    return figures

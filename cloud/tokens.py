@@ -1,0 +1,86 @@
+"""Tokens: what another program shows to act for a user over HTTP, instead of a password.
+
+A token is shown once, when it is made. The database keeps its digest: 256 random bits can't be guessed, so that a
+slow one, as passwords need, would slow down every request and protect nothing.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from peewee import AutoField, CharField, ForeignKeyField
+
+from cloud.database import Table, write_transaction
+from cloud.errors import BadTokenName, UnknownToken
+from cloud.instants import InstantField
+from cloud.models import User
+
+PREFIX = "lampi_"
+"""What a token begins with, so that people and secret scanners know one when they see it."""
+
+LONGEST_NAME = 100
+MOST_TOKENS = 50
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+"""A write for each request would take the write lock for what nobody reads that closely."""
+
+
+class ApiToken(Table):
+    """A token of a user's, named after what it is for."""
+
+    id = AutoField()
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    name = CharField(max_length=LONGEST_NAME)
+    digest = CharField(max_length=64, unique=True)
+    created_at: datetime = InstantField()
+    last_used_at: datetime | None = InstantField(null=True)
+
+
+def make_token(user: User, name: str, now: datetime) -> str:
+    """Make a token and return it: the one time that it can be seen.
+
+    Raises:
+        BadTokenName: the name is empty, too long or not one printable line; or the user has `MOST_TOKENS` already.
+    """
+    name = name.strip()
+    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
+        raise BadTokenName(f"A token's name is one line of 1 to {LONGEST_NAME} characters.")
+    token = PREFIX + secrets.token_urlsafe(32)
+    with write_transaction():
+        if len(tokens_of(user)) >= MOST_TOKENS:
+            raise BadTokenName(f"{user.name} has {MOST_TOKENS} tokens already; revoke one first.")
+        ApiToken.create(user=user, name=name, digest=_digest(token), created_at=now)
+    return token
+
+
+def tokens_of(user: User) -> list[ApiToken]:
+    """Return a user's tokens, oldest first."""
+    return list(ApiToken.select().where(ApiToken.user == user).order_by(ApiToken.id))
+
+
+def revoke(user: User, number: int) -> None:
+    """End a token of a user's, at once.
+
+    Raises:
+        UnknownToken: the user has none with this number.
+    """
+    with write_transaction():
+        if not ApiToken.delete().where((ApiToken.id == number) & (ApiToken.user == user)).execute():
+            raise UnknownToken(f"{user.name} has no token {number}.")
+
+
+def bearer(token: str, now: datetime) -> User | None:
+    """Return whose token this is, or None; and note that it was used."""
+    if not token.startswith(PREFIX) or not token.isascii():
+        return None
+    found: ApiToken | None = ApiToken.select(ApiToken, User).join(User).where(ApiToken.digest == _digest(token)).first()
+    if found is None:
+        return None
+    if found.last_used_at is None or not now - USE_IS_NOTED_EVERY < found.last_used_at <= now:
+        with write_transaction():
+            ApiToken.update(last_used_at=now).where(ApiToken.id == found.id).execute()
+    user: User = found.user
+    return user
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

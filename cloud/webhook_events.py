@@ -1,0 +1,98 @@
+"""The webhook's own outbox: what the receiver must still be told of owners that came and went.
+
+A row is written in the transaction of the change that it tells of, and only where a daemon announced that there is a
+receiver: else nobody would ever take the rows away. It goes when the receiver has taken it, or when it is too old.
+"""
+
+import json
+import uuid
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from peewee import AutoField, BooleanField, CharField, IntegerField, TextField, fn
+
+from cloud.database import Table, write_transaction
+from cloud.instants import InstantField, shown_instant
+
+GIVEN_UP_AFTER = timedelta(days=3)
+FIRST_PAUSE = timedelta(seconds=5)
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+class WebhookEvent(Table):
+    """Something that happened to a lamp, as its receiver is to read it; ``body`` is JSON and has no code in it."""
+
+    id = AutoField()
+    message_id = CharField(max_length=40, unique=True)
+    device_id = CharField(max_length=12)
+    body = TextField()
+    happened_at: datetime = InstantField(index=True)
+    due_at: datetime = InstantField()
+    attempts = IntegerField(default=0)
+
+
+class WebhookReceiver(Table):
+    """The single row that says whether there is a receiver: the daemon's setting, for every process to go by."""
+
+    id = AutoField()
+    exists = BooleanField()
+
+
+class Kind(StrEnum):
+    """What can happen."""
+
+    ASSOCIATED = "lamp.associated"
+    RELEASED = "lamp.released"
+
+
+def announce_receiver(exists: bool) -> None:
+    """Have every process write events from now on, or no longer."""
+    with write_transaction():
+        said: WebhookReceiver | None = WebhookReceiver.get_or_none()
+        if said is None:
+            WebhookReceiver.create(exists=exists)
+        elif said.exists != exists:
+            WebhookReceiver.update(exists=exists).execute()
+
+
+def write(kind: Kind, device_id: str, lamp_name: str, user_name: str, now: datetime) -> None:
+    """Have the receiver told, if there is one; inside the write transaction of the change."""
+    said: WebhookReceiver | None = WebhookReceiver.get_or_none()
+    if said is None or not said.exists:
+        return
+    data = {"device_id": device_id, "name": lamp_name, "user": user_name}
+    body = json.dumps({"type": kind.value, "timestamp": shown_instant(now), "data": data})
+    WebhookEvent.create(message_id=f"msg_{uuid.uuid4()}", device_id=device_id, body=body, happened_at=now, due_at=now)
+
+
+def next_due(now: datetime) -> WebhookEvent | None:
+    """Return what to tell now: of all lamps' oldest events the one that has been due the longest."""
+    oldest = WebhookEvent.select(fn.MIN(WebhookEvent.id)).group_by(WebhookEvent.device_id)
+    due = WebhookEvent.select().where(WebhookEvent.id.in_(oldest) & (WebhookEvent.due_at <= now))
+    event: WebhookEvent | None = due.order_by(WebhookEvent.due_at, WebhookEvent.id).first()
+    return event
+
+
+def remove(event: WebhookEvent) -> None:
+    """Take away what the receiver has taken."""
+    # Not by its number: SQLite gives that again, and a sender that was paused would take away what nobody told yet.
+    with write_transaction():
+        WebhookEvent.delete().where(WebhookEvent.message_id == event.message_id).execute()
+
+
+def put_off(event: WebhookEvent, now: datetime) -> None:
+    """Tell it later, after a pause that grows with each attempt."""
+    pause = min(FIRST_PAUSE * 2 ** min(event.attempts, 20), LONGEST_PAUSE)
+    later = WebhookEvent.update(attempts=WebhookEvent.attempts + 1, due_at=now + pause)
+    with write_transaction():
+        later.where(WebhookEvent.message_id == event.message_id).execute()
+
+
+def give_up(now: datetime) -> int:
+    """Take away what is older than `GIVEN_UP_AFTER`; return how many."""
+    too_old = WebhookEvent.happened_at < now - GIVEN_UP_AFTER
+    if not WebhookEvent.select().where(too_old).exists():
+        return 0
+    with write_transaction():
+        gone: int = WebhookEvent.delete().where(too_old).execute()
+    return gone

@@ -1,0 +1,62 @@
+"""The frame of light around a popup that says: this is the lamp."""
+
+from math import cos, tau
+from typing import Any
+
+from kivy.clock import Clock
+from kivy.graphics import Color, Line, Rectangle
+from kivy.properties import BooleanProperty
+from kivy.uix.widget import Widget
+
+from lamp_ui import theme
+from lamp_ui.layout import unit_of
+from lamp_ui.widgets import glow_texture
+
+BREATH_SECONDS = 2.0
+"""From full light to full light: slow enough to be calm, and far from what harms (WCAG 2.2, criterion 2.3.1)."""
+
+_STEP_SECONDS = 1 / 20
+_FAINTEST = 0.3
+
+
+class Beacon(Widget):
+    """Light that breathes behind the popup and around it; steady where nothing may move, nothing while not ``lit``."""
+
+    lit = BooleanProperty(False)
+
+    def __init__(self, *, breathes: bool, **properties: Any) -> None:
+        super().__init__(**properties)
+        self._breathes = breathes
+        self._seconds = 0.0
+        self._breathing = Clock.schedule_interval(self._breathe, _STEP_SECONDS)
+        self._breathing.cancel()
+        with self.canvas:
+            self._light_tint = Color(rgba=(0, 0, 0, 0))
+            self._light = Rectangle(texture=glow_texture())
+            self._frame_tint = Color(rgba=(0, 0, 0, 0))
+            self._frame = Line()
+        self.fbind("lit", self._switch)
+        self.fbind("size", self._place)
+
+    def _switch(self, *_: object) -> None:
+        self._breathing.cancel()
+        self._seconds = 0.0
+        self._shine(1.0 if self.lit else 0.0)
+        if self.lit and self._breathes:
+            self._breathing()
+
+    def _breathe(self, seconds: float) -> None:
+        self._seconds += seconds
+        wave = (1 + cos(tau * self._seconds / BREATH_SECONDS)) / 2
+        self._shine(_FAINTEST + (1 - _FAINTEST) * wave)
+
+    def _shine(self, strength: float) -> None:
+        self._light_tint.rgba = (*theme.BEACON[:3], theme.BEACON[3] * strength)
+        self._frame_tint.rgba = (*theme.GLOW[:3], strength)
+
+    def _place(self, *_: object) -> None:
+        width = 3.5 * unit_of(*self.size)
+        self._frame.width = width
+        self._frame.rectangle = (width, width, self.width - 2 * width, self.height - 2 * width)
+        reach = 1.5 * max(self.size)
+        self._light.size, self._light.pos = (reach, reach), ((self.width - reach) / 2, (self.height - reach) / 2)

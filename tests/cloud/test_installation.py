@@ -1,0 +1,135 @@
+"""`lampi-cloud install`: the tree of a server, and that its files are what the programs that read them want."""
+
+import os
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cloud import shipped
+from cloud.cli import commands
+from cloud.config import read_settings
+from cloud.provisioning.broker_files import missing_from
+from shared.settings import BadSettings, read_settings_file
+
+HOST = "lamps.example.com"
+
+
+def install(*words: str) -> Result:
+    return CliRunner().invoke(commands, ["install", *words])
+
+
+def modes(root: Path) -> dict[str, str]:
+    """Return the mode of each file and folder that is not everybody's to read."""
+    return {
+        str(path.relative_to(root)): f"{stat.S_IMODE(path.stat().st_mode):04o}"
+        for path in root.rglob("*")
+        if not path.stat().st_mode & 0o004
+    }
+
+
+def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
+    said = install(HOST, "--dry-run", "--prefix", str(tmp_path / "root"))
+    assert (said.exit_code, said.output.splitlines()[-1]) == (0, "Nothing was changed.")
+    assert "make   /etc/lampi/ca/: the authorities" in said.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tree_of_a_server_keeps_its_secrets(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    said = install(HOST, "--prefix", str(root))
+    assert said.exit_code == 0, said.output
+    assert modes(root) == {
+        "etc/lampi": "0750",
+        "etc/lampi/lampi.env": "0600",
+        "etc/lampi/daemon.key": "0600",
+        "etc/lampi/ca": "0700",
+        "etc/lampi/ca/ca.key": "0600",
+        "etc/lampi/ca/lamps.key": "0600",
+        "etc/lampi/ca/issued.db": "0600",
+        "etc/lampi/ca/cloud-address": "0600",
+        "etc/mosquitto/lampi/server.key": modes(root)["etc/mosquitto/lampi/server.key"],
+        "var/lib/lampi": "0700",
+        "var/lib/lampi/backups": "0700",
+        "var/log/lampi": "0750",
+    }
+    assert missing_from(root / "etc/mosquitto/lampi") == []
+
+
+def test_a_second_time_nothing_changes_certificates_least_of_all(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    install(HOST, "--prefix", str(root))
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    said = install(HOST, "--prefix", str(root))
+    assert {line.split()[0] for line in said.output.splitlines()[1:-1]} == {"same"}
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_without_a_host_the_certificates_are_left_to_be_made(tmp_path: Path) -> None:
+    install("--prefix", str(tmp_path))
+    assert not (tmp_path / "etc/lampi/ca").exists()
+
+
+def test_the_shipped_settings_are_good_once_the_certificates_are_there(tmp_path: Path) -> None:
+    install(HOST, "--prefix", str(tmp_path))
+    settings = read_settings_file(tmp_path / "etc/lampi/lampi.env")
+    with pytest.raises(BadSettings, match="LAMPI_BROKER_CA"):
+        read_settings(settings)
+    here = {name: value.replace("/etc/lampi/", f"{tmp_path}/etc/lampi/") for name, value in settings.items()}
+    assert read_settings(here).broker.tls
+    assert read_settings(here).database_url == "sqlite:////var/lib/lampi/lampi.db"
+
+
+def test_one_service_or_the_other(tmp_path: Path) -> None:
+    install("--prefix", str(tmp_path / "a"))
+    install("--prefix", str(tmp_path / "b"), "--service", "systemd")
+    unit, program = "etc/systemd/system/lampi-daemon.service", "etc/supervisor/conf.d/lampi-daemon.conf"
+    assert [(tmp_path / "a" / path).exists() for path in (unit, program)] == [False, True]
+    assert [(tmp_path / "b" / path).exists() for path in (unit, program)] == [True, False]
+
+
+@pytest.mark.parametrize("host", ["", "a b", "lamps.example.com:99999"])
+def test_a_host_that_is_none_is_refused_before_anything_is_done(tmp_path: Path, host: str) -> None:
+    said = install("--prefix", str(tmp_path / "root"), "--", host)
+    assert said.exit_code != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_may_not_write_is_told_in_one_line() -> None:
+    said = install("--prefix", "/sys/lampi")
+    assert (said.exit_code, said.stderr.count("\n")) == (1, 1)
+    assert "run this as root, or give --prefix" in said.stderr
+
+
+def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path) -> None:
+    unit = tmp_path / "lampi-daemon.service"
+    unit.write_text(shipped.filled_in(shipped.DAEMON_UNIT, {"/opt/lampi/bin/lampi-cloud": "/bin/true"}))
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    # 10 is wide open; the threshold is in tenths of that scale's points.
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(unit)]
+    rated = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert rated.returncode == 0, rated.stdout
+
+
+def test_the_wrapper_drops_root_except_where_only_root_may_write(tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("setpriv", "lampi-cloud"):
+        (tools / tool).write_text(f'#!/bin/sh\necho {tool} "$LAMPI_SETTINGS_FILE" "$@"\n')
+        (tools / tool).chmod(0o755)
+    wrapper = tmp_path / "wrapper"
+    wrapper.write_text(shipped.filled_in(shipped.COMMAND, {"/opt/lampi/bin/lampi-cloud": str(tools / "lampi-cloud")}))
+
+    def ran(*words: str) -> list[str]:
+        environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
+        done = subprocess.run(["sh", wrapper, *words], env=environment, capture_output=True, text=True, check=True)
+        return shlex.split(done.stdout)
+
+    assert ran("provision", "b827ebba0387")[:3] == ["lampi-cloud", "/etc/lampi/lampi.env", "provision"]
+    dropped = ran("lamps", "--json")
+    assert dropped[:3] == ["setpriv", "/etc/lampi/lampi.env", "--reuid=lampi"]
+    assert dropped[-2:] == ["lamps", "--json"]

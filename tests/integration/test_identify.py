@@ -1,0 +1,60 @@
+"""A lamp shows which one it is: on the wire, over the daemon's death, and reconciled."""
+
+import json
+from typing import Any
+
+import pytest
+
+from cloud.identifying import IDENTIFY_FOR, identify
+from cloud.instants import utc_now
+from tests.support.cloud import DaemonProcess
+from tests.support.loop import USER, Loop, associated, opened_database, retained_state
+from tests.support.waiting import wait_until
+
+LAMP = "b827ebba0387"
+OVER_SECONDS = IDENTIFY_FOR.total_seconds() + 5
+
+
+def state(loop: Loop) -> dict[str, Any]:
+    members: dict[str, Any] = json.loads(retained_state(loop.broker, LAMP) or b"{}")
+    return members
+
+
+def test_the_lamp_is_told_twice_and_nothing_stays_behind(loop: Loop) -> None:
+    code = loop.new_lamp(LAMP)
+    said = loop.cloud.command("identify", LAMP)
+    assert said == f"The screen of the lamp {LAMP} says for 8 seconds that it is the one.\n"
+    heard = loop.next()
+    asked = json.loads(heard.payload)
+    assert (heard.topic, heard.qos) == (associated(LAMP), 2)
+    assert asked == {"associated": False, "code": code, "identify": asked["identify"]}
+    loop.cloud.command("identify", LAMP)
+    loop.cloud.command("reconcile", "--dry-run")
+    assert json.loads(loop.next(OVER_SECONDS).payload) == {"associated": False, "code": code}
+    assert loop.settled() == []
+    loop.cloud.command("reconcile", "--dry-run")
+
+
+def test_a_daemon_that_dies_meanwhile_ends_it_at_its_next_start(loop: Loop, daemon: DaemonProcess) -> None:
+    code = loop.new_lamp(LAMP)
+    loop.cloud.command("identify", LAMP)
+    loop.next()
+    daemon.kill()
+    assert "identify" in state(loop)
+    daemon.start()
+    plain = {"associated": False, "code": code}
+    wait_until(lambda: state(loop) == plain, "the broker to retain the plain message", OVER_SECONDS)
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_what_is_over_before_the_daemon_runs_is_never_said(loop: Loop, daemon: DaemonProcess, owned: bool) -> None:
+    code = loop.new_lamp(LAMP)
+    daemon.kill()
+    with opened_database(loop.cloud):
+        identify(LAMP, utc_now() - IDENTIFY_FOR)
+    if owned:
+        loop.cloud.command("associate", code[:6], "--user", USER)
+    daemon.start()
+    heard = json.loads(loop.next().payload)
+    assert heard == ({"associated": True} if owned else {"associated": False, "code": code})
+    assert loop.settled() == []

@@ -1,0 +1,134 @@
+"""A restored database and a broker that knows better come to agree: the database is what counts."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cloud import outbox
+from cloud.association import add_user
+from cloud.database import open_database
+from cloud.schema import upgrade
+from tests.support.broker import Mosquitto
+from tests.support.cloud import Cloud
+from tests.support.loop import (
+    ASSOCIATED,
+    USER,
+    Loop,
+    associated,
+    code_in,
+    opened_database,
+    presence,
+    retained_state,
+    wait_for_code,
+    wait_for_state,
+)
+from tests.support.postgres import Postgres
+from tests.support.waiting import wait_until
+
+OWNED, WAITING, FORGOTTEN, NEW, GHOST, OWNED_GHOST, LATE = (f"b827ebba038{number}" for number in range(7))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def clouds(request: pytest.FixtureRequest, tmp_path: Path, broker: Mosquitto) -> tuple[Cloud, Cloud]:
+    """Give the cloud, and the one that it is restored as: SQLite is restored in its place."""
+    if request.param == "sqlite":
+        first = second = Cloud(tmp_path / "cloud", broker.port)
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        first, second = (Cloud(tmp_path / name, broker.port, postgres.make_database()) for name in ("cloud", "again"))
+    database = open_database(first.database_url, create=True)
+    upgrade(database)
+    add_user(USER)
+    database.close()
+    return first, second
+
+
+def wait_until_agreed(cloud: Cloud) -> None:
+    """Wait until the daemon has told all, and what the broker retains is what the database says."""
+    with opened_database(cloud):
+        wait_until(lambda: not outbox.broker_is_suspect(), "the database to trust the broker again")
+        wait_until(lambda: not outbox.newest_version(), "the outbox to be empty")
+    said = json.loads(cloud.command("reconcile", "--dry-run", "--json"))
+    assert said == {"missing": [], "stale": [], "ghost": []}
+
+
+def test_broker_and_restored_database_agree(clouds: tuple[Cloud, Cloud], tmp_path: Path, broker: Mosquitto) -> None:
+    first, second = clouds
+    backup = str(tmp_path / "backup")
+    with first.daemon(), closing(Loop(broker, first)) as loop:
+        code, _ = loop.new_lamp(WAITING), loop.new_lamp(FORGOTTEN)
+        first.command("associate", loop.new_lamp(OWNED), "--user", USER)
+        wait_for_state(broker, OWNED, ASSOCIATED)
+        first.command("backup", backup)
+        # What the backup knows nothing of:
+        first.command("release", OWNED)
+        first.command("associate", code, "--user", USER)
+        first.command("forget", FORGOTTEN)
+        broker.publish(presence(NEW), b"1", retain=True)  # still there when the daemon is back
+        new_code = wait_for_code(broker, NEW)
+        for lamp in (GHOST, OWNED_GHOST):
+            loop.up(lamp)
+            wait_for_code(broker, lamp)
+        first.command("associate", "--device-id", OWNED_GHOST, "--user", USER)
+        wait_for_state(broker, OWNED_GHOST, ASSOCIATED)
+        wait_for_state(broker, FORGOTTEN, None)
+    said = second.command("restore", backup)
+    assert "did so in vain" in said
+    with second.daemon("again") as daemon, closing(Loop(broker, second)) as loop:
+        wait_until_agreed(second)
+        assert "older copy" in daemon.log()
+        assert retained_state(broker, OWNED) == ASSOCIATED  # the release is lost
+        assert code_in(retained_state(broker, WAITING) or b"") == code  # and so is this association
+        assert retained_state(broker, FORGOTTEN) is not None  # it is back
+        assert wait_for_code(broker, NEW) != new_code  # registered anew
+        assert retained_state(broker, GHOST) is retained_state(broker, OWNED_GHOST) is None
+        broker.publish(presence(GHOST), b"1")  # and when it comes back it is a new lamp
+        assert wait_for_code(broker, GHOST)
+        second.command("associate", code, "--user", USER)
+        wait_for_state(broker, WAITING, ASSOCIATED)
+        wait_until_agreed(second)
+    with second.daemon("later") as daemon:  # it happens once
+        daemon.wait_to_say("Connected")
+        wait_until_agreed(second)
+        assert "older copy" not in daemon.log()
+
+
+def test_a_daemon_killed_while_it_catches_up_does_so_at_the_next_start(
+    tmp_path: Path, broker: Mosquitto, cloud: Cloud
+) -> None:
+    with cloud.daemon(), closing(Loop(broker, cloud)) as loop:
+        code = loop.new_lamp(WAITING)
+        cloud.command("backup", str(tmp_path / "backup"))
+        loop.new_lamp(GHOST)
+        cloud.command("associate", code, "--user", USER)
+        wait_for_state(broker, WAITING, ASSOCIATED)
+    cloud.command("restore", str(tmp_path / "backup"))
+    killed = cloud.daemon("killed").start(until="older copy")
+    killed.kill()
+    with cloud.daemon("next") as daemon:
+        wait_until_agreed(cloud)
+        assert retained_state(broker, GHOST) is None
+        assert code_in(retained_state(broker, WAITING) or b"") == code
+        assert "Traceback" not in daemon.log()
+
+
+def test_a_database_copied_by_hand_is_noticed_by_the_broker_s_mark(
+    tmp_path: Path, broker: Mosquitto, cloud: Cloud
+) -> None:
+    """A snapshot of the whole disk that was rolled back, which `lampi-cloud restore` has not seen."""
+    file = cloud.folder / "lampi.db"
+    with cloud.daemon(), closing(Loop(broker, cloud)) as loop:
+        loop.new_lamp(WAITING)
+    copied = file.read_bytes()
+    with cloud.daemon("then"), closing(Loop(broker, cloud)) as loop:
+        loop.settled()
+        loop.up(GHOST)
+        loop.up(LATE)
+        loop.settled()
+        wait_for_code(broker, GHOST)
+    file.write_bytes(copied)
+    with cloud.daemon("now"):
+        wait_until_agreed(cloud)
+        assert associated(GHOST) not in broker.retained("devices/#")

@@ -1,0 +1,38 @@
+"""A file of settings: a line NAME=value each, and what stands in bad ones is not said."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.settings import BadSettings, read_settings_file
+
+
+def test_lines_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "lampi.env"
+    file.write_text(
+        "# a comment\n\nLAMPI_A=1\n  LAMPI_B= two words # no comment \nLAMPI_C='quo ted'\nLAMPI_D=\"\"\nLAMPI_E=a=b\n"
+    )
+    assert read_settings_file(file) == {
+        "LAMPI_A": "1",
+        "LAMPI_B": "two words # no comment",
+        "LAMPI_C": "quo ted",
+        "LAMPI_D": "",
+        "LAMPI_E": "a=b",
+    }
+
+
+def test_bad_lines_are_numbered_and_not_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "lampi.env"
+    file.write_text("LAMPI_A=1\nmqtt://me:secret@host\nexport LAMPI_B=2\n")
+    with pytest.raises(BadSettings) as bad:
+        read_settings_file(file)
+    assert bad.value.faults == (f"{file}, line 2: not NAME=value", f"{file}, line 3: not NAME=value")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff=1\n"])
+def test_a_file_that_can_not_be_read_is_said(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "lampi.env"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BadSettings, match=str(file)):
+        read_settings_file(file)
