@@ -11,8 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
-TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools postgresql redis-server \
-  chromium fonts-roboto-unhinted nginx-light
+TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
+    logrotate chromium fonts-roboto-unhinted nginx-light
 
 CLUSTER := tests/support/cluster
 
@@ -51,7 +51,7 @@ define environment
 	  $(PYTHON) -m venv --clear .venv
 	fi
 	echo "Installing from PyPI into .venv: $(1)"
-	$(BIN)/pip install --quiet --editable '.[$(1)]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(1)]'
 	touch $@
 endef
 
@@ -102,20 +102,29 @@ bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app th
 	exec $(BIN)/python -m tests.benchmarks.ui
 
 .PHONY: check
-check: .venv/test-ready ## Check style and types
+check: .venv/test-ready ## Check style and types, and the dependencies for known vulnerabilities
 	@$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.support.audit
+
+.PHONY: constraints
+constraints: .venv/test-ready ## Install the newest dependencies that setup.cfg allows, and write down their versions
+	@$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[cloud,ui,dev]'
+	$(BIN)/python -m tests.support.pins >constraints.new
+	mv constraints.new constraints.txt
+	git --no-pager diff --stat constraints.txt
+	echo "Now run: make check test"
 
 .PHONY: clean
 clean: ## Remove what was made here: the environment, the desk, caches
 	@rm -rf .venv .desk .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/run-ready: setup.cfg pyproject.toml
+.venv/run-ready: setup.cfg pyproject.toml constraints.txt
 	@$(call environment,cloud$(comma)web$(comma)ui)
 
-.venv/test-ready: setup.cfg pyproject.toml
+.venv/test-ready: setup.cfg pyproject.toml constraints.txt
 	@$(call environment,cloud$(comma)web$(comma)ui$(comma)dev)
 
 # The clustered broker that one test runs. No lock file: it would name the registry that made it.

@@ -73,14 +73,18 @@ def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[
     code = read_code(typed)
     policy = announced()
     guess = Guess(len(code), user.id, user.name, source, now, policy)
-    wait, lampi = throttle.wait_for(guess), None  # without a lock at first: a flood of refusals holds nobody up
-    if wait is None:
+    which = Lampi.waits_under(code, _issued_after(policy, now))
+    wait, lampi = throttle.wait_for(guess), None  # without the lock: a flood of throttled attempts holds nobody up
+    if wait is None and Lampi.select().where(which & Lampi.user.is_null()).exists():
         with write_transaction():
             wait = throttle.wait_for(guess)
             if wait is None:
-                lampi = find(Lampi.waits_under(code, _issued_after(policy, now)))
-                if lampi is None:
-                    throttle.count_failure(guess)
+                lampi = find(which)
+    if wait is None and lampi is None:
+        with write_transaction(durable=False):
+            wait = throttle.wait_for(guess)
+            if wait is None:
+                throttle.count_failure(guess)
     if wait is not None:
         throttle.note_throttled(guess)
         raise TooManyGuesses(wait)
@@ -104,7 +108,7 @@ def associate_by_device_id(device_id: str, user: User, now: datetime, source: st
     try:
         lampi.associate_and_publish_associated_msg(user, now, source)
     except AlreadyAssociated:
-        with write_transaction():
+        with write_transaction(durable=False):
             history.write(
                 Event.REFUSED,
                 now,

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from cloud.database import database_proxy
+from cloud.database import run_sql
 from cloud.guess_counts import EVERYBODY, cost_of, slots_of
 from cloud.guesses import FORESEEN_ACCOUNTS, Budget, room_needed
 from cloud.live_codes import live_codes
@@ -27,6 +27,5 @@ def length_for_new_codes(count: int, replaced: int, now: datetime) -> int:
 
 def _accounts() -> int:
     """Return how many users there are, as far as it matters: counting a million takes too long to ask often."""
-    query = f"SELECT COUNT(*) FROM (SELECT 1 FROM lampi_user LIMIT {FORESEEN_ACCOUNTS}) AS users"  # noqa: S608 - ours
-    (accounts,) = database_proxy.execute_sql(query).fetchone()
+    ((accounts,),) = run_sql("SELECT COUNT(*) FROM (SELECT 1 FROM lampi_user LIMIT ?) AS users", FORESEEN_ACCOUNTS)
     return int(accounts)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from peewee import BigAutoField, BigIntegerField, DoubleField, TextField
 
-from cloud.database import Table
+from cloud.database import Table, run_sql
 from cloud.instants import InstantField
 from cloud.outbox import ROWS_A_STATEMENT
 from cloud.policy import CodePolicy
@@ -34,6 +34,9 @@ class GuessCount(Table):
         indexes = ((("who", "slot_at"), True),)
 
 
+_INSTANT = InstantField()
+
+
 class Slot(NamedTuple):
     """The failures of one slot of time, what they cost, and when the slot has left the window."""
 
@@ -44,15 +47,18 @@ class Slot(NamedTuple):
 
 def slots_of(who: Sequence[str], policy: CodePolicy, now: datetime) -> dict[str, list[Slot]]:
     """Return what counts in the window that ends now, for each of these, oldest first."""
-    found: dict[str, list[Slot]] = {name: [] for name in who}
     lasts = policy.slot + policy.window
-    rows = (
-        GuessCount.select(GuessCount.who, GuessCount.slot_at, GuessCount.failures, GuessCount.cost)
-        .where(GuessCount.who.in_(list(found)) & (GuessCount.slot_at > now - lasts))
-        .order_by(GuessCount.slot_at)
+    rows = run_sql(
+        f"SELECT who, slot_at, failures, cost FROM guess_count WHERE who IN ({', '.join('?' * len(who))})"  # noqa: S608
+        " AND slot_at > ? ORDER BY slot_at",
+        *who,
+        _INSTANT.db_value(now - lasts),
     )
-    for name, slot_at, failures, price in rows.tuples():
-        found[name].append(Slot(failures, price, slot_at + lasts))
+    found: dict[str, list[Slot]] = {name: [] for name in who}
+    for name, slot_at, failures, price in rows:
+        began_at = _INSTANT.python_value(slot_at)
+        if began_at is not None:
+            found[name].append(Slot(failures, price, began_at + lasts))
     return found
 
 
@@ -68,16 +74,20 @@ def cost_of(slots: Iterable[Slot]) -> float:
 
 def add_failure(who: Sequence[str], price: float, policy: CodePolicy, now: datetime) -> None:
     """Count a failure for each of these; inside a write transaction."""
-    slot_at = _EPOCH + (now - _EPOCH) // policy.slot * policy.slot
-    rows = [{"who": name, "slot_at": slot_at, "failures": 1, "cost": price} for name in who]
-    GuessCount.insert_many(rows).on_conflict(
-        conflict_target=[GuessCount.who, GuessCount.slot_at],
-        update={GuessCount.failures: GuessCount.failures + 1, GuessCount.cost: GuessCount.cost + price},
-    ).execute()
+    slot_at = _INSTANT.db_value(_EPOCH + (now - _EPOCH) // policy.slot * policy.slot)
+    rows = ", ".join(["(?, ?, 1, ?)"] * len(who))
+    run_sql(
+        f"INSERT INTO guess_count AS counted (who, slot_at, failures, cost) VALUES {rows} ON CONFLICT (who, slot_at)"  # noqa: S608
+        " DO UPDATE SET failures = counted.failures + 1, cost = counted.cost + excluded.cost",
+        *(value for name in who for value in (name, slot_at, price)),
+    )
     _prune(policy, now)
 
 
 def _prune(policy: CodePolicy, now: datetime) -> None:
     """Delete what no window will count any more, not too much at once: somebody waits for an answer."""
-    past = GuessCount.select(GuessCount.id).where(GuessCount.slot_at <= now - policy.window - policy.slot)
-    GuessCount.delete().where(GuessCount.id.in_(past.limit(ROWS_A_STATEMENT))).execute()
+    run_sql(
+        "DELETE FROM guess_count WHERE id IN (SELECT id FROM guess_count WHERE slot_at <= ? LIMIT ?)",
+        _INSTANT.db_value(now - policy.window - policy.slot),
+        ROWS_A_STATEMENT,
+    )

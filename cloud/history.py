@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from peewee import BigAutoField, CharField, ModelSelect, TextField
 
-from cloud.database import Table
+from cloud.database import Table, run_sql
 from cloud.instants import InstantField
 
 ROWS_A_PAGE = 1000
+_INSTANT = InstantField()
 
 
 class Event(StrEnum):
@@ -73,9 +74,15 @@ def write(
     reason: Reason | None = None,
 ) -> None:
     """Add a row; inside the write transaction of what it tells of."""
-    History.insert(
-        at=now, event=event.value, device_id=device_id, user_name=user_name, reason=reason, source=source
-    ).execute()
+    run_sql(
+        "INSERT INTO history (at, event, device_id, user_name, reason, source) VALUES (?, ?, ?, ?, ?, ?)",
+        _INSTANT.db_value(now),
+        event.value,
+        device_id,
+        user_name,
+        reason.value if reason else None,
+        source,
+    )
 
 
 def read(selection: Selection) -> Iterator[History]:

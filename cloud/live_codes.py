@@ -5,13 +5,16 @@ counts under the hour in which its code was issued. Codes of an hour lapse toget
 the count is never too low.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from peewee import BigIntegerField, IntegerField, fn
+from peewee import BigIntegerField, IntegerField
 
-from cloud.database import Table
+from cloud.database import Table, run_sql
 from cloud.instants import InstantField
 from cloud.policy import CodePolicy
+
+_INSTANT = InstantField()
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LiveCodes(Table):
@@ -37,10 +40,8 @@ def counted_from(policy: CodePolicy, now: datetime) -> datetime | None:
 
 def live_codes(policy: CodePolicy, now: datetime) -> dict[int, int]:
     """Return the number of live codes by the length of their short codes."""
-    counts = LiveCodes.select(LiveCodes.short_code_length, fn.SUM(LiveCodes.lamps)).group_by(
-        LiveCodes.short_code_length
+    since = _INSTANT.db_value(counted_from(policy, now) or _EVER)
+    counts = run_sql(
+        "SELECT short_code_length, SUM(lamps) FROM live_codes WHERE hour >= ? GROUP BY short_code_length", since
     )
-    since = counted_from(policy, now)
-    if since is not None:
-        counts = counts.where(LiveCodes.hour >= since)
-    return {length: int(lamps) for length, lamps in counts.tuples()}
+    return {length: int(lamps) for length, lamps in counts}

@@ -4,8 +4,8 @@ The answer comes before the look-up and is the same for a right code and a wrong
 keep one account and one address from spending what is everybody's; the budget of all together keeps the stated risk.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cloud import history
@@ -47,23 +47,24 @@ class Guess:
 
 
 def wait_for(guess: Guess) -> timedelta | None:
-    """Return how long somebody must wait before this may be looked up, or None where it may be now.
+    """Return how long to wait before this may be looked up, or None where it may be now.
 
-    Only inside the write transaction that looks it up can nobody else use up what is left in between.
+    It is sure only inside the write transaction that counts a failure: else others use up in between what is left.
     """
     if guess.is_full_code:
         return None
-    policy, counts = guess.policy, slots_of([guess.user, guess.origin, EVERYBODY], guess.policy, guess.now)
-    free_at = [
-        _free_at(counts[guess.user], guess, lambda slots: failures_in(slots) < policy.guesses_per_user),
-        _free_at(counts[guess.origin], guess, lambda slots: failures_in(slots) < policy.guesses_per_source),
-        _budget_free_at(counts[EVERYBODY], guess),
-    ]
-    return max((instant - guess.now for instant in free_at if instant is not None), default=None)
+    counts = slots_of([guess.user, guess.origin, EVERYBODY], guess.policy, guess.now)
+    return _longest(
+        [
+            _wait(counts[guess.user], guess, lambda counted: failures_in(counted) < guess.policy.guesses_per_user),
+            _wait(counts[guess.origin], guess, lambda counted: failures_in(counted) < guess.policy.guesses_per_source),
+            _budget_wait(counts[EVERYBODY], guess),
+        ]
+    )
 
 
 def count_failure(guess: Guess) -> None:
-    """Write down a code that was wrong, and charge it; inside the write transaction that looked it up."""
+    """Write down a code that was wrong, and charge it; inside the write transaction of the look-up."""
     if guess.is_full_code:
         _note(guess, Reason.UNKNOWN_CODE)
         return
@@ -81,7 +82,7 @@ def _note(guess: Guess, reason: Reason) -> None:
     """Write down what nothing else limits, until it is as much as a user may fail; after that without taking a lock."""
     noted = f"{reason} noted of {guess.user}"
     if failures_in(slots_of([noted], guess.policy, guess.now)[noted]) < guess.policy.guesses_per_user:
-        with write_transaction():
+        with write_transaction(durable=False):
             add_failure([noted], 0.0, guess.policy, guess.now)
             _write(guess, reason)
 
@@ -90,25 +91,25 @@ def _write(guess: Guess, reason: Reason) -> None:
     history.write(Event.REFUSED, guess.now, guess.source, user_name=guess.user_name, reason=reason)
 
 
-def _free_at(slots: Sequence[Slot], guess: Guess, fits: Callable[[Sequence[Slot]], bool]) -> datetime | None:
-    """Return when enough slots, the oldest first, have left the window; None where it fits already."""
+def _budget_wait(slots: Sequence[Slot], guess: Guess) -> timedelta | None:
+    policy, live = guess.policy, live_codes(guess.policy, guess.now)
+    price, longest = cost(guess.length, live), guess.length >= policy.longest
+    whole = budget_with(0.0, sum(live.values()), policy)
+    wait = _wait(slots, guess, lambda counted: replace(whole, spent=cost_of(counted)).admits(price, longest=longest))
+    if wait is None or longest or policy.ttl is None:
+        return wait
+    return min(wait, policy.ttl)  # by then the lamps have longer codes
+
+
+def _wait(slots: Sequence[Slot], guess: Guess, fits: Callable[[Sequence[Slot]], bool]) -> timedelta | None:
+    """Return how long it takes until enough slots, the oldest first, have left the window; None where it fits now."""
     if fits(slots):
         return None
     for number, slot in enumerate(slots, 1):
         if fits(slots[number:]):
-            return slot.leaves_at
-    return guess.now + guess.policy.window
+            return slot.leaves_at - guess.now
+    return guess.policy.window
 
 
-def _budget_free_at(slots: Sequence[Slot], guess: Guess) -> datetime | None:
-    policy, live = guess.policy, live_codes(guess.policy, guess.now)
-    price, lamps = cost(guess.length, live), sum(live.values())
-    longest = guess.length >= policy.longest
-
-    def fits(counted: Sequence[Slot]) -> bool:
-        return budget_with(cost_of(counted), lamps, policy).admits(price, longest=longest)
-
-    free_at = _free_at(slots, guess, fits)
-    if free_at is None or longest or policy.ttl is None:
-        return free_at
-    return min(free_at, guess.now + policy.ttl)  # by then the lamps have longer codes
+def _longest(waits: Iterable[timedelta | None]) -> timedelta | None:
+    return max((wait for wait in waits if wait is not None), default=None)

@@ -92,7 +92,9 @@ class EventCrossing:
             self._alarm.cancel()
             self._alarm = None
         if isfinite(seconds):
-            self._alarm = Clock.schedule_once(self._cross, max(0.001, seconds))
+            # Kivy takes an event for due so much before its time; then nothing else is, and it would be set again at once.
+            early = Clock.get_resolution()
+            self._alarm = Clock.schedule_once(self._cross, max(0.0, seconds) + early)
 
 
 class Touchscreen(App):
@@ -149,6 +151,10 @@ class Touchscreen(App):
 
     def _first_frame_drawn(self, window: Any) -> None:
         window.unbind(on_flip=self._first_frame_drawn)
+        # Kivy tells of a flip before it flips. What is scheduled now runs after that, when the frame can be seen.
+        Clock.schedule_once(self._begin)
+
+    def _begin(self, _seconds: float) -> None:
         self._hardware.start(lambda: self._crossing.deliver_touch(StatusAsked()))
         self._link.start()
         self._crossing.refresh()

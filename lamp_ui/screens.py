@@ -154,7 +154,7 @@ class ConfirmationScreen(Screen):
         self._words = FittedLabel(color=theme.TITLE, bold=True)
         self.add_widget(self._words)
         with self.canvas.before:
-            Color(*theme.GLOW[:3], 0.5)
+            Color(rgba=theme.CONFIRMATION_GLOW)
             self._light = Rectangle(texture=glow_texture())
             Color(rgba=theme.CODE)
             self._check = SmoothLine(cap="round", joint="round")

@@ -35,6 +35,9 @@ DEVICE_ID = _colour("a8d4ff")
 GLOW = _colour("ffb45c")
 """The warm light when a lamp has become somebody's, or says that it is the one."""
 
+CONFIRMATION_GLOW = (*GLOW[:3], 0.5)
+"""It behind the confirmation, at its brightest."""
+
 BEACON = (*GLOW[:3], 0.33)
 """The light behind a popup that says which lamp this is, where it is strongest."""
 

@@ -17,6 +17,8 @@ _UNKNOWN_AUTHORITY = (
     "shows a certificate that LAMPI_BROKER_CA did not sign: is it the right broker, and the right file?"
 )
 
+_NO_TLS = "does not speak TLS there: check the port, or write mqtt://"
+
 _REFUSALS = {
     "ALERT_CERTIFICATE_REVOKED": "has our certificate on its list of the revoked: make another",
     "ALERT_CERTIFICATE_EXPIRED": "refuses our certificate, which has expired: make another",
@@ -27,7 +29,7 @@ _REFUSALS = {
     "ALERT_HANDSHAKE_FAILURE": "and we have no TLS in common; does it want a certificate? set LAMPI_BROKER_CERTIFICATE",
     "ALERT_PROTOCOL_VERSION": "does not speak TLS 1.2 or later",
     "UNSUPPORTED_PROTOCOL": "does not speak TLS 1.2 or later",
-    "WRONG_VERSION_NUMBER": "does not speak TLS there: check the port, or write mqtt://",
+    "WRONG_VERSION_NUMBER": _NO_TLS,
 }
 
 _NO_CERTIFICATE = "has no certificate in PEM form"
@@ -90,6 +92,8 @@ def explained(fault: BaseException | None) -> str | None:
     """Return what a fault of TLS means for a person, to be read after "The broker at ..."; None for other faults."""
     if isinstance(fault, ssl.SSLCertVerificationError):
         return _SERVER_FAULTS.get(fault.verify_code, _UNKNOWN_AUTHORITY)
+    if isinstance(fault, ssl.SSLEOFError):  # it hung up on our first word
+        return _NO_TLS
     if isinstance(fault, ssl.SSLError):
         reason = fault.reason or ""
         return next((text for name, text in _REFUSALS.items() if name in reason), None)

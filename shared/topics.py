@@ -97,6 +97,9 @@ def parse_associated(topic: str) -> str:
     return match[1]
 
 
+EVERY_TOPIC = ("#", "$SYS/#")
+"""Filters that together match every topic on which a client may publish; `#` alone leaves out `$SYS`."""
+
 ASSOCIATED_FILTER = "devices/+/lamp/associated"
 """Matches the `associated` topic of every lamp."""
 

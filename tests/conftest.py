@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.attempts import pytest_terminal_summary  # noqa: F401 - pytest finds it by its name
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.postgres import Postgres

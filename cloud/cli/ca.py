@@ -116,8 +116,8 @@ def show(ca: Path) -> None:
     ending = [issued for issued in lamps if issued.not_after < now + RENEW_BEFORE]
     for issued in ending[:_MOST_LINES]:
         click.echo(f"{_day(issued.not_after)}  lamp {issued.name}")
-    rest = f", {len(ending)} of them end within a year" if ending else ""
-    click.echo(f"{len(lamps)} lamps have a certificate{rest}; {len(authorities.shut_out(LAMPS, now))} are shut out.")
+    rest = f", of which {len(ending)} end within a year" if ending else ""
+    click.echo(f"Lamps with a certificate: {len(lamps)}{rest}; shut out: {len(authorities.shut_out(LAMPS, now))}.")
 
 
 def _day(instant: datetime) -> str:

@@ -56,7 +56,7 @@ def provision_command(
     with authorities.locked():
         let_in_again = write_shut_out(authorities, mosquitto, utc_now())
     counts = ", ".join(f"{made[outcome]} {outcome.value}" for outcome in Outcome)
-    click.echo(f"{len(wanted)} lamps in {out}: {counts}. Each README.txt says what goes where on the lamp's Pi.")
+    click.echo(f"{_counted(len(wanted))} in {out}: {counts}. Each README.txt says what goes where on the lamp's Pi.")
     if let_in_again:
         click.echo("Some were shut out before: restart Mosquitto, and it lets them in again.")
 
@@ -99,6 +99,10 @@ def deprovision_command(
         click.echo(
             f"{len(wanted)} lamps are shut out. They are still in the database: `lampi-cloud forget` deletes one."
         )
+
+
+def _counted(lamps: int) -> str:
+    return f"{lamps} lamp" if lamps == 1 else f"{lamps} lamps"
 
 
 def _wanted(texts: Sequence[str]) -> list[str]:

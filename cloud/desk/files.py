@@ -30,15 +30,15 @@ def broker_place(folder: Path, user: str) -> str:
     return f"user {user}\npersistence true\npersistence_location {folder}/\nlog_dest stderr\n"
 
 
-def cloud_broker(folder: Path, user: str, ports: BrokerPorts) -> str:
-    """Return the cloud's broker configuration as it ships, its listener for tests switched on."""
+def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = True) -> str:
+    """Return the cloud's broker configuration as it ships, its listener for tests switched on unless told otherwise."""
     values = {
         str(MOSQUITTO_FOLDER): str(folder / "lampi"),
         "listener 8883": f"listener {ports.lamps} {HOST}",
         "listener 8884 127.0.0.1": f"listener {ports.programs} {HOST}",
-        "#listener 1883 127.0.0.1": f"listener {ports.tests} {HOST}",
-        "#allow_anonymous true": "allow_anonymous true",
     }
+    if tests:
+        values |= {"#listener 1883 127.0.0.1": f"listener {ports.tests} {HOST}", "#allow_anonymous": "allow_anonymous"}
     return broker_place(folder, user) + filled_in(CLOUD_BROKER, values)
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from shared.topics import EVERY_TOPIC
+
 _MARK = "\n# Shut out by `lampi-cloud deprovision`, which writes what is below this line.\n"
 
 
@@ -12,5 +14,6 @@ def with_shut_out(rules: str, device_ids: Iterable[str]) -> str:
     before, and does not sign in on it until after, is held by nothing but this.
     """
     kept, _, _ = rules.partition(_MARK)
-    shut_out = "".join(f"user {device_id}\ntopic deny #\ntopic deny $SYS/#\n" for device_id in device_ids)
+    denied = "".join(f"topic deny {topic_filter}\n" for topic_filter in EVERY_TOPIC)
+    shut_out = "".join(f"user {device_id}\n{denied}" for device_id in device_ids)
     return f"{kept}{_MARK}{shut_out}" if shut_out else kept

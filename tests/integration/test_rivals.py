@@ -4,6 +4,7 @@ import pytest
 
 from cloud import association
 from cloud.models import Lampi
+from cloud.policy import CodePolicy, announce
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import ASSOCIATED, USER, Loop, code_in, opened_database, retained_state
@@ -20,6 +21,7 @@ UNKNOWN_CODE = "No lamp is waiting under this code. Please look at the lamp's sc
 def crowd(loop: Loop) -> Cloud:
     """Give the running cloud with a user for each process of rivals."""
     with opened_database(loop.cloud):
+        announce(CodePolicy(risk=1.0, guesses_per_user=1000, guesses_per_source=10_000))  # losing is no fault of theirs
         for user in USERS:
             association.add_user(user)
     return loop.cloud

@@ -1,7 +1,11 @@
 """The daemon under a real supervisord, with the program file that ships."""
 
+import getpass
+import grp
+import gzip
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud import association
+from cloud import association, shipped
 from cloud.instants import utc_now
 from cloud.models import Lampi
 from tests.support.broker import Mosquitto
@@ -104,3 +108,38 @@ def test_a_daemon_run_by_hand_stands_by_until_supervisord_s_is_stopped(
         supervisor.wait_to_say(RUNNING, 2)
         loop.new_lamp("b827ebba038a")
     assert by_hand.log().count("standing by") == 1
+
+
+def test_its_log_is_rotated_and_no_line_is_lost(supervisor: Supervisor, broker: Mosquitto, tmp_path: Path) -> None:
+    log = supervisor.program_log
+    config = tmp_path / "logrotate.conf"
+    config.write_text(
+        shipped.filled_in(
+            shipped.LOG_ROTATION,
+            {
+                "/var/log/lampi/*.log": str(log),
+                "root adm": f"{getpass.getuser()} {grp.getgrgid(os.getgid()).gr_name}",
+                "/run/supervisord.pid": str(supervisor.pid_file),
+            },
+        )
+    )
+    config.chmod(0o644)
+
+    def said() -> str:
+        """Return all parts: supervisord may still write to the old one for a moment."""
+        packed = "".join(gzip.decompress(part.read_bytes()).decode() for part in log.parent.glob("*.gz"))
+        return packed + "".join(part.read_text() for part in log.parent.glob("*.log*") if part.suffix != ".gz")
+
+    lamps = list(device_ids(20))
+    for number, device_id in enumerate(lamps):
+        if number in (5, 10):
+            supervisor.wait_to_say(f"New lamp {lamps[number - 1]}")
+            command = ["/usr/sbin/logrotate", "--force", "--state", str(tmp_path / "state"), str(config)]
+            rotated = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert (rotated.returncode, rotated.stderr) == (0, "")
+            wait_until(lambda: supervisor.has_open(log), "supervisord to open the new log")
+        broker.publish(presence(device_id), b"1")
+    wait_until(lambda: f"New lamp {lamps[-1]}" in said(), "the last lamp to be logged")
+    assert sorted(path.name for path in log.parent.iterdir()) == [log.name, f"{log.name}.1", f"{log.name}.2.gz"]
+    assert {device_id for device_id in lamps if f"New lamp {device_id}" in said()} == set(lamps)
+    assert log.stat().st_mode & 0o777 == 0o640

@@ -91,3 +91,25 @@ def test_an_old_database_is_refused_until_it_is_upgraded(old_cloud: Cloud) -> No
             "Error: The database is not of this release yet; run 'lampi-cloud migrate' first."
         )
         assert "Traceback" not in said
+
+
+def test_what_an_earlier_release_had_still_to_say_is_said(tmp_path: Path, broker: Mosquitto) -> None:
+    """The release before: its database has an outbox, with a row that the broker has not confirmed."""
+    cloud = Cloud(tmp_path / "old", broker.port)
+    database = open_database(cloud.database_url, create=True)
+    Runner(database, str(MIGRATIONS)).up("0003_durability")
+    database.close()
+    device_id = next(iter(device_ids(1)))
+    with closing(sqlite3.connect(cloud.folder / "lampi.db")) as connection, connection:
+        connection.execute("INSERT INTO lampi_user (id, name) VALUES (1, ?)", (USER,))
+        connection.execute(
+            "INSERT INTO lampi (device_id, name, user_id, association_code, created_at, associated_at, connected, "
+            "code_issued_at, message_version) VALUES (?, 'Kitchen', 1, ?, ?, ?, 0, ?, 1)",
+            (device_id, "b71e09c4" * 4, *["2020-01-02 03:04:05"] * 3),
+        )
+        connection.execute("UPDATE outbox_sequence SET last_version = 1")
+        connection.execute("INSERT INTO outbox_message VALUES (?, ?, 1)", (associated(device_id), ASSOCIATED.decode()))
+    with cloud.daemon():
+        wait_until(lambda: broker.retained("devices/#"), "the lamp to be told")
+    assert broker.retained("devices/#")[associated(device_id)].payload == ASSOCIATED
+    assert (cloud.lamps()[device_id]["name"], cloud.lamps()[device_id]["user"]) == ("Kitchen", USER)

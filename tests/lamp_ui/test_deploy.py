@@ -30,6 +30,14 @@ def test_the_unit_starts_it_again_always_and_waits_for_no_network() -> None:
     assert not any(name in said for name in ("Unit.After", "Unit.Requires", "Unit.Wants", "Unit.BindsTo"))
 
 
+def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
+    there = (DEPLOY / "lampi-ui.service").read_text(encoding="utf-8")
+    copy = tmp_path / "lampi-ui.service"
+    copy.write_text(there.replace("/opt/lampi/bin/lampi-ui", sys.executable), encoding="utf-8")
+    verified = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
+    assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+
+
 def test_a_real_supervisord_runs_the_shipped_program_and_heals_it(tmp_path: Path, broker: Mosquitto) -> None:
     program = (DEPLOY / "lampi-ui.conf").read_text(encoding="utf-8")
     for there, here in {

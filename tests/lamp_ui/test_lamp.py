@@ -36,6 +36,14 @@ def test_a_message_changes_only_what_it_names(config: LampConfig, lamp: Lamp) ->
     assert control.shown == lamp
 
 
+def test_what_a_message_does_not_name_stays_as_the_last_one_said() -> None:
+    control = LampControl()
+    control.hear(LampConfig(Color(0.1, 0.2), 0.3, False, "web"), 0)
+    control.hear(LampConfig(brightness=0.4, client="web"), 1)
+    control.hear(LampConfig(on=True, client="web"), 2)
+    assert control.shown == Lamp(0.1, 0.2, 0.4, True)
+
+
 @pytest.mark.parametrize("client", [CLIENT_NAME, "web"])
 def test_nothing_moves_the_slider_under_the_finger(client: str) -> None:
     control = LampControl()

@@ -4,10 +4,13 @@ import time
 
 import pytest
 
+from lamp_ui import theme
+from lamp_ui.qr import qr_modules
 from lamp_ui.words import LANGUAGES, load_words
 from shared.payloads import Associated
 from tests.lamp_ui.conftest import CODE, OTHER_CODE, StartLamp, unassociated
-from tests.support.screen import CloudVoice
+from tests.support.reading import colour_box
+from tests.support.screen import CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
 
 URL = "https://lamps.example.com/claim"
@@ -24,10 +27,20 @@ def test_a_camera_reads_the_address_with_the_full_code(start_lamp: StartLamp, cl
     cloud.say(unassociated(OTHER_CODE, url=f"{URL}?x={'y' * 30}"))
     lamp.wait_for_code(OTHER_CODE[:6])
     assert lamp.qr() == f"{URL}?x={'y' * 30}&code={OTHER_CODE}"
+    assert cell_pixels(lamp) >= 3
     # The longest codes leave the QR code its cells.
     cloud.say(unassociated(url=URL, short_code_length=32))
     lamp.wait_for_code(CODE)
     assert lamp.qr() == f"{URL}?code={CODE}"
+    assert cell_pixels(lamp) >= 3
+
+
+def cell_pixels(lamp: Touchscreen) -> float:
+    """Return how many pixels wide a cell of the QR code is that lies there with a quiet zone of four."""
+    picture = lamp.screen.grab()
+    paper = colour_box(picture, theme.QR_PAPER)
+    assert paper is not None
+    return (paper[2] - paper[0]) / (len(qr_modules(lamp.qr())) + 2 * 4)
 
 
 @pytest.mark.parametrize("url", [f"https://a.example/{'a' * 482}", "javascript:alert(1)", "", "file:///etc/passwd"])

@@ -210,6 +210,12 @@ def test_it_dims_after_a_while_and_wakes_for_a_finger_or_a_code(event: Event) ->
     assert not presenter.view_state(late).dimmed
 
 
+def test_it_wakes_when_it_becomes_somebodys() -> None:
+    presenter = presenter_after(AssociationChanged(Unassociated(CODE)))
+    presenter.receive(AssociationChanged(Associated()), START + DIM_AFTER)
+    assert not presenter.view_state(START + DIM_AFTER).dimmed
+
+
 def test_it_sleeps_through_what_is_no_news() -> None:
     presenter = presenter_after(AssociationChanged(Unassociated(CODE)))
     late = START + DIM_AFTER

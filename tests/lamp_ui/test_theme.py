@@ -43,6 +43,12 @@ def test_text_stands_out_in_the_light_that_says_which_lamp_this_is(text: str) ->
     assert contrast(getattr(theme, text), theme.over(theme.CARD, theme.BEACON)) >= LEAST_TEXT_CONTRAST
 
 
+def test_the_confirmation_stands_out_from_its_glow() -> None:
+    brightest = theme.over(theme.NIGHT, theme.CONFIRMATION_GLOW)
+    assert contrast(theme.TITLE, brightest) >= LEAST_TEXT_CONTRAST
+    assert contrast(theme.CODE, brightest) >= LEAST_SIGN_CONTRAST
+
+
 HUES = [step / 24 for step in range(24)]
 SHARES = [0.0, 0.25, 0.5, 0.75, 1.0]
 

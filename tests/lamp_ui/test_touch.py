@@ -14,6 +14,7 @@ from tests.support.lamp_service import LampService
 from tests.support.screen import CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
 
+LONG_PRESS_SECONDS = 0.7
 PREFIX = f"devices/{DEVICE_ID}/"
 
 
@@ -142,8 +143,11 @@ def test_on_a_desk_the_mouse_is_a_finger_and_its_wheel_is_none(start_lamp: Start
 def test_the_status_page_opens_by_a_long_press_on_the_mark(start_lamp: StartLamp, cloud: CloudVoice) -> None:
     lamp = start_lamp()
     lamp.wait_for_text("The cloud is away")
+    before, began = lamp.screen.grab(), time.monotonic()
     tap(lamp, boxes(lamp)["mark"])
     lamp.screen.press(*on_screen(lamp, boxes(lamp)["mark"]))
+    wait_until(lambda: lamp.screen.grab() != before, "the status page")
+    assert time.monotonic() - began >= LONG_PRESS_SECONDS
     lamp.wait_for_text("Status")
     lamp.screen.lift()
     words = lamp.text()

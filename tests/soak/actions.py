@@ -81,13 +81,13 @@ class Actions:
         """Give each of these lamps to somebody, by its device id."""
         for number, lamp in enumerate(lamps):
             operation = self._begin(lamp, 1)
-            order = Order("associate", lamp.device_id, self._dice.choice(USERS), None, 0, operation.tell)
+            order = Order("associate", lamp.device_id, self._dice.choice(USERS), None, operation.tell)
             self.world.rivals[number % len(self.world.rivals)].give(order)
 
     def say_again(self) -> None:
         """Have every lamp told again where it stands: many messages at once."""
         told = threading.Event()
-        self.world.rivals[0].give(Order("say again", "", None, None, 0, lambda _: told.set()))
+        self.world.rivals[0].give(Order("say again", "", None, None, lambda _: told.set()))
         told.wait(DEADLINE_SECONDS)
 
     def race_by_command(self) -> None:
@@ -130,7 +130,7 @@ class Actions:
             return
         users = self._dice.sample(USERS, self._dice.randint(2, 4))
         operation = self._begin(lamp, len(users))
-        orders = [Order("associate", lamp.device_id, user, code, self.code_ttl, operation.tell) for user in users]
+        orders = [Order("associate", lamp.device_id, user, code, operation.tell) for user in users]
         if by_command:
             run_command(self.world.program("cloud"), self.world.environment, orders.pop())
         for rival, order in zip(self._rivals(len(orders)), orders, strict=True):
@@ -145,7 +145,7 @@ class Actions:
     def _side_by_side(self, lamp: ModelLamp, verb: str, count: int) -> None:
         operation = self._begin(lamp, count)
         for rival in self._rivals(count):
-            rival.give(Order(verb, lamp.device_id, None, None, 0, operation.tell))
+            rival.give(Order(verb, lamp.device_id, None, None, operation.tell))
 
     def _flurry(self, lamp: ModelLamp) -> None:
         """Change one lamp several times within moments: what is said of it is overtaken while it is under way."""
@@ -155,7 +155,7 @@ class Actions:
         for number, verb in enumerate(verbs, 1):
             user = self._dice.choice(USERS) if verb == "associate" else None
             step = Operation(self, lamp, 1, last=number == len(verbs))
-            orders.append(Order(verb, lamp.device_id, user, None, 0, step.tell))
+            orders.append(Order(verb, lamp.device_id, user, None, step.tell))
         self._rivals(1)[0].give(*orders)
 
     def _begin(self, lamp: ModelLamp, expected: int) -> Operation:

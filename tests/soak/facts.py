@@ -34,15 +34,15 @@ class Facts:
 
     def lamps(self) -> dict[str, LampFact]:
         rows = self._database.execute_sql(
-            "SELECT l.device_id, u.name, l.association_code, l.connected"
+            "SELECT l.device_id, u.name, l.association_code, l.short_code_length, l.connected"
             " FROM lampi l LEFT JOIN lampi_user u ON u.id = l.user_id"
         ).fetchall()
         associated = Associated().encode()
         return {
             device_id: LampFact(f"user {user}", associated, bool(connected))
             if user is not None
-            else LampFact(NOBODY, Unassociated(code).encode(), bool(connected))
-            for device_id, user, code, connected in rows
+            else LampFact(NOBODY, Unassociated(code, None, length).encode(), bool(connected))
+            for device_id, user, code, length, connected in rows
         }
 
     def pending(self) -> int:

@@ -21,7 +21,6 @@ class Order:
     device_id: str
     user: str | None
     code: str | None
-    ttl: int
     tell: Callable[[Outcome], None]
 
     def outcome(self, result: str, reason: str | None, device_id: str | None) -> Outcome:
@@ -29,7 +28,7 @@ class Order:
 
     def line(self) -> str:
         members = {"verb": self.verb, "device_id": self.device_id, "user": self.user, "code": self.code}
-        return json.dumps(members | {"ttl": self.ttl}) + "\n"
+        return json.dumps(members) + "\n"
 
 
 class Rival:
@@ -107,7 +106,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str], order: O
     """Do what an order says by the real command line, on a thread of its own."""
 
     def run() -> None:
-        words = [*command, "associate", str(order.code), "--user", str(order.user), "--code-ttl", str(order.ttl)]
+        words = [*command, "associate", str(order.code), "--user", str(order.user)]
         done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             device_id = order.device_id if order.device_id in done.stdout else done.stdout

@@ -14,13 +14,13 @@ from tests.support.waiting import wait_until
 
 
 class CloudBroker(Mosquitto):
-    """The cloud's Mosquitto as it ships, with authorities of its own and the listener for tests switched on."""
+    """The cloud's Mosquitto as it ships, with authorities of its own, by default with the listener for tests."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tests: bool = True) -> None:
         self.ports = files.BrokerPorts(free_port(), free_port(), free_port())
         self.authorities = files.make_authorities(folder / "ca", folder, utc_now())
-        config = files.cloud_broker(folder, getpass.getuser(), self.ports)
-        super().__init__(folder, self.ports.tests, whole_config=config)
+        config = files.cloud_broker(folder, getpass.getuser(), self.ports, tests=tests)
+        super().__init__(folder, self.ports.tests if tests else self.ports.programs, whole_config=config)
 
     def provision(self, device_id: str) -> Path:
         """Return the folder of a lamp, made if it is not there."""

@@ -153,6 +153,11 @@ class Mosquitto:
         # It writes another file and then renames it.
         wait_until(lambda: self.store.exists() and self.store.stat().st_ino != before, "Mosquitto to save its store")
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, signal_number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(signal_number)

@@ -19,7 +19,7 @@ from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ASSOCIATED = b'{"associated": true}'
 USER = "ada"
-_UNASSOCIATED = re.compile(rb'\{"associated": false, "code": "([0-9a-f]{32})"\}')
+_UNASSOCIATED = re.compile(rb'\{"associated": false, "code": "([0-9a-f]{32})"(, "short_code_length": \d+)?\}')
 
 
 def presence(device_id: str) -> str:
@@ -36,6 +36,11 @@ def code_in(payload: bytes) -> str:
     assert match is not None, f"not exactly an unassociated lamp's payload: {payload!r}"
     code: str = json.loads(payload)["code"]
     return code
+
+
+def short_code_in(payload: bytes) -> str:
+    """Return what the lamp's screen shows of the code in a payload."""
+    return code_in(payload)[: json.loads(payload).get("short_code_length", 6)]
 
 
 def retained_state(broker: Mosquitto, device_id: str) -> bytes | None:

@@ -152,10 +152,7 @@ def _where(picture: Image.Image, shade: int) -> Box | None:
 
 def _line_boxes(screen: Image.Image, colour: theme.Colour, tolerance: int) -> list[Box]:
     """Return the box of each line of text in a colour, from the top."""
-    plain = Image.new("RGB", screen.size, tuple(round(255 * part) for part in colour[:3]))
-    red, green, blue = ImageChops.difference(screen, plain).split()
-    farthest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
-    wanted = farthest.point([_WHITE if step <= tolerance else 0 for step in range(256)])
+    wanted = _in_colour(screen, colour, tolerance)
     rows = [wanted.crop((0, row, wanted.width, row + 1)).getbbox() is not None for row in range(wanted.height)]
     boxes = []
     for top, bottom in _runs(rows):
@@ -163,6 +160,18 @@ def _line_boxes(screen: Image.Image, colour: theme.Colour, tolerance: int) -> li
         if columns is not None and bottom - top >= _LEAST_HEIGHT:
             boxes.append((columns[0] - 1, top - 1, columns[2] + 1, bottom + 1))
     return boxes
+
+
+def colour_box(screen: Image.Image, colour: theme.Colour, tolerance: int = 4) -> Box | None:
+    """Return the box of all that has a colour; None where nothing has."""
+    return _in_colour(screen, colour, tolerance).getbbox()
+
+
+def _in_colour(screen: Image.Image, colour: theme.Colour, tolerance: int) -> Image.Image:
+    plain = Image.new("RGB", screen.size, tuple(round(255 * part) for part in colour[:3]))
+    red, green, blue = ImageChops.difference(screen, plain).split()
+    farthest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    return farthest.point([_WHITE if step <= tolerance else 0 for step in range(256)])
 
 
 def _line(screen: Image.Image, box: Box) -> Image.Image:

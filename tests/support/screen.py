@@ -97,7 +97,7 @@ class Touchscreen:
     """The program `lampi-ui` as a process of its own, on a virtual screen of its own.
 
     ``folder`` gets Kivy's home and the program's log; ``settings`` are added to its environment, and
-    a None among them takes one away.
+    a None among them takes one away. ``program`` is the module, and what comes before its options.
     """
 
     def __init__(
@@ -107,6 +107,8 @@ class Touchscreen:
         device_id: str,
         size: str = LAMP_SIZE,
         settings: Mapping[str, str | None] | None = None,
+        *,
+        program: Sequence[str] = ("lamp_ui",),
     ) -> None:
         self.device_id = device_id
         self.screen = VirtualScreen(size)
@@ -114,6 +116,7 @@ class Touchscreen:
         self._folder = folder
         self._log = folder / "lampi-ui.log"
         self._settings = settings or {}
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -140,7 +143,7 @@ class Touchscreen:
             environment.pop(name, None)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "lamp_ui", "--size", self.screen.size],
+                [sys.executable, "-m", *self._program, "--size", self.screen.size],
                 cwd=ROOT,
                 env=environment,
                 stdout=log,
@@ -164,6 +167,10 @@ class Touchscreen:
                 self._process = None
                 self.screen.stop()
         return status
+
+    def send(self, signal_number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal_number)
 
     def runs(self) -> bool:
         """Tell whether the program has been started and has not ended."""

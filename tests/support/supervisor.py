@@ -40,6 +40,7 @@ class Supervisor:
     def __init__(self, folder: Path, cloud: Cloud) -> None:
         self.program_log = folder / "log" / "lampi-daemon.log"
         self._config = folder / "supervisord.conf"
+        self.pid_file = folder / "supervisord.pid"
         self._process: subprocess.Popen[bytes] | None = None
         # A socket's path has at most 108 characters, and pytest's folders are long.
         self._socket_folder = tempfile.mkdtemp(prefix="sv")
@@ -71,6 +72,11 @@ class Supervisor:
     def pid(self) -> int:
         """Return the daemon's process id, or 0 where none runs."""
         return int(self.control("pid", PROGRAM))
+
+    def has_open(self, file: Path) -> bool:
+        """Tell whether supervisord itself has a file open, by the name that it has now."""
+        assert self._process is not None
+        return str(file) in {os.path.realpath(opened) for opened in Path(f"/proc/{self._process.pid}/fd").iterdir()}
 
     def log(self) -> str:
         return self.program_log.read_text() if self.program_log.exists() else ""

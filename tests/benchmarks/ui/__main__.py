@@ -3,7 +3,7 @@
     python -m tests.benchmarks.ui [--idle-seconds 60] [--messages 100]
 
 Every figure is taken from outside or from the frame's own hook, on the system's monotonic clock. A
-code counts as drawn when the frame that shows it has been given to the window (Kivy's ``on_flip``).
+code counts as drawn when the frame that shows it has been given to the window (Kivy's ``flip``).
 """
 
 import os

@@ -9,6 +9,7 @@ second. ``empty`` is a window and a connection, and nothing else: what Kivy and 
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 POLLS_A_SECOND = 10
@@ -34,8 +35,7 @@ def run_ours() -> None:
 
         def on_start(app: Any) -> None:
             start(app)
-            drawn = FrameWatch(lambda: "".join(app._view._popup._code.groups))
-            app.root_window.fbind("on_flip", drawn.look)  # unlike bind, it keeps what it is given
+            watch_frames(app.root_window, lambda: "".join(app._view._popup._code.groups))
 
         Touchscreen.on_start = on_start  # type: ignore[method-assign,assignment]
 
@@ -43,19 +43,22 @@ def run_ours() -> None:
     program.main(["--dim-after", "0", "--log-level", "WARNING"])
 
 
-class FrameWatch:
-    """Says the first frame, and each that shows another code."""
+def watch_frames(window: Any, code: Callable[[], str]) -> None:
+    """Say the first frame, and each that shows another code, once it has been given to the window.
 
-    def __init__(self, code: Any) -> None:
-        self._code = code
-        self._last: str | None = None
+    Kivy's own event, on_flip, comes before that.
+    """
+    flip, last = window.flip, None
 
-    def look(self, _window: Any) -> None:
-        """Take note of a frame that was drawn."""
-        code = self._code()
-        if code != self._last:
-            say(f"drew {code or '-'}")
-            self._last = code
+    def flip_and_say() -> None:
+        nonlocal last
+        flip()
+        now = code()
+        if now != last:
+            say(f"drew {now or '-'}")
+            last = now
+
+    window.flip = flip_and_say
 
 
 def run_plain(polls: bool) -> None:
@@ -92,7 +95,7 @@ def run_plain(polls: bool) -> None:
             return self.label
 
         def on_start(self) -> None:
-            self.root_window.fbind("on_flip", FrameWatch(lambda: self.label.text if polls else "").look)
+            watch_frames(self.root_window, lambda: self.label.text if polls else "")
             client.connect("127.0.0.1", int(os.environ["LAMPI_BROKER_URL"].rpartition(":")[2]))
             client.loop_start()
 

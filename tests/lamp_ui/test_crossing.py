@@ -1,0 +1,72 @@
+"""The crossing to Kivy's thread, with Kivy's clock and without its window."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """
+import os
+import threading
+import time
+
+os.environ |= {"KIVY_NO_ARGS": "1", "KIVY_LOG_MODE": "PYTHON", "KIVY_CLOCK": "interrupt", "KCFG_GRAPHICS_MAXFPS": "20"}
+from kivy.clock import Clock
+
+from lamp_ui.app import EventCrossing
+from lamp_ui.events import LampChanged, LinkChanged, PowerPressed
+from lamp_ui.presenter import Presenter, Surroundings
+from lamp_ui.status import About
+from shared.payloads import LampConfig
+
+presenter = Presenter(Surroundings(About("b827ebba0387", (), ""), str, lambda: None, 0), time.monotonic())
+asked, rendered = [], []
+
+
+def ask(config):
+    asked.append(config)
+    return len(asked) > 1
+
+
+def run_until(done):
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        Clock.tick()
+
+
+crossing = EventCrossing(presenter, rendered.append, ask)
+crossing.deliver(LinkChanged(True))
+crossing.deliver_touch(PowerPressed())
+run_until(lambda: len(asked) == 2)
+assert asked[0] == asked[1] == LampConfig(on=False, client="lamp_ui")
+assert len(rendered) <= 3, len(rendered)  # it slept until the request was due
+
+# From another thread, while this one sleeps or renders: the last of many is shown, in far fewer frames.
+before, pace, began = len(rendered), threading.Event(), time.monotonic()
+
+
+def pour():
+    for step in range(501):
+        crossing.deliver(LampChanged(LampConfig(brightness=step / 500, client="web")))
+        pace.wait(0.001)
+
+
+threading.Thread(target=pour).start()
+run_until(lambda: rendered[-1].main.lamp.brightness == 1.0)
+assert len(rendered) - before <= 2 + 60 * (time.monotonic() - began), len(rendered)
+"""
+
+
+def test_what_could_not_be_asked_is_asked_again_and_of_many_events_the_last_counts(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env={"KIVY_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -1,0 +1,59 @@
+"""A broker as it ships, two lamps, the daemon's account, and somebody who hears everything."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud.instants import utc_now
+from cloud.provisioning.broker_files import write_program_files
+from tests.support.attempts import Attempts
+from tests.support.bridge import CloudBroker
+from tests.support.callers import Caller, Pair, trusting
+
+ATTACKER = "b827ebba0001"
+VICTIM = "b827ebba0002"
+
+
+class Fortress:
+    """The shipped broker, its listener for tests switched on for the one who watches."""
+
+    def __init__(self, folder: Path) -> None:
+        self.broker = CloudBroker(folder)
+        self.ca = folder / "lampi" / "ca.crt"
+        self.programs = folder / "programs"
+        write_program_files(self.broker.authorities, "lampi-daemon", self.programs, utc_now())
+        self.server = Pair(folder / "lampi" / "server.crt", folder / "lampi" / "server.key")
+        self.daemon = Pair(self.programs / "daemon.crt", self.programs / "daemon.key")
+
+    def lamp_pair(self, device_id: str) -> Pair:
+        folder = self.broker.provision(device_id) / "etc" / "mosquitto" / "lampi"
+        return Pair(folder / "lamp.crt", folder / "lamp.key")
+
+    def lamp(self, device_id: str, **how: object) -> Caller:
+        """Return a lamp's own client."""
+        return self.at_lamps(self.lamp_pair(device_id), **how)
+
+    def at_lamps(self, pair: Pair | None, **how: object) -> Caller:
+        return Caller(self.broker.ports.lamps, trusting(self.ca, pair), **how)  # type: ignore[arg-type]
+
+    def at_programs(self, pair: Pair | None, **how: object) -> Caller:
+        return Caller(self.broker.ports.programs, trusting(self.ca, pair), **how)  # type: ignore[arg-type]
+
+    def watcher(self) -> Caller:
+        """Return one whom no rule holds: what he does not hear or can't do, nobody can."""
+        return Caller(self.broker.ports.tests)
+
+
+@pytest.fixture(scope="module")
+def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
+    """Give a running broker as it ships."""
+    made = Fortress(tmp_path_factory.mktemp("fortress"))
+    with made.broker:
+        yield made
+
+
+@pytest.fixture
+def attempt(record_property: Callable[[str, object], None]) -> Attempts:
+    """Give the table of what was tried and refused, which the test run prints at its end."""
+    return Attempts(record_property)

@@ -1,0 +1,184 @@
+"""A lamp that is taken back is out at once, whatever it holds: a connection, a TLS session, a handshake of before."""
+
+import signal
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.attempts import Attempts
+from tests.support.callers import Caller, Pair, trusting
+from tests.support.loop import associated, presence
+from tests.support.secure import Installed, raw_call
+
+LAMP, OTHER = "b827ebba0387", "b827ebba0388"
+CHANGED = f"devices/{LAMP}/lamp/changed"
+WHO = "a lamp that is deprovisioned"
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Iterator[Installed]:
+    """Give the cloud's broker and what comes with it."""
+    made = Installed(tmp_path)
+    with made.broker:
+        yield made
+
+
+@pytest.fixture
+def pair(installed: Installed) -> Pair:
+    return installed.lamp_pair(LAMP)
+
+
+@pytest.fixture
+def observer(installed: Installed) -> Iterator[Caller]:
+    """Give one who hears what a lamp may say."""
+    with installed.observer() as caller:
+        caller.subscribe("devices/#")
+        caller.subscribe("$SYS/broker/connection/+/state")
+        yield caller
+
+
+def _refused(installed: Installed, pair: Pair) -> bool:
+    with installed.lamp(pair) as caller:
+        return not caller.connected
+
+
+def test_a_lamp_that_is_connected_is_cut_off_and_does_not_come_back(
+    installed: Installed, pair: Pair, observer: Caller, attempt: Attempts
+) -> None:
+    with installed.lamp(pair) as lamp, installed.lamp(installed.lamp_pair(OTHER)) as other:
+        lamp.publish(presence(LAMP), b"1", retain=True)
+        observer.heard_until(lambda message: (message.topic, message.payload) == (presence(LAMP), b"1"))
+        said = installed.deprovision(LAMP)
+        assert said == (f"{LAMP} is shut out. It is still in the database: `lampi-cloud forget {LAMP}` deletes it.\n")
+        lamp.wait_until_cut_off()
+        attempt.refused(WHO, "stays on the connection that it has")
+        assert other.connected
+    observer.heard_until(lambda message: (message.topic, message.payload) == (presence(LAMP), b"0"))
+    for _ in range(3):
+        assert _refused(installed, pair)
+    attempt.refused(WHO, "connects anew")
+    assert not _refused(installed, installed.lamp_pair(OTHER))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_session_of_tls_from_before_is_of_no_use(
+    installed: Installed, pair: Pair, attempt: Attempts, version: ssl.TLSVersion
+) -> None:
+    context = trusting(installed.ca, pair, version)
+    with raw_call(installed, context) as first:
+        assert first.sign_in()
+        session = first.tls.session
+    with raw_call(installed, context, session) as second:
+        assert second.sign_in()
+        assert second.tls.session_reused  # so it would have been
+        session = second.tls.session
+    installed.deprovision(LAMP)
+    # In TLS 1.3 its refusal may find us still speaking: then we see no more than that it has hung up.
+    with (
+        pytest.raises(OSError, match=r"CERTIFICATE_REVOKED|EOF|reset|pipe"),
+        raw_call(installed, context, session) as third,
+    ):
+        third.sign_in()
+    attempt.refused(WHO, f"resumes a session of TLS {version.name}")
+
+
+def test_a_handshake_done_before_lets_nobody_in_after(
+    installed: Installed, pair: Pair, observer: Caller, attempt: Attempts
+) -> None:
+    """The list is looked at in the handshake alone, and a connection may wait long before it signs in."""
+    context = trusting(installed.ca, pair)
+    with raw_call(installed, context) as waiting, installed.lamp(installed.lamp_pair(OTHER)) as other:
+        installed.deprovision(LAMP)
+        waiting.sign_in()
+        waiting.publish(CHANGED, b"late")
+        waiting.publish(presence(LAMP), b"1")
+        waiting.publish(associated(LAMP), b"late")
+        other.publish(f"devices/{OTHER}/lamp/changed", b"marker")
+        heard = observer.heard_until(lambda message: message.payload == b"marker")
+        assert [message for message in heard if message.payload in (b"late", b"1")] == []
+        installed.deprovision(LAMP)  # and again, as often as one likes
+        assert waiting.hung_up()
+    attempt.refused(WHO, "signs in late on a handshake done before")
+
+
+def test_two_in_the_same_second_are_both_out(installed: Installed, pair: Pair, attempt: Attempts) -> None:
+    """OpenSSL goes by the list with the latest instant, in whole seconds."""
+    other = installed.lamp_pair(OTHER)
+    installed.deprovision(LAMP)
+    installed.deprovision(OTHER)
+    assert _refused(installed, pair)
+    assert _refused(installed, other)
+    attempt.refused(WHO, "hides behind another that is deprovisioned at once")
+
+
+def test_a_factory_s_worth_at_once(installed: Installed) -> None:
+    ids = [f"b827ebbb{number:04x}" for number in range(30)]
+    pairs = [installed.lamp_pair(device_id) for device_id in ids]
+    with installed.lamp(pairs[-1]) as lamp:
+        said = installed.deprovision(*ids)
+        assert said == "30 lamps are shut out. They are still in the database: `lampi-cloud forget` deletes one.\n"
+        lamp.wait_until_cut_off()
+    assert all(_refused(installed, pair) for pair in pairs)
+
+
+def test_provisioned_again_it_comes_in_with_the_new_key_only(installed: Installed, pair: Pair, tmp_path: Path) -> None:
+    installed.deprovision(LAMP)
+    stolen = Pair(tmp_path / "old.crt", tmp_path / "old.key")
+    stolen.certificate.write_bytes(pair.certificate.read_bytes())
+    stolen.key.write_bytes(pair.key.read_bytes())
+    out = str(installed.broker.folder / "lamps")
+    address = f"127.0.0.1:{installed.broker.ports.lamps}"
+    said = installed.cloud.command("provision", LAMP, "--out", out, "--cloud", address)
+    assert "0 made, 1 renewed, 0 kept" in said
+    assert "restart Mosquitto, and it lets them in again" in said
+    installed.broker.stop()
+    installed.broker.start()
+    assert _refused(installed, stolen)
+    with installed.observer() as observer, installed.lamp(pair) as lamp:
+        observer.subscribe(CHANGED)
+        lamp.publish(CHANGED, b"new")
+        observer.heard_until(lambda message: message.payload == b"new")
+
+
+def test_a_lamp_that_was_never_provisioned_is_refused_with_one_line(installed: Installed) -> None:
+    said = installed.deprovision("b827ebba0fff", status=1)
+    assert said == "Error: b827ebba0fff has no certificate that is still good. Nothing was taken back.\n"
+
+
+def test_a_broker_that_does_not_reload_is_noticed(installed: Installed, pair: Pair) -> None:
+    said = installed.deprovision(LAMP, status=1, reload="true")
+    assert "the broker does not heed it yet: it lets in who is on the list" in said
+    assert "do this again" in said
+    installed.broker.send(signal.SIGHUP)
+    installed.deprovision(LAMP)
+    assert _refused(installed, pair)
+
+
+@pytest.mark.parametrize(
+    ("reload", "why"),
+    [("no-such-program", "No such file"), ("sh -c 'echo no rights >&2; exit 1'", "no rights"), ("'", "quotation")],
+)
+def test_a_reload_that_fails_is_told(installed: Installed, pair: Pair, reload: str, why: str) -> None:
+    said = installed.deprovision(LAMP, status=1, reload=reload)
+    assert why in said
+    assert "do this again" in said
+    assert "Traceback" not in said
+
+
+def test_a_broker_that_is_away_is_told_and_out_it_is_when_it_comes(installed: Installed, pair: Pair) -> None:
+    installed.broker.stop()
+    said = installed.deprovision(LAMP, status=1, reload="true")
+    assert "can't be asked" in said
+    assert "do this again" in said
+    installed.broker.start()
+    assert _refused(installed, pair)
+
+
+def test_without_the_daemon_s_account_the_cut_is_missing_and_told(installed: Installed, pair: Pair) -> None:
+    del installed.cloud.environment["LAMPI_BROKER_CERTIFICATE"]
+    del installed.cloud.environment["LAMPI_BROKER_KEY"]
+    said = installed.deprovision(LAMP, status=1)
+    assert f"{LAMP} is shut out, but a connection that it may have could not be cut" in said
+    assert _refused(installed, pair)
