@@ -23,8 +23,8 @@ STREAM_SECONDS = 300.0
 BEAT_SECONDS = 15.0
 """How often something is said at least, so that no proxy takes the silence for an end."""
 
-LOOK_SECONDS = 2.0
-"""How long a stream that the browser has left may keep its thread."""
+LOOK_SECONDS = 1.0
+"""How long a stream may keep its thread when the browser has left, or the program is to end."""
 
 
 def pages(watcher: Watcher) -> Blueprint:

@@ -55,6 +55,7 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
         raise Refusal(f"The page can't listen on {host}, port {port}: {fault.strerror}.") from None
 
     def stop(_signal_number: int, _frame: FrameType | None) -> None:
+        watcher.request_stop()  # else the server would wait in vain for the threads of streams
         raise SystemExit
 
     for signal_number in (signal.SIGTERM, signal.SIGINT):

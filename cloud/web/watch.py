@@ -59,9 +59,13 @@ class Watcher:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
 
-    def stop(self) -> None:
-        """End the thread, and all waiting."""
+    def request_stop(self) -> None:
+        """Have all waiting end within moments; for a signal's handler."""
         self._stopping.set()
+
+    def stop(self) -> None:
+        """End all waiting at once, and the thread."""
+        self.request_stop()
         with self._news:
             self._news.notify_all()
         if self._thread is not None:
