@@ -14,7 +14,8 @@ RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
     logrotate chromium fonts-roboto-unhinted nginx-light
 
-CLUSTER := tests/support/cluster
+NPM_FOLDERS := tests/support/axe tests/support/cluster
+NODE_MODULES := $(NPM_FOLDERS:=/node_modules)
 
 # $(call install,PACKAGES): installs those that are missing.
 define install
@@ -65,7 +66,7 @@ run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, 
 	exec $(BIN)/python -m cloud.desk
 
 .PHONY: test
-test: .venv/test-ready $(CLUSTER)/node_modules ## Run every test
+test: .venv/test-ready $(NODE_MODULES) ## Run every test
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/pytest -n 2 --dist loadgroup
 
@@ -127,11 +128,11 @@ clean: ## Remove what was made here: the environment, the desk, caches
 .venv/test-ready: setup.cfg pyproject.toml constraints.txt
 	@$(call environment,cloud$(comma)web$(comma)ui$(comma)dev)
 
-# The clustered broker that one test runs. No lock file: it would name the registry that made it.
-$(CLUSTER)/node_modules: $(CLUSTER)/package.json
+# The clustered broker and the checks of accessibility that tests run. No lock file: it would name the registry.
+$(NODE_MODULES): %/node_modules: %/package.json
 	@command -v npm >/dev/null || { $(call install,nodejs npm); }
-	echo "Installing from npm into $(CLUSTER)"
-	npm install --prefix $(CLUSTER) --no-package-lock --no-audit --no-fund --silent
+	echo "Installing from npm into $*"
+	npm install --prefix $* --no-package-lock --no-audit --no-fund --silent
 	touch $@
 
 comma := ,

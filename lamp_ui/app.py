@@ -92,7 +92,7 @@ class EventCrossing:
             self._alarm.cancel()
             self._alarm = None
         if isfinite(seconds):
-            # Kivy takes an event for due so much before its time; then nothing else is, and it would be set again at once.
+            # Kivy takes an event for due so much before its time; with nothing due, it would be set again at once.
             early = Clock.get_resolution()
             self._alarm = Clock.schedule_once(self._cross, max(0.0, seconds) + early)
 

@@ -41,7 +41,7 @@ def web(cloud: Cloud) -> Iterator[WebProcess]:
 
 @pytest.fixture
 def nginx(tmp_path: Path, web: WebProcess) -> Iterator[Nginx]:
-    with Nginx(tmp_path / "nginx", int(web.url.rpartition(":")[2])) as running:
+    with Nginx(tmp_path / "nginx", web.port) as running:
         yield running
 
 
@@ -109,7 +109,7 @@ def test_old_versions_of_tls_are_refused(nginx: Nginx) -> None:
     old.maximum_version = ssl.TLSVersion.TLSv1_1
     old.set_ciphers("ALL:@SECLEVEL=0")
     with (
-        pytest.raises(ssl.SSLError, match="(?i)protocol.version"),
+        pytest.raises(ssl.SSLError, match=r"(?i)protocol.version"),
         socket.create_connection(("127.0.0.1", nginx.port)) as raw,
     ):
         old.wrap_socket(raw, server_hostname=HOST)
@@ -132,7 +132,7 @@ def test_guesses_are_counted_by_where_a_browser_is_and_not_by_what_it_says(
 
 def test_without_a_trusted_proxy_nobody_says_where_a_browser_is(cloud: Cloud, code: str) -> None:
     with WebProcess(cloud) as web:
-        connection = http.client.HTTPConnection("127.0.0.1", int(web.url.rpartition(":")[2]), timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
         connection.request("GET", "/sign-in", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.66"})
         answer = connection.getresponse()
         assert str(answer.getheader("Set-Cookie")).startswith("lampi=")

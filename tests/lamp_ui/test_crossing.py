@@ -15,7 +15,7 @@ os.environ |= {"KIVY_NO_ARGS": "1", "KIVY_LOG_MODE": "PYTHON", "KIVY_CLOCK": "in
 from kivy.clock import Clock
 
 from lamp_ui.app import EventCrossing
-from lamp_ui.events import LampChanged, LinkChanged, PowerPressed
+from lamp_ui.events import LampChanged, LinkChanged, PowerPressed, Touched
 from lamp_ui.presenter import Presenter, Surroundings
 from lamp_ui.status import About
 from shared.payloads import LampConfig
@@ -42,6 +42,17 @@ crossing.deliver_touch(PowerPressed())
 run_until(lambda: len(asked) == 2)
 assert asked[0] == asked[1] == LampConfig(on=False, client="lamp_ui")
 assert len(rendered) <= 3, len(rendered)  # it slept until the request was due
+
+# A finger does not wait for the pause between messages.
+taken = []
+for step in range(10):
+    crossing.deliver(LampChanged(LampConfig(brightness=step / 10, client="web")))
+    run_until(lambda: rendered[-1].main.lamp.brightness == step / 10)
+    crossing.deliver_touch(Touched())
+    seen, began = len(rendered), time.monotonic()
+    run_until(lambda: len(rendered) > seen)
+    taken.append(time.monotonic() - began)
+assert min(taken) < 0.015, taken
 
 # From another thread, while this one sleeps or renders: the last of many is shown, in far fewer frames.
 before, pace, began = len(rendered), threading.Event(), time.monotonic()

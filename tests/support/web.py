@@ -32,9 +32,9 @@ _ADDRESS = re.compile(r"The page is at (http://\S+)")
 class WebProcess:
     """`lampi-cloud web` in a process, on a free loopback port."""
 
-    def __init__(self, cloud: Cloud, *options: str) -> None:
+    def __init__(self, cloud: Cloud, *options: str, port: int = 0) -> None:
         self._cloud = cloud
-        self._options = options
+        self._options = ("--port", str(port), *options)
         self.log_file = cloud.folder / "web.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
@@ -43,7 +43,7 @@ class WebProcess:
         """Start it, and wait until it says where it is."""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cloud", "web", "--port", "0", *self._options],
+                [sys.executable, "-m", "cloud", "web", *self._options],
                 env=self._cloud.environment,
                 stdin=subprocess.DEVNULL,
                 stderr=log,
@@ -55,9 +55,8 @@ class WebProcess:
         return self
 
     @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
     def log(self) -> str:
         return self.log_file.read_text()

@@ -108,7 +108,8 @@ def _own_lamps(page: Page, url: str) -> Iterator[Shot]:
     yield "nothing-here", page
 
 
-def _lamps(cloud: Cloud) -> None:
+def make_lamps(cloud: Cloud) -> None:
+    """Have three lamps wait, one of them away."""
     with opened_database(cloud):
         batch = PresenceBatch()
         for device_id in (LAMP, *MORE):
@@ -127,7 +128,7 @@ def main(album: Path) -> None:
         for scheme in SCHEMES:
             with tempfile.TemporaryDirectory() as made:
                 cloud = made_cloud(Path(made) / "cloud", free_port())
-                _lamps(cloud)
+                make_lamps(cloud)
                 place = album / size / scheme
                 place.mkdir(parents=True, exist_ok=True)
                 with WebProcess(cloud) as web, chromium(Path(made) / "chromium") as browser:
