@@ -9,7 +9,7 @@ from types import FrameType
 
 import peewee
 
-from cloud import policy
+from cloud import claim_address, policy
 from cloud.broker import DaemonLink
 from cloud.config import CloudSettings
 from cloud.database import database_proxy, one_line
@@ -136,6 +136,7 @@ class Daemon:
                 on_ignored=self._metrics.ignore,
             )
             policy.announce(self._settings.codes)
+            claim_address.announce(self._settings.claim_url)
             self._webhook.start()
             self._link.start()
             self._metrics.leader.set(1)

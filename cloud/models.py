@@ -7,7 +7,6 @@ from typing import Any
 
 from peewee import (
     SQL,
-    AutoField,
     BigIntegerField,
     BooleanField,
     CharField,
@@ -18,7 +17,7 @@ from peewee import (
     chunked,
 )
 
-from cloud import history, outbox, webhook_events
+from cloud import claim_address, history, outbox, webhook_events
 from cloud.budget import length_for_new_codes
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, write_transaction
@@ -30,29 +29,17 @@ from cloud.live_codes import counted_from
 from cloud.outbox import Pending
 from cloud.policy import announced
 from cloud.sources import SHELL
+from cloud.users import User
 from cloud.webhook_events import Kind
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
+
+__all__ = ["DEFAULT_NAME", "Lampi", "User"]
 
 DEFAULT_NAME = "My LAMPI"
 
 _short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
 """As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
-
-
-class User(Table):
-    """Somebody who can own lamps."""
-
-    id = AutoField()
-    name = CharField(max_length=150, unique=True)
-
-    class Meta:
-        """Peewee's settings; ``user`` alone is a reserved word in PostgreSQL."""
-
-        table_name = "lampi_user"
-
-    def __repr__(self) -> str:
-        return f"<User: {self.name}>"
 
 
 class Lampi(Table):
@@ -65,6 +52,7 @@ class Lampi(Table):
     created_at: datetime = InstantField(default=utc_now)
     associated_at: datetime | None = InstantField(null=True)
     connected = BooleanField(default=False)
+    presence_since: datetime | None = InstantField(null=True)
     code_issued_at: datetime = InstantField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
     short_code_length = IntegerField(default=SHORT_CODE_LENGTH)
@@ -117,19 +105,20 @@ class Lampi(Table):
             found.update(short for (short,) in rows.tuples())
         return found
 
-    def association(self) -> Association:
-        """Return what the lamp's screen is to know."""
+    def association(self, claim_url: str | None) -> Association:
+        """Return what the lamp's screen is to know, where lamps are claimed at this address."""
         if self.user_id is not None:
             return Associated()
         return Unassociated(
             self.association_code,
+            claim_url,
             short_code_length=self.short_code_length,
             identify=shown_instant(self.identify_until),
         )
 
-    def message(self) -> Pending:
+    def message(self, claim_url: str | None) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
-        return Pending(self.message_version, associated_topic(self.device_id), self.association().encode())
+        return Pending(self.message_version, associated_topic(self.device_id), self.association(claim_url).encode())
 
     @classmethod
     def tell(cls, lamps: "Sequence[Lampi]") -> None:
@@ -140,7 +129,8 @@ class Lampi(Table):
             lampi.message_version = version
         for chunk in chunked(lamps, outbox.ROWS_A_STATEMENT):
             cls.bulk_update(chunk, [cls.message_version])
-        outbox.put([lampi.message() for lampi in lamps])
+        claim_url = claim_address.announced()
+        outbox.put([lampi.message(claim_url) for lampi in lamps])
 
     def publish_unassociated_msg(self) -> None:
         """Have the lamp show its code (again).
@@ -239,6 +229,7 @@ class Lampi(Table):
                     "created_at": now,
                     "code_issued_at": now,
                     "connected": True,
+                    "presence_since": now,
                     "message_version": next(version),
                 }
                 for device_id, (code, length) in zip(device_ids, codes, strict=True)
@@ -246,5 +237,6 @@ class Lampi(Table):
             for chunk in chunked(rows, outbox.ROWS_A_STATEMENT):
                 created += cls.insert_many(chunk).on_conflict_ignore().returning(cls).execute()
             Forgotten.strike_off(device_ids)
-            outbox.put([lampi.message() for lampi in created])
+            claim_url = claim_address.announced()
+            outbox.put([lampi.message(claim_url) for lampi in created])
         return [lampi.device_id for lampi in created]

@@ -55,8 +55,8 @@ class PresenceBatch:
             return []
         with write_transaction():
             created = Lampi.create_unassociated(new, now) if new else []
-            _set_presence(went_up, True)
-            _set_presence(went_down, False)
+            _set_presence(went_up, True, now)
+            _set_presence(went_down, False, now)
         return created
 
 
@@ -74,7 +74,7 @@ class RollCall:
         """Note a lamp that is up."""
         self._up.append(int(device_id, 16))
 
-    def settle(self) -> int:
+    def settle(self, now: datetime) -> int:
         """Write that the lamps which were not called are down; return how many."""
         roll = array("Q", sorted(self._up))
         went_down = 0
@@ -84,7 +84,7 @@ class RollCall:
             absent = [device_id for device_id in page if not _is_in(roll, int(device_id, 16))]
             if absent:
                 with write_transaction():
-                    _set_presence(absent, False)
+                    _set_presence(absent, False, now)
             went_down += len(absent)
         return went_down
 
@@ -124,6 +124,6 @@ def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
     return known
 
 
-def _set_presence(device_ids: Iterable[str], up: bool) -> None:
+def _set_presence(device_ids: Iterable[str], up: bool, now: datetime) -> None:
     for chunk in chunked(device_ids, ROWS_A_STATEMENT):
-        Lampi.update(connected=up).where(Lampi.device_id.in_(list(chunk))).execute()
+        Lampi.update(connected=up, presence_since=now).where(Lampi.device_id.in_(list(chunk))).execute()
