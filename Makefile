@@ -82,6 +82,14 @@ soak: .venv/test-ready ## Have everything die at random, for long (ROUNDS, LAMPS
 	SOAK_FULL=1 $(BIN)/pytest tests/soak/test_failover.py
 	exec $(BIN)/python -m tests.soak --rounds $(ROUNDS) --lamps $(LAMPS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --database $(DATABASE)
 
+INPUTS ?= 1000000
+
+.PHONY: fuzz
+fuzz: .venv/test-ready ## Give everything that reads a million inputs (INPUTS, SEED); with atheris where it installs
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]' \
+	  || echo "atheris does not install here; hypothesis alone takes longer" >&2
+	exec $(BIN)/python -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
+
 .PHONY: screenshots
 screenshots: .venv/test-ready ## Take a picture of every state of the touchscreen into lamp_ui/screenshots
 	@$(call install,$(TEST_PACKAGES))

@@ -109,9 +109,7 @@ class Daemon:
         if not self._database_ready:
             open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS)
             self._database_ready = True
-        leads = self._leadership.keep(self._now(), time.monotonic())
-        self._metrics.leader.set(leads)
-        if leads:
+        if self._leadership.keep(self._now(), time.monotonic()):
             self._connect()
         else:
             self._disconnect()
@@ -141,6 +139,7 @@ class Daemon:
             claim_address.announce(self._settings.claim_url)
             self._webhook.start()
             self._link.start()
+            self._metrics.leader.set(1)
 
     def _disconnect(self) -> None:
         if self._link is not None:
@@ -148,6 +147,7 @@ class Daemon:
             self._link.stop()
             self._link = None
             self._session = None
+            self._metrics.leader.set(0)
             self._metrics.connected.set(0)
             self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
 
@@ -193,7 +193,8 @@ class Daemon:
             log.info("New lamp %s", device_id, extra=about(device_id))
 
     def _rotate(self) -> None:
-        self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
+        if rotated := self._rotation.step(self._now(), time.monotonic()):
+            self._metrics.rotated.inc(rotated)
 
     def _pump(self) -> None:
         if self._we_lead():

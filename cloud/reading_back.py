@@ -30,6 +30,8 @@ class ReadingBack:
 
     def step(self, session: Session, link: DaemonLink | None) -> None:
         """Ask for the end of what the broker retains, and once it has come make up for what is not there."""
+        if session.roll is None and self._hunt is None:
+            return
         if session.newest_before is None:
             session.newest_before = outbox.last_version()
         if link is not None and session.probe_is_due(time.monotonic()):

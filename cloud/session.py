@@ -70,7 +70,7 @@ class Session:
         self._ask_pause = min(2 * self._ask_pause, LONGEST_ASK_PAUSE_SECONDS)
         log.error(
             "The broker dropped %d messages, perhaps lamps' states: asking for all of them again. "
-            "Set max_queued_messages to 0 in mosquitto.conf",
+            "Set max_queued_messages to 100000000 in mosquitto.conf",
             count - before,
         )
         return True

@@ -98,7 +98,7 @@ def check_broker(figures: BrokerFigures, limits: Limits) -> list[Check]:
         return [daemon, Check("dropped", Level.OK, "this broker does not count dropped messages")]
     if figures.dropped <= limits.dropped:
         return [daemon, Check("dropped", Level.OK, f"the broker dropped {figures.dropped} messages since its start")]
-    advice = "set max_queued_messages to 0 in mosquitto.conf, or accept them with --dropped"
+    advice = "set max_queued_messages to 100000000 in mosquitto.conf, or accept them with --dropped"
     text = f"the broker dropped {figures.dropped} messages since its start; {advice}"
     return [daemon, Check("dropped", Level.WARNING, text)]
 

@@ -18,6 +18,9 @@ from lamp_ui.qr import qr_modules
 from lamp_ui.view_state import Connection, LampScreen, PopupState, StatusPage
 from lamp_ui.widgets import CODE_FONT, CodeView, Emit, FittedLabel, QrView, glow_texture, put
 
+_LINE = 1.25
+"""How high a line of a value on the status page is, where its name is 1."""
+
 
 class Screen(Widget):
     """A ground that fills the window; subclasses place what is on it."""
@@ -226,12 +229,12 @@ class StatusScreen(Screen):
         self._edge.rounded_rectangle = (box.x, box.y, box.width, box.height, 9 * unit)
         for (name, value), row in zip(self._cells, layout.rows, strict=True):
             name.largest, value.largest = 13 * unit, 16 * unit
-            above, below = row.rows(1, 1.25 * (1 + value.text.count("\n")))
+            above, below = row.rows(1, _lines_of(value))
             put(name, above)
             put(value, below)
 
     def _weights(self) -> Sequence[float]:
-        return [2.25 + 1.0 * value.text.count("\n") for _, value in self._cells]
+        return [1 + _lines_of(value) for _, value in self._cells]
 
     def _have(self, count: int) -> None:
         while len(self._cells) < count:
@@ -239,3 +242,7 @@ class StatusScreen(Screen):
             for cell in cells:
                 self.add_widget(cell)
             self._cells.append(cells)
+
+
+def _lines_of(value: FittedLabel) -> float:
+    return _LINE * (1 + int(value.text.count("\n")))

@@ -36,10 +36,10 @@ GLOW = _colour("ffb45c")
 """The warm light when a lamp has become somebody's, or says that it is the one."""
 
 CONFIRMATION_GLOW = (*GLOW[:3], 0.5)
-"""It behind the confirmation, at its brightest."""
+"""The light behind the confirmation, at its brightest."""
 
 BEACON = (*GLOW[:3], 0.33)
-"""The light behind a popup that says which lamp this is, where it is strongest."""
+"""The light behind a popup that says which lamp this is, at its brightest."""
 
 QR_PAPER = _colour("f4ead8")
 QR_INK = _colour("0c0e13")

@@ -10,6 +10,7 @@ import pytest
 from tests.support.attempts import pytest_terminal_summary  # noqa: F401 - pytest finds it by its name
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
+from tests.support.log_scan import nothing_secret_is_logged  # noqa: F401 - pytest finds it by its name
 from tests.support.postgres import Postgres
 
 

@@ -11,9 +11,13 @@ from cloud import copying
 from cloud.association import add_user, associate_by_code, forget
 from cloud.cli import commands
 from cloud.database import Table, connect_database, open_database, write_transaction
+from cloud.errors import UnknownCode
+from cloud.history import Selection, read
 from cloud.instants import utc_now
 from cloud.lease import PublisherLease
+from cloud.live_codes import live_codes
 from cloud.models import Lampi
+from cloud.policy import CodePolicy, announce
 from cloud.presence import PresenceBatch
 from cloud.schema import upgrade
 from tests.cloud.conftest import NOW
@@ -38,6 +42,9 @@ def source(urls: tuple[str, str]) -> peewee.Database:
     batch.register(NOW)
     associate_by_code(Lampi.named("000000000001").association_code, ada, NOW)
     forget("000000000002")
+    announce(CodePolicy(guesses_per_user=7))
+    with pytest.raises(UnknownCode):
+        associate_by_code("0" * 14, ada, NOW)
     return database
 
 
@@ -59,6 +66,7 @@ def test_every_row_arrives_and_is_counted(source: peewee.Database, urls: tuple[s
     assert "     1199 lampi\n" in done.output
     assert "Copied and compared" in done.output
     original, copied = rows(urls[0]), rows(urls[1])
+    assert {name for name, found in original.items() if not found} == set()
     assert original["OutboxSequence"][0].pop("origin") != copied["OutboxSequence"][0].pop("origin")
     assert original == copied
 
@@ -80,8 +88,12 @@ def test_the_copy_goes_on_numbering(source: peewee.Database, urls: tuple[str, st
     database = open_database(urls[1])
     carol = add_user("carol")
     assert carol.id == 3
+    assert sum(live_codes(CodePolicy(ttl=None), NOW).values()) == 1198
     lampi = associate_by_code(Lampi.named("000000000003").association_code, carol, NOW)
     assert lampi.user == carol
+    assert [row.event for row in read(Selection(newest=3))] == ["refused", "user added", "associated"]
+    with pytest.raises(UnknownCode):
+        associate_by_code("0" * 14, carol, NOW)
     database.close()
 
 

@@ -1,12 +1,16 @@
 """A lamp shows which one it is: what the database says meanwhile, and what the lamp is told."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import peewee
 import pytest
 
 from cloud import outbox
 from cloud.association import associate_by_code, release
+from cloud.database import connect_database, database_proxy, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.healing import tell_again
 from cloud.identifying import CLOCK_SLACK, IDENTIFY_FOR, end_identifying, identify
@@ -63,6 +67,30 @@ def test_a_flood_says_nothing_more(lamp: Lampi) -> None:
     identify(LAMP, END)
     assert outbox.last_version() == said + 1
     assert told() == Unassociated(lamp.association_code, identify="2026-11-23T12:00:16.000Z")
+
+
+def test_of_many_who_ask_at_once_one_is_heard(lamp: Lampi) -> None:
+    said = outbox.last_version()
+    together = Barrier(8)
+
+    def ask(_number: int) -> None:
+        with database_proxy.connection_context():
+            together.wait()
+            identify(LAMP, NOW)
+
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(ask, range(8)))
+    assert outbox.last_version() == said + 1
+
+
+def test_asking_again_needs_no_lock(lamp: Lampi, database_url: str) -> None:
+    identify(LAMP, NOW)
+    other = connect_database(database_url)
+    with write_transaction(other):
+        began = time.monotonic()
+        identify(LAMP, NOW + SECOND)
+        assert time.monotonic() - began < 1
+    other.close()
 
 
 def test_only_a_lamp_that_nobody_owns_shows_it(ada: User, lamp: Lampi) -> None:

@@ -79,6 +79,11 @@ def test_no_lamp_and_no_secret_is_in_them(port: int, broker: Mosquitto, cloud: C
     assert USER not in text
 
 
+def test_only_this_machine_may_ask(port: int, cloud: Cloud) -> None:
+    with cloud.daemon() as daemon:
+        assert _listening_ports_of(daemon.pid) == {f"0100007F:{port:04X}"}
+
+
 def test_a_port_that_is_taken_stops_nothing_and_is_had_later(port: int, broker: Mosquitto, cloud: Cloud) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))

@@ -1,5 +1,7 @@
 """Many want one lamp at the same instant: one gets it, the others one clear line."""
 
+from dataclasses import replace
+
 import pytest
 
 from cloud import association
@@ -36,6 +38,27 @@ def test_of_200_rivals_for_a_code_one_wins(loop: Loop, crowd: Cloud, characters:
     assert loop.next().payload == ASSOCIATED
     assert loop.settled() == []
     assert crowd.lamps()[LAMP]["user"] in USERS
+
+
+@pytest.mark.parametrize("limit", ["user", "source", "all"])
+def test_200_guessers_at_once_get_no_further_than_the_limit(loop: Loop, crowd: Cloud, limit: str) -> None:
+    """Eight users, one source, and a lamp with six characters; each limit in turn is the one that counts."""
+    loop.new_lamp(LAMP)
+    usual = CodePolicy(ttl=None, risk=1.0, guesses_per_user=1000, guesses_per_source=1000)
+    policies = {
+        "user": (replace(usual, guesses_per_user=3), 3 * PROCESSES),
+        "source": (replace(usual, guesses_per_source=17), 17),
+        "all": (replace(usual, risk=23.5 / 16**6, longest=6), 23),
+    }
+    policy, looked_up = policies[limit]
+    with opened_database(crowd):
+        announce(policy)
+        announced_code = Lampi.named(LAMP).association_code[:6]
+    wrong = f"{int(announced_code, 16) ^ 1:06x}"
+    outcomes = let_go([start_rivals(crowd, "code", wrong, user, THREADS) for user in USERS])
+    assert outcomes[UNKNOWN_CODE] == looked_up
+    throttled = {what for what in outcomes if what.startswith("Too many wrong codes.")}
+    assert sum(outcomes[what] for what in throttled) == PROCESSES * THREADS - looked_up
 
 
 def test_of_200_rivals_for_a_device_id_one_wins(loop: Loop, crowd: Cloud) -> None:

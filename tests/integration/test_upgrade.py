@@ -8,10 +8,13 @@ import pytest
 from playhouse.migrations import Runner
 
 from cloud.database import open_database
+from cloud.instants import utc_now
+from cloud.live_codes import live_codes
+from cloud.policy import CodePolicy, announced
 from cloud.schema import MIGRATIONS
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
-from tests.support.loop import ASSOCIATED, USER, Loop, associated, code_in, device_ids
+from tests.support.loop import ASSOCIATED, USER, Loop, associated, code_in, device_ids, opened_database
 from tests.support.waiting import wait_until
 
 LAMPS = 1000
@@ -91,6 +94,41 @@ def test_an_old_database_is_refused_until_it_is_upgraded(old_cloud: Cloud) -> No
             "Error: The database is not of this release yet; run 'lampi-cloud migrate' first."
         )
         assert "Traceback" not in said
+
+
+def test_the_guess_budget_begins_with_what_is_there(tmp_path: Path, broker: Mosquitto) -> None:
+    """A thousand lamps of the release before, waiting under six characters; some of them owned."""
+    cloud = Cloud(tmp_path / "old", broker.port)
+    database = open_database(cloud.database_url, create=True)
+    Runner(database, str(MIGRATIONS)).up("0003_durability")
+    database.close()
+    rows = [
+        (device_id, 1 if number % OWNED_EVERY == 0 else None, f"{number:06x}" + "b71e09c4" * 3 + "00")
+        for number, device_id in enumerate(device_ids(LAMPS))
+    ]
+    with closing(sqlite3.connect(cloud.folder / "lampi.db")) as connection, connection:
+        connection.execute("INSERT INTO lampi_user (id, name) VALUES (1, ?)", (USER,))
+        connection.execute("INSERT INTO code_ttl (seconds) VALUES (0)")
+        connection.executemany(
+            "INSERT INTO lampi (device_id, name, user_id, association_code, created_at, connected, code_issued_at,"
+            " message_version) VALUES (?, 'Lamp', ?, ?, '2020-01-02 03:04:05', 0, '2026-01-02 03:04:05', 1)",
+            rows,
+        )
+    cloud.command("migrate")
+    assert _codes(cloud) == {device_id: code for device_id, _, code in rows}
+    with opened_database(cloud):
+        assert announced() == CodePolicy(ttl=None)
+        assert live_codes(announced(), utc_now()) == {6: LAMPS - LAMPS // OWNED_EVERY}
+    cloud.command("associate", "000001", "--user", USER)
+    refusals = [cloud.command("associate", "ffffff", "--user", USER, status=1) for _ in range(10)]
+    assert [refusal.startswith("Error: Too many wrong codes") for refusal in refusals] == [False] * 9 + [True]
+    assert cloud.command("history").count("refused (unknown code) by ada") == 9  # 899 * 9 / 16**6: half of 0.001
+    newcomer = "ffffffffffff"
+    cloud.environment["LAMPI_CODE_TTL"] = "0"
+    with cloud.daemon():
+        broker.publish(f"$SYS/broker/connection/{newcomer}_broker/state", b"1")
+        shown = wait_until(lambda: broker.retained(associated(newcomer)), "the new lamp to be told")
+    assert b'"short_code_length": 9' in shown[associated(newcomer)].payload
 
 
 def test_what_an_earlier_release_had_still_to_say_is_said(tmp_path: Path, broker: Mosquitto) -> None:

@@ -10,6 +10,8 @@ from lamp_ui.qr import LEAST_MODULE_PIXELS, MOST_MODULES, QUIET_MODULES
 
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480), (320, 480), (480, 480)]
 
+STATUS_WEIGHTS = [2.25, 3.5, 3.5, 3.5, 2.25, 2.25]
+
 
 def boxes_of(layout: object) -> list[Box]:
     found: list[Box] = []
@@ -32,7 +34,7 @@ def overlap(one: Box, other: Box) -> bool:
 def test_nothing_leaves_the_window_or_lies_on_something_else(size: tuple[int, int], screen: str) -> None:
     layout = {
         "main": place_main(*size),
-        "status": place_status(*size, [2.25, 3.25, 3.25, 3.25, 2.25, 2.25]),
+        "status": place_status(*size, STATUS_WEIGHTS),
         "popup": place_popup(*size, 2, 0),
         "popup with QR": place_popup(*size, 2, MOST_MODULES),
         "popup with QR, long code": place_popup(*size, 8, MOST_MODULES),
@@ -50,7 +52,7 @@ def test_nothing_leaves_the_window_or_lies_on_something_else(size: tuple[int, in
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_name_on_the_status_page_stands_by_its_value(size: tuple[int, int]) -> None:
-    weights = [2.25, 3.25, 3.25, 3.25, 2.25, 2.25]
+    weights = STATUS_WEIGHTS
     rows = place_status(*size, weights).rows
     assert len(rows) == len(weights)
     for row, weight in zip(rows, weights, strict=True):

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "constraints.txt"
-NOT_DEPLOYED = ("dev",)
+NOT_DEPLOYED = ("dev", "fuzz")
 NOT_OURS = ("setuptools",)
 """What comes with Python's own virtual environments, of another version for each Python."""
 

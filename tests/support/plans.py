@@ -24,11 +24,13 @@ def plans(database: peewee.Database, verb: str, act: Callable[[], object]) -> li
     logger = logging.getLogger("peewee")
     level = logger.level
     logger.addHandler(statements)
+    logger.propagate = False
     logger.setLevel(logging.DEBUG)
     try:
         act()
     finally:
         logger.removeHandler(statements)
+        logger.propagate = True
         logger.setLevel(level)
     return [
         " / ".join(row[3] for row in database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall())
