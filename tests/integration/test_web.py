@@ -1,26 +1,20 @@
 """The page as a program: its server, its streams, many browsers at once, and supervisord."""
 
-import http.client
 import os
-import re
 import signal
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from cloud import association, shipped, sign_ins
-from cloud.instants import utc_now
+from cloud import shipped
 from cloud.models import Lampi
-from cloud.web.app import create_app
-from cloud.web.config import WebSettings
 from cloud.web.live import MOST_STREAMS_OF_ONE
 from tests.support.broker import free_port, listens
+from tests.support.browsing import Client, RawStream, cookie_for
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import ASSOCIATED, USER, Loop, opened_database, wait_for_state
 from tests.support.supervisor import Supervisor
@@ -30,7 +24,6 @@ from tests.support.web import WebProcess
 LAMP = "b827ebba0387"
 BROWSERS = 50
 REQUESTS_EACH = 10
-_TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
 @pytest.fixture
@@ -39,82 +32,10 @@ def web(cloud: Cloud) -> Iterator[WebProcess]:
         yield running
 
 
-def cookie_for(cloud: Cloud) -> str:
-    """Return the cookie of a browser in which the user is signed in."""
-    with opened_database(cloud):
-        token = sign_ins.begin(association.user_named(USER), utc_now())
-        app = create_app(WebSettings(cloud.database_url))
-        with app.test_request_context():
-            serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
-            return f"lampi={serializer.dumps({'_user_id': token})}"
-
-
-class Client:
-    """A browser as far as a connection goes."""
-
-    def __init__(self, url: str, cookie: str) -> None:
-        where = urlsplit(url)
-        self._connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=30)
-        self._headers = {"Cookie": cookie}
-
-    def get(self, path: str) -> tuple[int, str]:
-        self._connection.request("GET", path, headers=self._headers)
-        return self._answer()
-
-    def post(self, path: str, **fields: str) -> tuple[int, str]:
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        self._connection.request("POST", path, urlencode(fields), headers=self._headers | form)
-        return self._answer()
-
-    def _answer(self) -> tuple[int, str]:
-        answer = self._connection.getresponse()
-        if cookie := answer.getheader("Set-Cookie"):
-            self._headers["Cookie"] = cookie.split(";")[0]
-        return answer.status, answer.read().decode()
-
-
-class RawStream:
-    """A stream of events on a socket."""
-
-    def __init__(self, url: str, cookie: str, seen: str = "") -> None:
-        where = urlsplit(url)
-        self._socket = socket.create_connection((str(where.hostname), where.port), timeout=15)
-        head = f"GET /live?seen={seen} HTTP/1.1\r\nHost: {where.netloc}\r\nCookie: {cookie}\r\n\r\n"
-        self._socket.sendall(head.encode())
-        self._heard = b""
-        self.read_until(b"HTTP/1.1 200", b"HTTP/1.1 503")
-        self.read_until(b"retry:")
-
-    def read_until(self, what: bytes, instead: bytes = b"\0") -> float:
-        """Read until something comes, and not another thing instead; return how many seconds it took."""
-        began = time.monotonic()
-        while what not in self._heard:
-            assert instead not in self._heard, f"not {what!r}: {self._heard!r}"
-            came = self._socket.recv(4096)
-            assert came, f"the stream ended before {what!r}: {self._heard!r}"
-            self._heard += came
-        self._heard = self._heard.partition(what)[2]
-        return time.monotonic() - began
-
-    def ends(self) -> bool:
-        """Tell whether the server ends it, within the time for an answer."""
-        while self._socket.recv(4096):
-            pass
-        return True
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 def test_a_browser_on_the_page_learns_that_its_lamp_knows(loop: Loop, cloud: Cloud, web: WebProcess) -> None:
     code = loop.new_lamp(LAMP)
     client = Client(web.url, cookie_for(cloud))
-    _, page = client.get("/associate")
-    assert client.post("/associate", code=code[:6], csrf_token=_TOKEN.findall(page)[-1])[0] == 302
-    _, page = client.get("/associate/this-lamp")
-    ticket = re.findall(r'name="ticket"[^>]*value="([^"]+)"', page)[0]
-    sent = client.post("/associate/this-lamp", csrf_token=_TOKEN.findall(page)[-1], ticket=ticket)
-    assert sent[0] == 302
+    assert client.post("/associate/this-lamp", **client.find(code[:6])) == 302
     assert loop.next().payload == ASSOCIATED
     wait_until(lambda: "Your lamp knows." in client.get(f"/lamps/{LAMP}/yours")[1], "the page to say that it knows")
 
@@ -126,11 +47,7 @@ def test_an_association_while_the_daemon_is_away_is_kept_and_said_later(
     loop.up(LAMP, retain=True)  # as a lamp does that is still there when the daemon is back
     daemon.stop()
     client = Client(web.url, cookie_for(cloud))
-    _, page = client.get("/associate")
-    client.post("/associate", code=code[:6], csrf_token=_TOKEN.findall(page)[-1])
-    _, page = client.get("/associate/this-lamp")
-    ticket = re.findall(r'name="ticket"[^>]*value="([^"]+)"', page)[0]
-    client.post("/associate/this-lamp", csrf_token=_TOKEN.findall(page)[-1], ticket=ticket)
+    client.post("/associate/this-lamp", **client.find(code[:6]))
     assert "is away just now. Your lamp stays yours" in client.get(f"/lamps/{LAMP}/yours")[1]
     daemon.start()
     wait_for_state(loop.broker, LAMP, ASSOCIATED)
@@ -219,17 +136,14 @@ def test_fifty_people_with_one_code_get_one_lamp(loop: Loop, cloud: Cloud, web: 
     cookie = cookie_for(cloud)
     all_there = threading.Barrier(BROWSERS)
 
-    def associate(_number: int) -> str:
+    def associate(_number: int) -> int:
         client = Client(web.url, cookie)
-        _, page = client.get("/associate")
-        client.post("/associate", code=code, csrf_token=_TOKEN.findall(page)[-1])
-        _, page = client.get("/associate/this-lamp")
-        ticket = re.findall(r'name="ticket"[^>]*value="([^"]+)"', page)[0]
+        form = client.find(code)
         all_there.wait(60)
-        return str(client.post("/associate/this-lamp", csrf_token=_TOKEN.findall(page)[-1], ticket=ticket)[0])
+        return client.post("/associate/this-lamp", **form)
 
     with ThreadPoolExecutor(BROWSERS) as browsers:
-        assert set(browsers.map(associate, range(BROWSERS))) == {"302"}
+        assert set(browsers.map(associate, range(BROWSERS))) == {302}
     said = cloud.command("history", LAMP)
     assert said.count("associated") == 1
     with opened_database(cloud):
@@ -243,7 +157,7 @@ def test_under_supervisord_it_runs_and_is_back_when_killed(cloud: Cloud, tmp_pat
         supervisor.wait_to_say(f"The page is at http://127.0.0.1:{port}")
         os.kill(supervisor.pid(), signal.SIGKILL)
         supervisor.wait_to_say("The page is at", times=2)
-        assert Client(f"http://127.0.0.1:{port}", "").get("/sign-in")[0] == 200
+        assert Client(f"http://127.0.0.1:{port}").get("/sign-in")[0] == 200
         supervisor.control("stop", "lampi-web")
         assert not listens(port)
         assert "The page is closed" in supervisor.log()

@@ -14,7 +14,7 @@ from cloud.history import History
 from cloud.instants import utc_now
 from cloud.models import Lampi
 from cloud.presence import PresenceBatch
-from tests.integration.test_web import LAMP, cookie_for
+from tests.support.browsing import cookie_for
 from tests.support.cloud import Cloud
 from tests.support.loop import USER, opened_database
 from tests.support.nginx import HOST, Nginx
@@ -24,6 +24,7 @@ from tests.support.web import WebProcess
 BROWSER = "127.0.0.2"
 """Another address than nginx has, as any browser's."""
 
+LAMP = "b827ebba0387"
 LIES = {
     "X-Forwarded-For": "203.0.113.66",
     "Forwarded": "for=203.0.113.66;proto=http;host=evil.example",

@@ -7,8 +7,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cloud import association
@@ -35,7 +37,6 @@ def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str
     context = browser.new_context(
         viewport={"width": width, "height": height},
         color_scheme="dark" if scheme == "dark" else "light",
-        device_scale_factor=2,
         reduced_motion="reduce",
         timezone_id="UTC",
         locale="en-GB",
@@ -134,7 +135,8 @@ def main(album: Path) -> None:
                 with WebProcess(cloud) as web, chromium(Path(made) / "chromium") as browser:
                     for name, page in take(browser, web, cloud, size, scheme):
                         page.evaluate("document.fonts.ready")
-                        page.screenshot(path=place / f"{name}.png", full_page=True)
+                        picture = Image.open(BytesIO(page.screenshot(full_page=True))).convert("RGB")
+                        picture.save(place / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
