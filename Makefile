@@ -12,9 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
-    logrotate
+    logrotate chromium fonts-roboto-unhinted nginx-light
 
-CLUSTER := tests/support/cluster
+NPM_FOLDERS := tests/support/axe tests/support/cluster
+NODE_MODULES := $(NPM_FOLDERS:=/node_modules)
 
 # $(call install,PACKAGES): installs those that are missing.
 define install
@@ -60,12 +61,12 @@ help: ## Say what can be made
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 .PHONY: run
-run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, one lamp
+run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, one lamp
 	@$(call install,$(RUN_PACKAGES))
 	exec $(BIN)/python -m cloud.desk
 
 .PHONY: test
-test: .venv/test-ready $(CLUSTER)/node_modules ## Run every test
+test: .venv/test-ready $(NODE_MODULES) ## Run every test
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/pytest -n 2 --dist loadgroup
 
@@ -99,6 +100,16 @@ bench: .venv/test-ready ## Measure the cloud beside the usual way and beside pah
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.benchmarks --output tests/benchmarks/RESULTS.md
 
+.PHONY: web-screenshots
+web-screenshots: .venv/test-ready ## Take a picture of every page, on a phone and a desk, into cloud/web/screenshots
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.support.web_album cloud/web/screenshots
+
+.PHONY: bench-web
+bench-web: .venv/test-ready ## Measure the page beside an empty Flask page, with 50 browsers at once
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.benchmarks.web
+
 .PHONY: bench-ui
 bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app that polls
 	@$(call install,$(TEST_PACKAGES))
@@ -130,11 +141,11 @@ clean: ## Remove what was made here: the environment, the desk, caches
 .venv/test-ready: setup.cfg pyproject.toml constraints.txt
 	@$(call environment,cloud$(comma)web$(comma)ui$(comma)dev)
 
-# The clustered broker that one test runs. No lock file: it would name the registry that made it.
-$(CLUSTER)/node_modules: $(CLUSTER)/package.json
+# The clustered broker and the checks of accessibility that tests run. No lock file: it would name the registry.
+$(NODE_MODULES): %/node_modules: %/package.json
 	@command -v npm >/dev/null || { $(call install,nodejs npm); }
-	echo "Installing from npm into $(CLUSTER)"
-	npm install --prefix $(CLUSTER) --no-package-lock --no-audit --no-fund --silent
+	echo "Installing from npm into $*"
+	npm install --prefix $* --no-package-lock --no-audit --no-fund --silent
 	touch $@
 
 comma := ,

@@ -23,7 +23,7 @@ from cloud.errors import (
 from cloud.history import Event, Reason
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
-from cloud.policy import announced
+from cloud.policy import CodePolicy, announced
 from cloud.sources import SHELL
 from cloud.throttle import Guess
 from cloud.webhook_events import Kind
@@ -54,11 +54,26 @@ def waiting_under(typed: str, user: User, now: datetime, source: str = SHELL) ->
     return _look_up(typed, user, now, source, Lampi.get_or_none)
 
 
+def associate_found(device_id: str, typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
+    """Give a lamp that `waiting_under` found to a user, if it still waits under that code.
+
+    This is no guess and is not counted: call it only for who has found the lamp by the code.
+
+    Raises:
+        UnknownCode: it does not: the code was replaced, or somebody was faster.
+    """
+    which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
+    lampi = Lampi.claim(which & (Lampi.device_id == device_id), user, now, source)
+    if lampi is None:
+        raise UnknownCode
+    return lampi
+
+
 def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[[Expression], Lampi | None]) -> Lampi:
     code = read_code(typed)
     policy = announced()
     guess = Guess(len(code), user.id, user.name, source, now, policy)
-    which = Lampi.waits_under(code, None if policy.ttl is None else now - policy.ttl)
+    which = Lampi.waits_under(code, _issued_after(policy, now))
     wait, lampi = throttle.wait_for(guess), None  # without the lock: a flood of throttled attempts holds nobody up
     if wait is None and Lampi.select().where(which & Lampi.user.is_null()).exists():
         with write_transaction():
@@ -76,6 +91,10 @@ def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[
     if lampi is None:
         raise UnknownCode
     return lampi
+
+
+def _issued_after(policy: CodePolicy, now: datetime) -> datetime | None:
+    return None if policy.ttl is None else now - policy.ttl
 
 
 def associate_by_device_id(device_id: str, user: User, now: datetime, source: str = SHELL) -> Lampi:

@@ -16,10 +16,14 @@ def rows_among(query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]
         yield from database_proxy.execute_sql(query.format(condition), parameters).fetchall()
 
 
-def change_among(statement: str, values: Iterable[object]) -> None:
-    """Run a statement over the rows that a list of values names; ``{}`` in it stands for "is one of the values"."""
+def change_among(statement: str, values: Iterable[object], *before: object) -> None:
+    """Run a statement over the rows that a list of values names; ``{}`` in it stands for "is one of the values".
+
+    ``before`` are the parameters that come before these; `?` stands for each.
+    """
+    statement = statement.replace("?", database_proxy.param)
     for condition, parameters in _conditions(values):
-        database_proxy.execute_sql(statement.format(condition), parameters)
+        database_proxy.execute_sql(statement.format(condition), [*before, *parameters])
 
 
 def _conditions(values: Iterable[object]) -> Iterator[tuple[str, list[object]]]:

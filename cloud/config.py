@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from cloud.claim_address import parse_claim_url
 from cloud.database import parse_database_url, shown_url
 from cloud.policy import CodePolicy
 from cloud.webhook import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
@@ -33,6 +34,7 @@ class CloudSettings:
     codes: CodePolicy = DEFAULT_CODES
     webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
+    claim_url: str | None = None
     metrics_port: int | None = None
 
     @property
@@ -149,6 +151,7 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
         webhook=_read_webhook(reader),
         codes=codes,
+        claim_url=reader.read("LAMPI_CLAIM_URL", parse_claim_url, None),
         metrics_port=reader.read("LAMPI_METRICS_PORT", parse_metrics_port, None),
     )
     reader.finish()

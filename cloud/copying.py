@@ -10,6 +10,7 @@ import peewee
 from peewee import chunked
 
 from cloud.bulk import ROWS_A_STATEMENT
+from cloud.claim_address import ClaimAddress
 from cloud.database import Table, one_line, write_transaction
 from cloud.errors import UnusableDatabase
 from cloud.forgotten import Forgotten
@@ -30,6 +31,7 @@ TABLES: tuple[type[Table], ...] = (
     OutboxMessage,
     OutboxSequence,
     AnnouncedPolicy,
+    ClaimAddress,
     GuessCount,
     History,
     ApiToken,
@@ -37,7 +39,7 @@ TABLES: tuple[type[Table], ...] = (
     WebhookReceiver,
 )
 """What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons. Nor
-are the counts of live codes: triggers count the lamps as they come in."""
+are the counts of live codes: triggers count the lamps as they come in. Nor is who is signed in on the web."""
 
 
 def copy_database(

@@ -9,7 +9,7 @@ from types import FrameType
 
 import peewee
 
-from cloud import policy
+from cloud import claim_address, policy
 from cloud.broker import DaemonLink
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.config import CloudSettings
@@ -111,9 +111,7 @@ class Daemon:
         if not self._database_ready:
             open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS)
             self._database_ready = True
-        leads = self._leadership.keep(self._now(), time.monotonic())
-        self._metrics.leader.set(leads)
-        if leads:
+        if self._leadership.keep(self._now(), time.monotonic()):
             self._connect()
         else:
             self._disconnect()
@@ -140,8 +138,10 @@ class Daemon:
                 on_ignored=self._metrics.ignore,
             )
             policy.announce(self._settings.codes)
+            claim_address.announce(self._settings.claim_url)
             self._webhook.start()
             self._link.start()
+            self._metrics.leader.set(1)
 
     def _disconnect(self) -> None:
         if self._link is not None:
@@ -150,6 +150,7 @@ class Daemon:
             self._link.stop()
             self._link = None
             self._session = None
+            self._metrics.leader.set(0)
             self._metrics.connected.set(0)
             self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
 
@@ -161,8 +162,7 @@ class Daemon:
         self._take(LOOK_SECONDS)
 
     def _take(self, seconds: float) -> bool:
-        events = self._inbox.take(seconds, LARGEST_BATCH)
-        for event in events:
+        for event in (events := self._inbox.take(seconds, LARGEST_BATCH)):
             self._note(event)
         return bool(events)
 

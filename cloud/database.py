@@ -37,6 +37,9 @@ _POSTGRES_PATIENCE = {
     "tcp_user_timeout": 10_000,  # milliseconds
 }
 
+_STALE_SECONDS = 300
+"""How old a connection of a pool gets."""
+
 _WRITE_LOCK = 0x1A3B1
 """PostgreSQL's advisory lock that stands for SQLite's write lock; any number that is ours alone."""
 
@@ -101,18 +104,23 @@ def sqlite_file(url: str) -> Path | None:
     return Path(parts.path[1:]) if parts.scheme == "sqlite" else None
 
 
-def open_database(url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS) -> peewee.Database:
+def open_database(
+    url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS, most_connections: int | None = None
+) -> peewee.Database:
     """Open the database as `connect_database` does, and bind the tables to it."""
-    database = connect_database(url, create=create, busy_seconds=busy_seconds)
+    database = connect_database(url, create=create, busy_seconds=busy_seconds, most_connections=most_connections)
     database_proxy.initialize(database)
     return database
 
 
-def connect_database(url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS) -> peewee.Database:
+def connect_database(
+    url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS, most_connections: int | None = None
+) -> peewee.Database:
     """Open a database.
 
     A SQLite file that does not exist is made only with ``create``: a mistyped name would otherwise
-    be an empty database that seems to have lost every lamp. Nobody but its owner may read it: it holds codes.
+    be an empty database that seems to have lost every lamp. Nobody but its owner may read it: it holds codes. With
+    ``most_connections`` its threads share a pool of so many; what a thread closes is kept for the next.
 
     Raises:
         UnusableDatabase: it can't be opened.
@@ -124,9 +132,13 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
     if file is not None and not file.exists():
         with suppress(OSError):  # SQLite says why in a moment, if it can't either; what it adds gets the same mode
             file.touch(mode=0o600)
+    pool: dict[str, Any] = {}
+    if most_connections is not None:
+        url = url.replace(":", "+pool:", 1)
+        pool = {"max_connections": most_connections, "stale_timeout": _STALE_SECONDS, "timeout": busy_seconds}
     try:
         if file is not None:
-            database = db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)
+            database = _connect_sqlite(url, busy_seconds, pool)
         else:
             database = db_url.connect(
                 url,
@@ -137,12 +149,23 @@ def connect_database(url: str, *, create: bool = False, busy_seconds: float = BU
                 options=f"-c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS} "
                 f"-c lock_timeout={round(busy_seconds * 1000)}",
                 **_POSTGRES_PATIENCE,
+                **pool,
             )
         database.connect()
     except peewee.PeeweeException as fault:
         kind = DatabaseAway if file is None or _passes(fault) else UnusableDatabase
-        raise kind(f"The database {shown_url(url)} can't be opened: {one_line(fault)}") from None
+        raise kind(
+            f"The database {shown_url(url.replace('+pool:', ':', 1))} can't be opened: {one_line(fault)}"
+        ) from None
     return database
+
+
+def _connect_sqlite(url: str, busy_seconds: float, pool: dict[str, Any]) -> peewee.Database:
+    if not pool:
+        return db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)
+    pragmas = _SQLITE_PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}  # a pool's timeout is another one
+    # Only one thread at a time has a connection, but not always the same.
+    return db_url.connect(url, pragmas=pragmas, check_same_thread=False, **pool)
 
 
 @contextmanager

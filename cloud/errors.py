@@ -53,6 +53,25 @@ class BadLampName(Refusal):
     """The name can't be a lamp's."""
 
 
+class BadPassword(Refusal):
+    """The password can't be taken."""
+
+
+class WrongPassword(Refusal):
+    """The password is not this user's, or there is no such user: nobody is told which."""
+
+    def __init__(self, text: str = "This name and this password do not go together.") -> None:
+        super().__init__(text)
+
+
+class TooManyAttempts(Refusal):
+    """It was tried too often; after ``retry_after`` it may be tried again."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__(f"That was tried too often. Please try again in {_in_words(retry_after)}.")
+        self.retry_after = retry_after
+
+
 class BadTokenName(Refusal):
     """The name can't be a token's, or there are too many tokens."""
 

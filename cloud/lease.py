@@ -111,6 +111,12 @@ def is_good(lease: Lease, now: datetime) -> bool:
     return now < lease.expires_at <= now + timedelta(seconds=LEASE_SECONDS + CLOCK_SLACK_SECONDS)
 
 
+def somebody_publishes(now: datetime) -> bool:
+    """Tell whether a daemon holds the lease, so that what is changed now is soon said."""
+    lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
+    return lease is not None and is_good(lease, now)
+
+
 def _is_dead(holder: str) -> bool:
     """Tell whether the holder was a process of this machine that is gone: no need to wait for its lease to end."""
     _host, pid, machine, _nonce = holder.rsplit(":", 3)

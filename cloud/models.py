@@ -7,7 +7,6 @@ from typing import Any
 
 from peewee import (
     SQL,
-    AutoField,
     BigIntegerField,
     BooleanField,
     CharField,
@@ -18,7 +17,7 @@ from peewee import (
     chunked,
 )
 
-from cloud import bulk, history, outbox, webhook_events
+from cloud import bulk, claim_address, history, outbox, webhook_events
 from cloud.budget import length_for_new_codes
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, write_transaction
@@ -30,29 +29,17 @@ from cloud.live_codes import counted_from
 from cloud.outbox import Pending
 from cloud.policy import announced
 from cloud.sources import SHELL
+from cloud.users import User
 from cloud.webhook_events import Kind
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
+
+__all__ = ["DEFAULT_NAME", "Lampi", "User"]
 
 DEFAULT_NAME = "My LAMPI"
 
 _short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
 """As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
-
-
-class User(Table):
-    """Somebody who can own lamps."""
-
-    id = AutoField()
-    name = CharField(max_length=150, unique=True)
-
-    class Meta:
-        """Peewee's settings; ``user`` alone is a reserved word in PostgreSQL."""
-
-        table_name = "lampi_user"
-
-    def __repr__(self) -> str:
-        return f"<User: {self.name}>"
 
 
 class Lampi(Table):
@@ -65,6 +52,7 @@ class Lampi(Table):
     created_at: datetime = InstantField(default=utc_now)
     associated_at: datetime | None = InstantField(null=True)
     connected = BooleanField(default=False)
+    presence_since: datetime | None = InstantField(null=True)
     code_issued_at: datetime = InstantField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
     short_code_length = IntegerField(default=SHORT_CODE_LENGTH)
@@ -92,21 +80,19 @@ class Lampi(Table):
     def waits_under(cls, code: str, issued_after: datetime | None) -> Expression:
         """Return the condition that selects the lamp whose code begins with these 6 to 32 characters.
 
-        No fewer than its screen shows: its short code is one of the code's beginnings, each of which the index over the
-        lamps that wait finds at once. Where a longer short code begins as a shorter one, who typed all of it means it.
+        No fewer than its screen shows. Where a longer short code begins as a shorter one, who typed all of it means it.
+        The beginning alone says where to look: few codes of all have it, also of owned lamps.
         """
-        beginnings = [code[:length] for length in range(SHORT_CODE_LENGTH, len(code) + 1)]
         lowest, highest = code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f")
-        waiting = cls.user.is_null() & _short_code_of_row.in_(beginnings)
-        if issued_after is not None:
-            waiting &= cls.code_issued_at > issued_after
         meant = (
             cls.select(cls.device_id)
-            .where(waiting & cls.association_code.between(lowest, highest))
+            .where(cls.association_code.between(lowest, highest))
+            .where(cls.user.is_null() & (cls.short_code_length <= len(code)))
             .order_by(cls.short_code_length.desc())
             .limit(1)
         )
-        return cls.device_id == meant
+        condition = cls.device_id == meant
+        return condition if issued_after is None else condition & (cls.code_issued_at > issued_after)
 
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:
@@ -115,19 +101,20 @@ class Lampi(Table):
         query = f"SELECT {short} FROM lampi WHERE user_id IS NULL AND {short} {{}}"  # noqa: S608 - no value is in it
         return {found for (found,) in bulk.rows_among(query, shorts)}
 
-    def association(self) -> Association:
-        """Return what the lamp's screen is to know."""
+    def association(self, claim_url: str | None) -> Association:
+        """Return what the lamp's screen is to know, where lamps are claimed at this address."""
         if self.user_id is not None:
             return Associated()
         return Unassociated(
             self.association_code,
+            claim_url,
             short_code_length=self.short_code_length,
             identify=shown_instant(self.identify_until),
         )
 
-    def message(self) -> Pending:
+    def message(self, claim_url: str | None) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
-        return Pending(self.message_version, associated_topic(self.device_id), self.association().encode())
+        return Pending(self.message_version, associated_topic(self.device_id), self.association(claim_url).encode())
 
     @classmethod
     def tell(cls, lamps: "Sequence[Lampi]") -> None:
@@ -138,7 +125,8 @@ class Lampi(Table):
             lampi.message_version = version
         for chunk in chunked(lamps, bulk.ROWS_A_STATEMENT):
             cls.bulk_update(chunk, [cls.message_version])
-        outbox.put([lampi.message() for lampi in lamps])
+        claim_url = claim_address.announced()
+        outbox.put([lampi.message(claim_url) for lampi in lamps])
 
     def publish_unassociated_msg(self) -> None:
         """Have the lamp show its code (again).
@@ -237,12 +225,13 @@ class Lampi(Table):
                 cls,
                 ("device_id", "association_code", "short_code_length", "message_version"),
                 rows,
-                alike={"connected": True, "created_at": now, "code_issued_at": now},
+                alike={"connected": True, "created_at": now, "code_issued_at": now, "presence_since": now},
             )
             Forgotten.strike_off(new)
+            claim_url = claim_address.announced()
             outbox.put(
                 [
-                    Pending(version, associated_topic(device_id), Unassociated(code, None, code_length).encode())
+                    Pending(version, associated_topic(device_id), Unassociated(code, claim_url, code_length).encode())
                     for device_id, code, code_length, version in rows
                 ]
             )

@@ -57,8 +57,8 @@ class PresenceBatch:
             return []
         with write_transaction():
             created = Lampi.create_unassociated(new, now) if new else []
-            _set_presence(went_up, True)
-            _set_presence(went_down, False)
+            _set_presence(went_up, True, now)
+            _set_presence(went_down, False, now)
         return created
 
 
@@ -91,7 +91,7 @@ class RollCall:
         number = int(device_id, 16)
         self._up[number % self._PARTS].append(number)
 
-    def settle(self) -> int:
+    def settle(self, now: datetime) -> int:
         """Write that the lamps which were not called are down; return how many."""
         for place, part in enumerate(self._up):
             self._up[place] = array("Q", sorted(part))
@@ -102,7 +102,7 @@ class RollCall:
             absent = [device_id for device_id in page if not self._was_called(int(device_id, 16))]
             if absent:
                 with write_transaction():
-                    _set_presence(absent, False)
+                    _set_presence(absent, False, now)
             went_down += len(absent)
         return went_down
 
@@ -139,6 +139,6 @@ def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
     return {device_id: bool(connected) for device_id, connected in rows}
 
 
-def _set_presence(device_ids: Iterable[str], up: bool) -> None:
-    statement = "UPDATE lampi SET connected = TRUE WHERE device_id {}"
-    bulk.change_among(statement if up else statement.replace("TRUE", "FALSE"), device_ids)
+def _set_presence(device_ids: Iterable[str], up: bool, now: datetime) -> None:
+    since = Lampi._meta.fields["presence_since"].db_value(now)
+    bulk.change_among("UPDATE lampi SET connected = ?, presence_since = ? WHERE device_id {}", device_ids, up, since)

@@ -39,7 +39,7 @@ class ReadingBack:
         if not self._leadership.held(self._now()):
             return
         if session.all_is_read and session.roll is not None:
-            went_down = session.roll.settle()
+            went_down = session.roll.settle(self._now())
             if went_down:
                 log.info("%d lamps are no longer there", went_down)
             if session.mark_is_settled or self._heal(session):

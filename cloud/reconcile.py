@@ -7,6 +7,7 @@ from datetime import datetime
 
 from peewee import chunked
 
+from cloud import claim_address
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import write_transaction
 from cloud.forgotten import associated_topic
@@ -16,7 +17,7 @@ from cloud.outbox import OutboxMessage
 from cloud.retained import retained_associations
 from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload
-from shared.payloads import decode_association
+from shared.payloads import Association, decode_association
 
 
 @dataclass
@@ -69,10 +70,11 @@ def _look(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
 def _compare(batch: dict[str, bytes], drift: Drift) -> None:
     """Hold one batch of retained messages against the database."""
     lamps = {lampi.device_id: lampi for lampi in Lampi.select().where(Lampi.device_id.in_(list(batch)))}
+    claim_url = claim_address.announced()
     told_otherwise = {
         device_id
         for device_id, payload in batch.items()
-        if device_id not in lamps or not _says(payload, lamps[device_id])
+        if device_id not in lamps or not _says(payload, lamps[device_id].association(claim_url))
     }
     for device_id in told_otherwise - _pending(told_otherwise):
         (drift.stale if device_id in lamps else drift.ghost).add(device_id)
@@ -97,8 +99,8 @@ def _pending(device_ids: Iterable[str]) -> set[str]:
     return {by_topic[topic] for (topic,) in rows}
 
 
-def _says(payload: bytes, lampi: Lampi) -> bool:
+def _says(payload: bytes, expected: Association) -> bool:
     try:
-        return decode_association(payload) == lampi.association()
+        return decode_association(payload) == expected
     except BadPayload:
         return False

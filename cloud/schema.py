@@ -24,14 +24,16 @@ _PASSING = (peewee.OperationalError, peewee.InterfaceError)
 """A server that went away, a lock, a full disk: they pass, and a daemon that starts just then must not end for them."""
 
 
-def open_current(url: str, *, migrate: bool = False, busy_seconds: float = BUSY_SECONDS) -> peewee.Database:
+def open_current(
+    url: str, *, migrate: bool = False, busy_seconds: float = BUSY_SECONDS, most_connections: int | None = None
+) -> peewee.Database:
     """Open the database, bind the tables to it, and upgrade it first where asked to.
 
     Raises:
         UnusableDatabase: see `open_database`, `upgrade` and `require_current`.
         DatabaseAway: it can't be used now.
     """
-    database = open_database(url, create=migrate, busy_seconds=busy_seconds)
+    database = open_database(url, create=migrate, busy_seconds=busy_seconds, most_connections=most_connections)
     if migrate:
         for name in upgrade(database):
             log.info("Upgraded the database: %s", name)

@@ -1,10 +1,11 @@
-"""What time alone ends: lamps have shown long enough which one they are, and events are too old to be told."""
+"""What is due unasked: lamps that showed long enough which one they are, a new address for claiming, old events."""
 
 import logging
 from datetime import datetime
 
 from cloud import webhook_events
 from cloud.identifying import end_identifying
+from cloud.readdressing import readdress
 
 log = logging.getLogger(__name__)
 
@@ -18,10 +19,12 @@ class Upkeep:
         self._look_at = 0.0
 
     def step(self, now: datetime, monotonic: float) -> None:
-        """End up to a batch of what is over."""
+        """Do up to a batch of what is due."""
         if monotonic < self._look_at:
             return
         if given_up := webhook_events.give_up(now):
             log.error("The webhook's receiver was never told of %d events, and will not be any more", given_up)
-        if not end_identifying(now):
+        if readdressed := readdress():
+            log.info("Told %d lamps where they are claimed now", readdressed)
+        if not end_identifying(now) and not readdressed:
             self._look_at = monotonic + LOOK_SECONDS

@@ -71,6 +71,12 @@ def test_packages_know_only_whom_they_may(package: str) -> None:
     assert wrong == []
 
 
+def test_the_page_never_speaks_to_the_broker() -> None:
+    """Not by any module that it imports, however far down: it changes the database, and the daemon says so."""
+    program = "import sys, cloud.web.server; sys.exit('paho' in sys.modules or 'shared.mqtt' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
+
+
 def test_topics_are_spelled_in_shared_only() -> None:
     wrong = [
         f"{name_of(path)} spells {literal!r}"

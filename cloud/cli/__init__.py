@@ -20,6 +20,7 @@ from cloud.cli.shell import shell
 from cloud.cli.simulate import simulate
 from cloud.cli.status import status
 from cloud.cli.users import user
+from cloud.cli.web import web
 from shared.settings import read_settings_file
 
 
@@ -44,6 +45,7 @@ def commands(settings_file: Path | None) -> None:
 for command in (
     migrate,
     daemon,
+    web,
     user,
     lamps,
     associate,

@@ -4,6 +4,7 @@ import click
 
 from cloud.cli.edge import (
     broker_options,
+    claim_url_option,
     code_ttl_option,
     database_option,
     guess_risk_option,
@@ -50,6 +51,7 @@ def migrate(database_url: str | None) -> None:
 @guess_window_option
 @guesses_per_user_option
 @guesses_per_source_option
+@claim_url_option
 @presence_filters_option
 @webhook_url_option
 @webhook_secret_option

@@ -60,6 +60,9 @@ short_code_length_option = click.option(
     metavar="LENGTH",
     help="Characters that a screen shows: at least 6, or as in 6-6.  [LAMPI_SHORT_CODE_LENGTH]",
 )
+claim_url_option = click.option(
+    "--claim-url", metavar="URL", help="The page where lamps are associated, for their screens.  [LAMPI_CLAIM_URL]"
+)
 presence_filters_option = click.option(
     "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
 )

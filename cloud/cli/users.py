@@ -1,8 +1,10 @@
 """`lampi-cloud user` and what hangs on it."""
 
+import sys
+
 import click
 
-from cloud import association, tokens
+from cloud import accounts, association, tokens
 from cloud.cli.edge import with_database
 from cloud.instants import utc_now
 from cloud.models import User
@@ -11,7 +13,7 @@ from cloud.sources import command_line
 
 @click.group()
 def user() -> None:
-    """Add and list users, and keep their tokens."""
+    """Add and list users, and keep their passwords and tokens."""
 
 
 @user.command()
@@ -28,6 +30,23 @@ def list_users() -> None:
     """List the users, one a line."""
     for found in User.select().order_by(User.name):
         click.echo(found.name)
+
+
+@user.command()
+@click.argument("name")
+@with_database
+def password(name: str) -> None:
+    """Give a user a password for the web, asked for twice; or the first line of standard input.
+
+    Whoever is signed in under that name is signed out.
+    """
+    found = association.user_named(name)
+    if sys.stdin.isatty():
+        given = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+    else:
+        given = sys.stdin.readline().rstrip("\r\n")
+    accounts.set_password(found, given)
+    click.echo(f"{found.name} can sign in on the web with this password.")
 
 
 @user.command()

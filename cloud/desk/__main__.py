@@ -82,7 +82,8 @@ class Screen:
             click.echo(simulator.popup(device_id, shown))
         if isinstance(shown, Unassociated):
             short = shown.code[: shown.short_code_length]
-            click.echo(f"\nThe lamp {device_id} shows the code {short}. To make it yours, type in another terminal:\n")
+            click.echo(f"\nThe lamp {device_id} shows the code {short}. To make it yours, open")
+            click.echo(f"\n    {self._desk.web_url}/associate?code={short}\n\nor type in another terminal:\n")
             click.echo(f"    {_command('associate', short, '--user', USER)}\n")
         elif shown is not None:
             click.echo(f"\nThe lamp {device_id} is associated. To make it nobody's again:\n")
@@ -141,6 +142,7 @@ def run() -> None:
         desk.start()
         where = "in the window" if window else "below (there is no display for its window)"
         click.echo(f"Broker mqtt://127.0.0.1:{desk.port}, database {DATABASE_URL}, logs in {FOLDER}/.")
+        click.echo(f"The page on which lamps are associated is at {desk.web_url}/.")
         click.echo(f"The lamp {device_id} is shown {where}. Ctrl-C ends everything.\n")
         screen.start()
         signals.wait_for_end(lambda: screen.gone() or desk.gone())

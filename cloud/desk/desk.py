@@ -33,7 +33,7 @@ class Desk:
 
     def __init__(self, folder: Path, device_id: str, *, lamp_broker: bool) -> None:
         self.folder = folder.resolve()
-        self.port, self.lamp_port, *others = _free_ports(4)
+        self.port, self.lamp_port, self.web_port, *others = _free_ports(5)
         self._ports = files.BrokerPorts(self.port, *others)
         self._device_id = device_id
         self._lamp_broker = lamp_broker
@@ -44,6 +44,11 @@ class Desk:
     def database_url(self) -> str:
         """The desk's SQLite file as a URL."""
         return f"sqlite:///{self.folder / 'lampi.db'}"
+
+    @property
+    def web_url(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.web_port}"
 
     def take(self) -> None:
         """Make the folder and hold it.
@@ -59,7 +64,7 @@ class Desk:
             raise DeskFault(f"Another 'make run' works in {self.folder}; end that one first.") from None
 
     def start(self) -> None:
-        """Write the configurations and start all of it; return when the broker listens.
+        """Write the configurations and start all of it; return when brokers and page listen.
 
         Raises:
             DeskFault: it does not start; the text names the log to read.
@@ -75,6 +80,7 @@ class Desk:
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads run yet
         )
         self._wait_for(self.port)
+        self._wait_for(self.web_port)
         if self._lamp_broker:
             self._wait_for(self.lamp_port)
 
@@ -121,6 +127,8 @@ class Desk:
             "LAMPI_LAMP_BROKER": str(self._lamp_broker).lower(),
             "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self.port}",
             "LAMPI_DATABASE_URL": self.database_url,
+            "LAMPI_WEB_PORT": str(self.web_port),
+            "LAMPI_CLAIM_URL": f"{self.web_url}/associate",
             "PYTHONPATH": str(PROJECT),
         }
 
@@ -135,7 +143,7 @@ class Desk:
                 self._pause()
             else:
                 return
-        raise DeskFault(f"The brokers do not start; the logs in {self.folder} say why.")
+        raise DeskFault(f"Not all of it starts; the logs in {self.folder} say why.")
 
     def _pause(self) -> None:
         """Let supervisord work for a moment, or learn at once that it ended."""

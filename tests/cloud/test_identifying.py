@@ -45,7 +45,7 @@ def told() -> Association | None:
     """Return what the lamp is being told; it must be what the database says."""
     (message,) = [message for message in outbox.pending(after=0, limit=10_000) if LAMP in message.topic]
     said = decode_association(message.payload)
-    assert said == Lampi.named(LAMP).association()
+    assert said == Lampi.named(LAMP).association(None)
     return said
 
 

@@ -46,7 +46,7 @@ def publish_all() -> None:
 def settle_roll() -> None:
     roll = RollCall()
     roll.add(KNOWN[0])
-    roll.settle()
+    roll.settle(NOW)
 
 
 def associate() -> None:

@@ -40,7 +40,7 @@ def test_a_lapsed_code_is_replaced_and_told() -> None:
     old = code_of("b827ebba0387")
     assert rotate(LATER - TTL, LATER) == ["b827ebba0387"]
     assert code_of("b827ebba0387") != old
-    assert outbox.pending(after=1, limit=2)[0].payload == Lampi.named("b827ebba0387").association().encode()
+    assert outbox.pending(after=1, limit=2)[0].payload == Lampi.named("b827ebba0387").association(None).encode()
     assert rotate(LATER - TTL, LATER) == []
 
 

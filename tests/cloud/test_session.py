@@ -67,6 +67,6 @@ def test_who_is_not_on_the_roll_is_not_there() -> None:
     roll = RollCall()
     for device_id in reversed(ids[::2]):
         roll.add(device_id)
-    assert roll.settle() == 3000
+    assert roll.settle(NOW) == 3000
     assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected).order_by(Lampi.device_id)] == ids[::2]
-    assert roll.settle() == 0
+    assert roll.settle(NOW) == 0

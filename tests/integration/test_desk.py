@@ -1,14 +1,16 @@
 """`make run`: the whole loop on one desk, as the person in front of it sees it."""
 
 import os
+import re
 import signal
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 from lamp_ui import theme
 from tests.support.desk import ENDED, DeskProcess, processes_of
-from tests.support.reading import read_code, read_hex
+from tests.support.reading import read_code, read_hex, read_qr
 from tests.support.screen import VirtualScreen
 from tests.support.waiting import wait_until
 
@@ -30,6 +32,11 @@ def test_the_whole_loop_with_exactly_the_commands_that_it_prints(folder: Path) -
         assert POPUP_TITLE in desk.said()
         (associate,) = desk.commands()
         (code,) = desk.shown_codes()
+        page = re.search(r"The page on which lamps are associated is at (http://127.0.0.1:\d+)/\.\n", desk.said())
+        assert page is not None
+        assert f"    {page[1]}/associate?code={code}\n" in desk.said()
+        with urlopen(f"{page[1]}/sign-up", timeout=10) as answer:  # noqa: S310 - http, by the pattern
+            assert answer.status == 200
         assert f" associate {code} --user you" in associate
         assert desk.type_command(associate) == f"The lamp {LAMP} (My LAMPI) now belongs to you.\n"
         desk.wait_to_say(f"The lamp {LAMP} is associated.")
@@ -132,6 +139,8 @@ def test_with_a_display_the_lamp_is_a_window(folder: Path) -> None:
         (associate,) = desk.commands()
         code = associate.split(" associate ")[1][:6]
         wait_until(lambda: read_code(screen.grab()) == code, f"the window to show {code}", 40)
+        (address,) = re.findall(r"^    (http://\S+)$", desk.said(), re.MULTILINE)
+        assert read_qr(screen.grab()).startswith(address)
         desk.type_command(associate)
         desk.wait_to_say("is associated. To make it nobody's again")
         wait_until(lambda: read_hex(screen.grab(), theme.DEVICE_ID) == LAMP, "the popup to be gone")

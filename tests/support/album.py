@@ -63,11 +63,11 @@ def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
         cloud.say(json.dumps({"associated": False, "code": CODE, **members}).encode())
         yield name, settled(lamp)
     cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
-    yield from _identify(cloud, lamp)
     cloud.go_away()
     yield "popup-cloud-away", settled(lamp)
     cloud.come_up()
     settled(lamp)
+    yield from _identify(cloud, lamp)
     cloud.say(Associated().encode())
     yield "yours", settled(lamp)
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,10 +36,20 @@ files={folder}/conf.d/*.conf
 
 
 class Supervisor:
-    """Runs the shipped program file; only command path, directory, user, environment and log path are this test's."""
+    """Runs a shipped program file; only command path, directory, user, environment and log path are this test's.
 
-    def __init__(self, folder: Path, cloud: Cloud) -> None:
-        self.program_log = folder / "log" / "lampi-daemon.log"
+    ``values`` are further texts of the file to replace.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cloud: Cloud,
+        program_file: Path = shipped.DAEMON_PROGRAM,
+        values: Mapping[str, str] | None = None,
+    ) -> None:
+        self.program = program_file.stem
+        self.program_log = folder / "log" / f"{self.program}.log"
         self._config = folder / "supervisord.conf"
         self.pid_file = folder / "supervisord.pid"
         self._process: subprocess.Popen[bytes] | None = None
@@ -47,18 +58,19 @@ class Supervisor:
         for needed in (self.program_log.parent, folder / "conf.d"):
             needed.mkdir(parents=True)
         program = shipped.filled_in(
-            shipped.DAEMON_PROGRAM,
+            program_file,
             {
                 "/opt/lampi/bin/lampi-cloud": f"{sys.executable} -m cloud",
                 "directory=/var/lib/lampi": f"directory={cloud.folder}",
                 "user=lampi": f"user={getpass.getuser()}",
                 "/etc/lampi/lampi.env": str(folder / "lampi.env"),
-                "/var/log/lampi/daemon.log": str(self.program_log),
+                f"/var/log/lampi/{self.program.removeprefix('lampi-')}.log": str(self.program_log),
+                **(values or {}),
             },
         )
         settings = (f"{name}={cloud.environment[name]}\n" for name in ("LAMPI_BROKER_URL", "LAMPI_DATABASE_URL"))
         (folder / "lampi.env").write_text("".join(settings))
-        (folder / "conf.d" / shipped.DAEMON_PROGRAM.name).write_text(program)
+        (folder / "conf.d" / program_file.name).write_text(program)
         main = _MAIN.format(socket=f"{self._socket_folder}/ctl", user=getpass.getuser(), folder=folder)
         self._config.write_text(main)
 
@@ -70,8 +82,8 @@ class Supervisor:
         return done.stdout
 
     def pid(self) -> int:
-        """Return the daemon's process id, or 0 where none runs."""
-        return int(self.control("pid", PROGRAM))
+        """Return the program's process id, or 0 where none runs."""
+        return int(self.control("pid", self.program))
 
     def has_open(self, file: Path) -> bool:
         """Tell whether supervisord itself has a file open, by the name that it has now."""
@@ -82,7 +94,7 @@ class Supervisor:
         return self.program_log.read_text() if self.program_log.exists() else ""
 
     def wait_to_say(self, what: str, times: int = 1) -> None:
-        wait_until(lambda: self.log().count(what) >= times, f"the daemon's log to say {what!r} {times} times")
+        wait_until(lambda: self.log().count(what) >= times, f"the program's log to say {what!r} {times} times")
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(

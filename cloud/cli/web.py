@@ -1,0 +1,29 @@
+"""`lampi-cloud web`."""
+
+import os
+
+import click
+
+from cloud.cli.edge import database_option, log_level_option
+from cloud.errors import Refusal
+from shared.logs import start_logging
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0 for any.")
+@database_option
+@log_level_option
+@click.option("--sign-up", metavar="WORD", help="'open' for everybody, or 'closed'.  [LAMPI_SIGN_UP]")
+@click.option("--trusted-proxy", metavar="ADDRESS", help="Who may say where a browser is.  [LAMPI_TRUSTED_PROXY]")
+def web(host: str, port: int, **options: str | None) -> None:
+    """Run the web page on which people associate lamps, for supervisord."""
+    try:
+        from cloud.web.config import read_web_settings  # noqa: PLC0415 - who has only the extra 'cloud' has no Flask
+        from cloud.web.server import serve  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        raise Refusal(f"The page needs {missing.name}: install the project with the extra 'web'.") from None
+    given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
+    settings = read_web_settings(os.environ | given)
+    start_logging(settings.log_level)
+    serve(settings, host, port)

@@ -1,0 +1,86 @@
+"""Pages for accounts: signing up, in and out, and a change of password."""
+
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from cloud import accounts
+from cloud.errors import BadPassword, BadUserName, TooManyAttempts, WrongPassword
+from cloud.web.access import leave, let_in, present, refused, signed_in, source, the_user
+from cloud.web.forms import PasswordForm, SignInForm
+
+
+def pages(sign_up_open: bool) -> Blueprint:
+    """Return the pages; without the one for signing up where an operator makes the accounts."""
+    blueprint = Blueprint("accounts", __name__)
+    blueprint.add_url_rule("/sign-in", view_func=sign_in, methods=["GET", "POST"])
+    blueprint.add_url_rule(
+        "/sign-up", view_func=sign_up if sign_up_open else closed, endpoint="sign_up", methods=["GET", "POST"]
+    )
+    blueprint.add_url_rule("/sign-out", view_func=sign_out, methods=["POST"])
+    blueprint.add_url_rule("/password", view_func=password, methods=["GET", "POST"])
+    blueprint.app_context_processor(lambda: {"sign_up_open": sign_up_open})
+    return blueprint
+
+
+def sign_in() -> Response:
+    """Let somebody in who has an account."""
+    if current_user.is_authenticated:
+        return redirect(url_for("lamps.mine"))
+    form = SignInForm()
+    if form.is_submitted():
+        try:
+            return let_in(accounts.sign_in(form.text("name"), form.text("password"), source(), present()))
+        except (WrongPassword, TooManyAttempts) as refusal:
+            form.refuse("password", refusal)
+            return refused(make_response(render_template("sign_in.html", form=form)), refusal)
+    return make_response(render_template("sign_in.html", form=form))
+
+
+def sign_up() -> Response:
+    """Make an account, and let its owner in."""
+    if current_user.is_authenticated:
+        return redirect(url_for("lamps.mine"))
+    form = SignInForm()
+    if form.is_submitted():
+        try:
+            return let_in(accounts.sign_up(form.text("name"), form.text("password"), source(), present()))
+        except BadUserName as refusal:
+            form.refuse("name", refusal)
+            return refused(make_response(render_template("sign_up.html", form=form)), refusal)
+        except (BadPassword, TooManyAttempts) as refusal:
+            form.refuse("password", refusal)
+            return refused(make_response(render_template("sign_up.html", form=form)), refusal)
+    return make_response(render_template("sign_up.html", form=form))
+
+
+def closed() -> Response:
+    """Refuse to make an account."""
+    abort(404)
+
+
+def sign_out() -> Response:
+    """Sign the browser out."""
+    leave()
+    flash("You are signed out.")
+    return redirect(url_for("accounts.sign_in"))
+
+
+@signed_in
+def password() -> Response:
+    """Change the password; everywhere else one has to sign in anew."""
+    form = PasswordForm()
+    if form.is_submitted():
+        user = the_user()
+        try:
+            accounts.change_password(user, form.text("present"), form.text("new"), present())
+        except (WrongPassword, TooManyAttempts) as refusal:
+            form.refuse("present", refusal)
+            return refused(make_response(render_template("password.html", form=form)), refusal)
+        except BadPassword as refusal:
+            form.refuse("new", refusal)
+            return refused(make_response(render_template("password.html", form=form)), refusal)
+        answer = let_in(user)
+        flash("Your password is changed. Everywhere else you are signed out.")
+        return answer
+    return make_response(render_template("password.html", form=form))

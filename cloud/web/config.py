@@ -1,0 +1,63 @@
+"""What the page's program is told by options and environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from cloud.config import DEFAULT_DATABASE_URL
+from cloud.database import parse_database_url
+from shared.errors import quoted
+from shared.logs import parse_level
+from shared.settings import SettingsReader
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """The settings of `lampi-cloud web`; ``trusted_proxy`` is the one address that may say where a browser is."""
+
+    database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
+    log_level: str = "INFO"
+    sign_up_open: bool = True
+    trusted_proxy: str | None = None
+
+
+def parse_sign_up(text: str) -> bool:
+    """Return whether anybody may make an account.
+
+    Raises:
+        ValueError: it is neither of the two words.
+    """
+    if text not in ("open", "closed"):
+        raise ValueError(f"{quoted(text)} is neither 'open' nor 'closed'")
+    return text == "open"
+
+
+def parse_proxy(text: str) -> str | None:
+    """Return the address of the trusted proxy; None, no proxy, from the empty string.
+
+    Raises:
+        ValueError: it is not an IP address.
+    """
+    if not text.strip():
+        return None
+    try:
+        return str(ip_address(text.strip()))
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not an IP address, such as 127.0.0.1") from None
+
+
+def read_web_settings(values: Mapping[str, str]) -> WebSettings:
+    """Return the settings from names and strings, as the environment has them.
+
+    Raises:
+        BadSettings: with a line for each setting that can't be used.
+    """
+    reader = SettingsReader(values)
+    settings = WebSettings(
+        database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
+        log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+        sign_up_open=reader.read("LAMPI_SIGN_UP", parse_sign_up, True),
+        trusted_proxy=reader.read("LAMPI_TRUSTED_PROXY", parse_proxy, None),
+    )
+    reader.finish()
+    return settings

@@ -1,0 +1,77 @@
+// What makes the pages better where scripts run: times in one's own time zone, and changes without a reload.
+// Without it everything works; one has to look again.
+'use strict'
+
+const POLL_MILLISECONDS = 3000
+const live = () => document.querySelector('[data-live]')
+let fetching = false
+let again = false
+
+function showTimes (within) {
+  const today = new Date().toDateString()
+  for (const time of within.querySelectorAll('time')) {
+    const instant = new Date(time.dateTime)
+    const date = instant.toDateString() === today ? {} : { dateStyle: 'medium' }
+    time.textContent = new Intl.DateTimeFormat(undefined, { ...date, timeStyle: 'short' }).format(instant)
+  }
+}
+
+// Puts what the page shows now in the place of what it showed, and leaves the keyboard where it is.
+async function renew () {
+  if (fetching) {
+    again = true
+    return
+  }
+  fetching = true
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: 'text/html' } })
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+    const fresh = page.querySelector('[data-live]')
+    if (!answer.ok || !fresh) {
+      location.reload()
+      return
+    }
+    const focused = live().contains(document.activeElement) ? document.activeElement.id : ''
+    showTimes(fresh)
+    live().replaceWith(document.adoptNode(fresh))
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
+    const told = fresh.querySelector('[data-told]')
+    const say = document.getElementById('told')
+    if (told && say && say.textContent !== told.textContent) say.textContent = told.textContent
+  } catch {
+    again = true // no network just now: the next event or look brings it
+  } finally {
+    fetching = false
+    if (again) {
+      again = false
+      setTimeout(renew, POLL_MILLISECONDS)
+    }
+  }
+}
+
+async function look () {
+  try {
+    const answer = await fetch('/live/state')
+    if (answer.status === 401) location.reload()
+    if (answer.ok && await answer.text() !== live().dataset.live) await renew()
+  } catch {
+    // no network just now
+  }
+  setTimeout(look, POLL_MILLISECONDS)
+}
+
+function follow () {
+  const events = new EventSource('/live?seen=' + live().dataset.live)
+  events.addEventListener('change', renew)
+  events.onerror = () => {
+    if (events.readyState === EventSource.CLOSED) look()
+  }
+  addEventListener('pagehide', () => events.close())
+  addEventListener('pageshow', event => { if (event.persisted) location.reload() })
+}
+
+showTimes(document)
+if (live()) {
+  if ('EventSource' in window) follow()
+  else look()
+}

@@ -1,0 +1,139 @@
+"""Learning of changes: one thread looks at the database for all browsers that wait, and only while some do."""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import peewee
+from peewee import JOIN, fn
+from playhouse.pool import MaxConnectionsExceeded
+
+from cloud import lease
+from cloud.database import one_line
+from cloud.errors import UnusableDatabase
+from cloud.models import Lampi
+from cloud.outbox import OutboxMessage
+from cloud.web.store import Store
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.25
+PAUSE_SECONDS = 2.0
+"""How long a database that fails is let be."""
+
+
+def states_of(user_ids: Collection[int], now: datetime) -> dict[int, str]:
+    """Return for each user a word that changes when something changes that their pages show.
+
+    That is: a lamp becomes theirs or no longer is, comes or goes, or has been told; and the daemon comes or goes.
+    """
+    pending = fn.COUNT(OutboxMessage.version)
+    rows = (
+        Lampi.select(
+            Lampi.user, fn.COUNT(Lampi.device_id), fn.MAX(Lampi.presence_since), fn.MAX(Lampi.message_version), pending
+        )
+        .join(OutboxMessage, JOIN.LEFT_OUTER, on=(OutboxMessage.version == Lampi.message_version))
+        .where(Lampi.user.in_(list(user_ids)))
+        .group_by(Lampi.user)
+        .tuples()
+    )
+    facts = {user_id: (count, str(since), version, waiting) for user_id, count, since, version, waiting in rows}
+    running = lease.somebody_publishes(now)
+    return {user_id: _word((running, facts.get(user_id))) for user_id in user_ids}
+
+
+class Watcher:
+    """Wakes those who wait for a change; its thread starts with the first of them."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+        self._news = threading.Condition()
+        self._followers: Counter[int] = Counter()
+        self._states: dict[int, str] = {}
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    def request_stop(self) -> None:
+        """Have all waiting end within moments; for a signal's handler."""
+        self._stopping.set()
+
+    def stop(self) -> None:
+        """End all waiting at once, and the thread."""
+        self.request_stop()
+        with self._news:
+            self._news.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether nothing more will be learned here."""
+        return self._stopping.is_set()
+
+    def count(self, user_id: int | None = None) -> int:
+        """Return how many wait, of one user or of all."""
+        with self._news:
+            return self._followers.total() if user_id is None else self._followers[user_id]
+
+    @contextmanager
+    def following(self, user_id: int) -> Iterator[None]:
+        """Have a user's state looked at within the block."""
+        with self._news:
+            self._followers[user_id] += 1
+            if self._thread is None and not self.stopped:
+                self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+                self._thread.start()
+            self._news.notify_all()
+        try:
+            yield
+        finally:
+            with self._news:
+                self._followers -= Counter([user_id])
+                if user_id not in self._followers:
+                    self._states.pop(user_id, None)
+
+    def wait(self, user_id: int, seen: str, seconds: float) -> str | None:
+        """Return a followed user's state as soon as it is another than was seen; None if it stays so long the same."""
+        with self._news:
+            self._news.wait_for(lambda: self.stopped or self._states.get(user_id, seen) != seen, seconds)
+            state = self._states.get(user_id, seen)
+        return None if state == seen else state
+
+    def _run(self) -> None:
+        fails = False
+        while not self.stopped:
+            with self._news:
+                self._news.wait_for(lambda: self.stopped or self._followers)
+                users = list(self._followers)
+            began = time.monotonic()
+            try:
+                self._look(users)
+                fails = False
+            except (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded) as fault:
+                if not fails:
+                    log.error("The database fails: %s", one_line(fault))
+                fails = True
+                self._store.start_over()
+            self._stopping.wait(PAUSE_SECONDS if fails else max(0.0, began + LOOK_SECONDS - time.monotonic()))
+        self._store.disconnect()
+
+    def _look(self, users: list[int]) -> None:
+        if not users:
+            return
+        self._store.connect()
+        states = states_of(users, self._now())
+        with self._news:
+            followed = {user_id: state for user_id, state in states.items() if user_id in self._followers}
+            if followed != self._states:
+                self._states = followed
+                self._news.notify_all()
+
+
+def _word(facts: object) -> str:
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

@@ -1,0 +1,157 @@
+"""The pages for accounts."""
+
+from datetime import timedelta
+
+import peewee
+import pytest
+from flask import Flask
+
+from cloud import accounts
+from cloud.models import User
+from cloud.sign_ins import IDLE_FOR, LASTS_FOR, SignIn
+from cloud.web.app import create_app
+from cloud.web.config import WebSettings
+from tests.cloud.web.conftest import Clock
+from tests.support.pages import Reader
+
+PASSWORD = "correct horse battery"
+
+
+def test_sign_up_lets_in_and_sign_out_lets_out(reader: Reader) -> None:
+    assert reader.open("/lamps").location == "/sign-in"
+    assert reader.sign_up().location == "/lamps"
+    assert "No lamp is yours yet" in reader.open("/lamps").text
+    assert reader.send("/sign-out", page="/lamps").location == "/sign-in"
+    assert "You are signed out." in reader.open("/sign-in").text
+    assert reader.open("/lamps").location == "/sign-in"
+    assert SignIn.select().count() == 0
+    assert reader.sign_in("ADA").location == "/lamps"
+
+
+def test_home_is_where_one_has_something_to_do(reader: Reader, as_ada: Reader) -> None:
+    assert reader.open("/").location == "/sign-in"
+    assert as_ada.open("/").location == "/lamps"
+    for page in ("/sign-in", "/sign-up"):
+        assert as_ada.open(page).location == "/lamps"
+
+
+def test_one_gets_where_one_was_going(reader: Reader) -> None:
+    reader.open("/password")
+    assert "Please sign in first." in reader.open("/sign-in").text
+    assert reader.sign_up().location == "/password"
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "said", "beside"),
+    [
+        ("", PASSWORD, "A name has at least 2 characters", "name"),
+        ("a b", PASSWORD, "A name has only letters", "name"),
+        ("ada", "short", "A password has at least 10", "password"),
+        ("x" * 5000, PASSWORD, "at most 40", "name"),
+        ("ada", "x" * 5000, "at most 200", "password"),
+        ("\0\ufffd", PASSWORD, "A name has only letters", "name"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field(
+    reader: Reader, name: str, password: str, said: str, beside: str
+) -> None:
+    refused = reader.sign_up(name, password)
+    assert refused.status == 422
+    assert said in refused.text
+    assert f'aria-describedby="{beside}-hint {beside}-wrong"' in refused.html
+    assert password not in refused.html
+    assert User.select().count() == 0
+
+
+@pytest.mark.parametrize("page", ["/sign-in", "/sign-up"])
+def test_fields_that_do_not_come_are_empty(reader: Reader, page: str) -> None:
+    assert reader.send(page).status == 422
+    assert reader.send(page, {"name": "ada"}).status == 422
+
+
+def test_html_in_a_name_is_a_name(reader: Reader) -> None:
+    refused = reader.sign_up("<script>alert(1)</script>")
+    assert "<script>alert" not in refused.html
+    assert "&lt;script&gt;alert" in refused.html
+
+
+def test_bytes_that_are_no_text_are_refused(reader: Reader) -> None:
+    token = reader.token_of("/sign-up")
+    body = f"csrf_token={token}&name=%ff%fe&password=%ff%ff%ff%ff%ff%ff%ff%ff%ff%ff".encode()
+    refused = reader.send_bare("/sign-up", body, content_type="application/x-www-form-urlencoded")
+    assert refused.status == 422
+    assert User.select().count() == 0
+
+
+def test_unknown_names_and_wrong_passwords_are_told_alike(reader: Reader, bob: User) -> None:
+    """Bob has no password."""
+    Reader(reader.app).sign_up()
+    answers = {name: reader.sign_in(name, "wrong horse battery") for name in ("ada", "bob", "nobody")}
+    texts = {answer.text.replace(name, "NAME") for name, answer in answers.items()}
+    assert {answer.status for answer in answers.values()} == {422}
+    assert len(texts) == 1
+    assert "This name and this password do not go together." in texts.pop()
+
+
+def test_too_many_tries_say_when_to_come_back(reader: Reader, clock: Clock) -> None:
+    Reader(reader.app).sign_up()
+    for _ in range(5):
+        reader.sign_in("ada", "wrong horse battery")
+    refused = reader.sign_in()
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "900")
+    assert "Please try again in 15 minutes." in refused.text
+    clock.pass_by(timedelta(minutes=15))
+    assert reader.sign_in().status == 302
+
+
+def test_a_closed_sign_up_is_not_there(database: peewee.Database, database_url: str, clock: Clock) -> None:
+    reader = Reader(create_app(WebSettings(database_url, sign_up_open=False), now=clock))
+    assert "Make an account" not in reader.open("/sign-in").text
+    assert reader.open("/sign-up").status == 404
+    assert reader.send("/sign-up", {"name": "ada", "password": PASSWORD}, page="/sign-in").status == 404
+    assert User.select().count() == 0
+
+
+def test_a_changed_password_signs_out_everywhere_else(app: Flask) -> None:
+    here, there = Reader(app), Reader(app)
+    here.sign_up()
+    there.sign_in()
+    wrong = here.send("/password", {"present": "wrong horse", "new": "new horse battery"})
+    assert "That is not your present password." in wrong.text
+    assert "at least 10" in here.send("/password", {"present": PASSWORD, "new": "short"}).text
+    assert there.open("/lamps").status == 200
+    assert here.send("/password", {"present": PASSWORD, "new": "new horse battery"}).location == "/lamps"
+    assert "Everywhere else you are signed out." in here.open("/lamps").text
+    assert there.open("/lamps").location == "/sign-in"
+
+
+def test_a_password_that_an_operator_set_signs_out(as_ada: Reader, ada: User) -> None:
+    assert as_ada.open("/lamps").status == 200
+    accounts.set_password(ada, PASSWORD)
+    assert as_ada.open("/lamps").location == "/sign-in"
+
+
+def test_a_session_ends_when_idle_and_at_the_latest_after_a_month(as_ada: Reader, clock: Clock) -> None:
+    clock.pass_by(IDLE_FOR - timedelta(seconds=1))
+    assert as_ada.open("/lamps").status == 200
+    clock.pass_by(IDLE_FOR)
+    assert as_ada.open("/lamps").location == "/sign-in"
+
+
+def test_a_session_lasts_a_month_at_most(as_ada: Reader, clock: Clock) -> None:
+    for _ in range(LASTS_FOR.days - 1):
+        clock.pass_by(timedelta(days=1))
+        assert as_ada.open("/lamps").status == 200
+    clock.pass_by(timedelta(days=1))
+    assert as_ada.open("/lamps").location == "/sign-in"
+
+
+def test_a_stolen_cookie_is_worth_nothing_after_signing_out(app: Flask) -> None:
+    owner, thief = Reader(app), Reader(app, "203.0.113.9")
+    owner.sign_up()
+    cookie = owner.client.get_cookie("lampi")
+    assert cookie is not None
+    thief.client.set_cookie("lampi", cookie.value)
+    assert thief.open("/lamps").status == 200
+    owner.send("/sign-out", page="/lamps")
+    assert thief.open("/lamps").location == "/sign-in"

@@ -1,0 +1,158 @@
+"""Learning of changes: what counts as one, and how it reaches a browser."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from cloud import association, outbox
+from cloud.lease import LEASE_SECONDS, PublisherLease
+from cloud.models import Lampi, User
+from cloud.presence import PresenceBatch
+from cloud.web import live
+from cloud.web.watch import Watcher, states_of
+from tests.cloud.conftest import NOW
+from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting
+from tests.support.pages import HOME, Reader
+
+pytestmark = BOTH_DATABASES
+
+
+@pytest.fixture(autouse=True)
+def there(lampi: Lampi) -> Lampi:
+    """Have the lamp wait."""
+    return lampi
+
+
+@pytest.fixture
+def watcher(app: Flask) -> Iterator[Watcher]:
+    found: Watcher = app.extensions["watcher"]
+    yield found
+    found.stop()
+
+
+class Stream:
+    """A browser's stream of events."""
+
+    def __init__(self, reader: Reader, seen: str) -> None:
+        self._response = reader.client.get(f"/live?seen={seen}", environ_base={"REMOTE_ADDR": HOME}, buffered=False)
+        assert (self._response.status_code, self._response.mimetype) == (200, "text/event-stream")
+        self._chunks = (chunk.decode() for chunk in self._response.iter_encoded())
+        assert next(self._chunks).startswith("retry:")
+
+    def next(self) -> tuple[str, float]:
+        """Return the word of the next event, and how many seconds it took."""
+        began = time.monotonic()
+        chunk = next(self._chunks)
+        assert chunk.startswith("event: change\ndata: ")
+        return chunk.split("data: ")[1].strip(), time.monotonic() - began
+
+    def close(self) -> None:
+        self._response.close()
+
+
+def state(user: User) -> str:
+    return states_of([user.id], NOW)[user.id]
+
+
+def test_the_word_changes_with_what_the_page_shows_and_with_nothing_else(ada: User, bob: User) -> None:
+    words = [state(ada)]
+
+    def changed() -> bool:
+        words.append(state(ada))
+        return words[-1] != words[-2]
+
+    association.associate_by_code(CODE, ada, NOW)
+    assert changed()
+    outbox.remove([row.version for row in outbox.pending(0, 10)])  # it is told
+    assert changed()
+    batch = PresenceBatch()
+    batch.add(LAMP, False)
+    batch.register(NOW + timedelta(seconds=1))
+    assert changed()
+    waiting(OTHER, "0123456789abcdef" * 2)
+    association.associate_by_code("012345", bob, NOW)
+    assert not changed()
+    association.release(LAMP, NOW)
+    assert changed()
+    lease = PublisherLease()
+    lease.acquire(NOW)
+    assert changed()
+    assert states_of([ada.id], NOW + timedelta(seconds=LEASE_SECONDS))[ada.id] != words[-1]
+
+
+def test_a_stream_brings_each_change_within_a_second(as_ada: Reader, ada: User, watcher: Watcher) -> None:
+    stream = Stream(as_ada, state(ada))
+    association.associate_by_code(CODE, ada, NOW)
+    word, seconds = stream.next()
+    assert (word, seconds < 1) == (state(ada), True)
+    association.release(LAMP, NOW)
+    word, seconds = stream.next()
+    assert (word, seconds < 1) == (state(ada), True)
+    stream.close()
+    assert watcher.count() == 0
+
+
+def test_what_changed_while_the_page_was_on_its_way_is_not_missed(as_ada: Reader, ada: User, watcher: Watcher) -> None:
+    seen = state(ada)
+    association.associate_by_code(CODE, ada, NOW)
+    stream = Stream(as_ada, seen)
+    assert stream.next()[0] == state(ada)
+    stream.close()
+
+
+def test_a_page_names_the_word_that_it_shows(as_ada: Reader, ada: User) -> None:
+    assert f'data-live="{state(ada)}"' in as_ada.open("/lamps").html
+    assert as_ada.open("/live/state").html == state(ada)
+
+
+def test_who_is_not_signed_in_learns_nothing(reader: Reader, as_ada: Reader, clock: Clock) -> None:
+    assert [reader.open("/live").status, reader.open("/live/state").status] == [401, 401]
+    clock.pass_by(timedelta(days=40))
+    assert as_ada.open("/live").status == 401
+
+
+def test_streams_beyond_the_most_are_told_to_ask_instead(
+    as_ada: Reader, as_bob: Reader, ada: User, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_STREAMS", 3)
+    monkeypatch.setattr(live, "MOST_STREAMS_OF_ONE", 2)
+    streams = [Stream(as_ada, "") for _ in range(2)]
+    assert as_ada.open("/live").status == 503
+    streams.append(Stream(as_bob, ""))
+    refused = as_bob.open("/live")
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "60")
+    for stream in streams:
+        stream.close()
+    assert watcher.count() == 0
+    Stream(as_ada, "").close()
+
+
+def test_all_streams_end_when_the_watcher_stops(as_ada: Reader, ada: User, app: Flask) -> None:
+    watcher: Watcher = app.extensions["watcher"]
+    stream = Stream(as_ada, state(ada))
+    watcher.stop()
+    assert list(stream._chunks) == []
+    assert as_ada.open("/live").status == 503
+
+
+def test_a_stream_says_something_now_and_then_and_ends_after_a_while(
+    as_ada: Reader, ada: User, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(live, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(live, "STREAM_SECONDS", 0.3)
+    chunks = list(Stream(as_ada, state(ada))._chunks)
+    assert 1 <= len(chunks) <= 6
+    assert set(chunks) == {":\n\n"}
+
+
+def test_nobody_looks_before_somebody_waits(as_ada: Reader, ada: User, watcher: Watcher) -> None:
+    as_ada.open("/lamps")
+    assert watcher._thread is None
+    stream = Stream(as_ada, "")
+    assert (watcher._thread is not None, watcher.count(ada.id)) == (True, 1)
+    stream.close()
+    assert (watcher.count(), watcher._states.get(ada.id)) == (0, None)

@@ -1,0 +1,235 @@
+"""The page in a real browser: the whole story with a real lamp, by keyboard, without scripts, live, accessible."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
+
+from cloud import association
+from cloud.instants import utc_now
+from cloud.models import Lampi
+from tests.support import axe
+from tests.support.bridge import Bridged
+from tests.support.cloud import Cloud
+from tests.support.loop import opened_database
+from tests.support.pages import PASSWORD
+from tests.support.screen import Touchscreen
+from tests.support.waiting import wait_until
+from tests.support.web import WebProcess, chromium, sign_up
+from tests.support.web_album import LAMP, make_lamps, take
+
+PHONE = ViewportSize(width=360, height=740)
+LIVE_MILLISECONDS = 1000
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    made = browser.new_context(viewport=PHONE, reduced_motion="reduce")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """Give a page in whose console nothing may be said: not that the policy blocked something, nor a script's fault."""
+    said: list[str] = []
+    made = context.new_page()
+    made.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    made.on("pageerror", lambda error: said.append(str(error)))
+    yield made
+    assert [line for line in said if "status of" not in line and "ERR_CONNECTION" not in line] == []
+
+
+@pytest.fixture
+def web(cloud: Cloud) -> Iterator[WebProcess]:
+    """Give the page, and three lamps that wait."""
+    make_lamps(cloud)
+    with WebProcess(cloud) as running:
+        yield running
+
+
+def code_of(cloud: Cloud, device_id: str = LAMP) -> str:
+    with opened_database(cloud):
+        return str(Lampi.named(device_id).association_code)
+
+
+def test_out_of_the_box_scanned_signed_up_identified_associated_and_released(tmp_path: Path, page: Page) -> None:
+    bridged = Bridged(tmp_path, LAMP)
+    with WebProcess(bridged.cloud) as web:
+        bridged.cloud.environment["LAMPI_CLAIM_URL"] = f"{web.url}/associate"
+        with bridged.running(), Touchscreen(tmp_path / "touchscreen", bridged.at_lamp, LAMP) as screen:
+            address = wait_until(screen.qr, "a QR code on the screen")
+            assert address.startswith(f"{web.url}/associate?code=")
+            code = screen.code()
+            page.goto(address)
+            page.get_by_role("link", name="Make an account").click()
+            page.get_by_label("Name").fill("grace")
+            page.get_by_label("Password", exact=True).fill(PASSWORD)
+            page.get_by_role("button", name="Make an account").click()
+            field = page.get_by_label("The code on the lamp's screen")
+            expect(field).to_have_value(address.partition("code=")[2])
+            assert field.input_value().startswith(code)
+            screen.wait_for_code(code)  # nothing is associated yet
+            page.get_by_role("button", name="Find the lamp").click()
+            expect(page.get_by_text(LAMP[-4:])).to_be_visible()
+            page.get_by_role("button", name="Show it on the lamp's screen").click()
+            screen.wait_for_text("This is the lamp")
+            page.get_by_role("button", name="Yes, make it mine").click()
+            expect(page.get_by_role("heading", name="This lamp is yours")).to_be_visible()
+            expect(page.get_by_text("Your lamp knows.").first).to_be_visible()
+            screen.wait_for_main_screen()
+            page.get_by_role("link", name="To my lamps").click()
+            page.get_by_role("link", name="Release My LAMPI").click()
+            page.get_by_role("button", name="Release it").click()
+            expect(page.get_by_text("My LAMPI is nobody's now, and shows a new code.")).to_be_visible()
+            wait_until(lambda: screen.code() not in ("", code), "another code on the screen")
+            assert screen.runs()
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("360", "dark"), ("360", "light"), ("1280", "light")])
+def test_axe_finds_nothing_on_any_page(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str) -> None:
+    found = {}
+    for name, page in take(browser, web, cloud, size, scheme):
+        if faults := axe.violations(page):
+            found[name] = faults
+    assert found == {}
+
+
+@pytest.mark.parametrize("width", [180, 320, 640])
+def test_pages_fit_at_two_hundred_percent(browser: Browser, web: WebProcess, cloud: Cloud, width: int) -> None:
+    """A phone of 360 pixels has 180 at 200 %, a window of 1280 has 640; 320 is what WCAG 2.2 asks for (1.4.10)."""
+    wide = {}
+    for name, page in take(browser, web, cloud, "360", "dark"):
+        page.set_viewport_size(ViewportSize(width=width, height=740))
+        needed = page.evaluate("document.scrollingElement.scrollWidth")
+        if needed > width:
+            wide[name] = needed
+        page.set_viewport_size(PHONE)
+    assert wide == {}
+
+
+def test_with_the_keyboard_alone(page: Page, web: WebProcess, cloud: Cloud) -> None:
+    keys = page.keyboard
+    page.goto(f"{web.url}/sign-up")
+    keys.type("grace")
+    keys.press("Tab")
+    keys.type(PASSWORD)
+    keys.press("Enter")
+    page.wait_for_url("**/lamps")
+    go_to(page, "Associate a lamp")
+    page.wait_for_url("**/associate")
+    keys.type(code_of(cloud)[:6])
+    keys.press("Enter")
+    page.wait_for_url("**/this-lamp")
+    go_to(page, "Yes, make it mine")
+    page.wait_for_url("**/yours")
+    go_to(page, "To my lamps")
+    page.wait_for_url("**/lamps")
+    go_to(page, "Release")
+    page.wait_for_url("**/release")
+    go_to(page, "Release it")
+    page.wait_for_url("**/lamps")
+    expect(page.get_by_text("No lamp is yours yet")).to_be_visible()
+
+
+def go_to(page: Page, words: str) -> None:
+    """Press Tab until the thing that says these words has the focus, which can be seen; then Enter."""
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "[document.activeElement.innerText, getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        if focused[0] == words:
+            assert focused[1] == "solid"
+            page.keyboard.press("Enter")
+            return
+    raise AssertionError(f"Tab does not lead to {words!r}")
+
+
+def test_without_scripts(browser: Browser, web: WebProcess, cloud: Cloud) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_up(page, web.url, "grace")
+    page.get_by_role("link", name="Associate a lamp").click()
+    page.get_by_label("The code").fill(code_of(cloud)[:6].upper())
+    page.get_by_role("button", name="Find the lamp").click()
+    page.get_by_role("button", name="Show it on the lamp's screen").click()
+    expect(page.get_by_text("The lamp's screen now says for some seconds that this is the lamp.")).to_be_visible()
+    page.get_by_role("button", name="Yes, make it mine").click()
+    expect(page.get_by_role("link", name="Look again")).to_be_visible()
+    page.get_by_label("What shall it be called?").fill("Kitchen")
+    page.get_by_role("button", name="Call it that").click()
+    expect(page.get_by_role("heading", name="Kitchen")).to_be_visible()
+    expect(page.get_by_text("UTC")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    context.close()
+
+
+def change(cloud: Cloud, *, to_associated: bool) -> None:
+    with opened_database(cloud):
+        if to_associated:
+            association.associate_by_device_id(LAMP, association.user_named("grace"), utc_now())
+        else:
+            association.release(LAMP, utc_now())
+
+
+def test_a_page_that_is_open_follows_without_a_reload(page: Page, web: WebProcess, cloud: Cloud) -> None:
+    with page.expect_request("**/live?seen=*"):
+        sign_up(page, web.url, "grace")
+    page.evaluate("window.stays = true")
+    change(cloud, to_associated=True)
+    expect(page.get_by_role("heading", name="My LAMPI")).to_be_visible(timeout=LIVE_MILLISECONDS)
+    page.get_by_role("link", name="Rename My LAMPI").focus()
+    with opened_database(cloud):
+        association.associate_by_device_id("b827eb11c0de", association.user_named("grace"), utc_now())
+    expect(page.get_by_role("heading", name="Bedside")).to_be_visible(timeout=LIVE_MILLISECONDS)
+    expect(page.get_by_role("link", name="Rename My LAMPI")).to_be_focused()
+    change(cloud, to_associated=False)
+    expect(page.get_by_role("heading", name="My LAMPI")).to_be_hidden(timeout=LIVE_MILLISECONDS)
+    assert page.evaluate("window.stays")
+
+
+def test_a_browser_that_gets_no_stream_asks_now_and_then(page: Page, web: WebProcess, cloud: Cloud) -> None:
+    page.route("**/live?seen=*", lambda route: route.fulfill(status=503))
+    sign_up(page, web.url, "grace")
+    page.evaluate("window.stays = true")
+    change(cloud, to_associated=True)
+    expect(page.get_by_role("heading", name="My LAMPI")).to_be_visible()
+    assert page.evaluate("window.stays")
+
+
+def test_a_browser_follows_again_when_the_page_s_program_was_away(page: Page, web: WebProcess, cloud: Cloud) -> None:
+    sign_up(page, web.url, "grace")
+    expect(page.get_by_text("No lamp is yours yet")).to_be_visible()
+    web.stop()
+    change(cloud, to_associated=True)
+    with WebProcess(cloud, port=web.port):
+        expect(page.get_by_role("heading", name="My LAMPI")).to_be_visible(timeout=15_000)
+
+
+def test_signing_out_in_one_tab_is_seen_in_another(page: Page, context: BrowserContext, web: WebProcess) -> None:
+    sign_up(page, web.url, "grace")
+    other = context.new_page()
+    other.goto(f"{web.url}/lamps")
+    other.get_by_role("button", name="Sign out").click()
+    page.reload()
+    expect(page.get_by_text("Please sign in first.")).to_be_visible()
+
+
+def test_back_after_signing_out_shows_nothing(page: Page, web: WebProcess, cloud: Cloud) -> None:
+    sign_up(page, web.url, "grace")
+    change(cloud, to_associated=True)
+    page.goto(f"{web.url}/lamps")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert LAMP not in page.content()
