@@ -80,21 +80,19 @@ class Lampi(Table):
     def waits_under(cls, code: str, issued_after: datetime | None) -> Expression:
         """Return the condition that selects the lamp whose code begins with these 6 to 32 characters.
 
-        No fewer than its screen shows: its short code is one of the code's beginnings, each of which the index over the
-        lamps that wait finds at once. Where a longer short code begins as a shorter one, who typed all of it means it.
+        No fewer than its screen shows. Where a longer short code begins as a shorter one, who typed all of it means it.
+        The beginning alone says where to look: few codes of all have it, also of owned lamps.
         """
-        beginnings = [code[:length] for length in range(SHORT_CODE_LENGTH, len(code) + 1)]
         lowest, highest = code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f")
-        waiting = cls.user.is_null() & _short_code_of_row.in_(beginnings)
-        if issued_after is not None:
-            waiting &= cls.code_issued_at > issued_after
         meant = (
             cls.select(cls.device_id)
-            .where(waiting & cls.association_code.between(lowest, highest))
+            .where(cls.association_code.between(lowest, highest))
+            .where(cls.user.is_null() & (cls.short_code_length <= len(code)))
             .order_by(cls.short_code_length.desc())
             .limit(1)
         )
-        return cls.device_id == meant
+        condition = cls.device_id == meant
+        return condition if issued_after is None else condition & (cls.code_issued_at > issued_after)
 
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:

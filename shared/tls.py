@@ -86,6 +86,8 @@ def _load(which: str, otherwise: str, load: Callable[[], None]) -> None:
         raise BadTlsFile(which, otherwise) from None
     except OSError as fault:
         raise BadTlsFile(which, f"can't be read ({fault.strerror})") from None
+    except ValueError:  # with a NUL or half a character in it, which no file's name can have
+        raise BadTlsFile(which, "is not the name of a file") from None
 
 
 def explained(fault: BaseException | None) -> str | None:

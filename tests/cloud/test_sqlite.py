@@ -1,6 +1,7 @@
 """What can be seen on SQLite alone: its locks, its pragmas, its query plans."""
 
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import peewee
@@ -9,7 +10,9 @@ import pytest
 from cloud import outbox
 from cloud.association import add_user, associate_by_code
 from cloud.database import write_transaction
+from cloud.errors import UnknownCode
 from cloud.models import Lampi, User
+from cloud.policy import CodePolicy, announce
 from cloud.presence import PresenceBatch
 from tests.cloud.conftest import NOW
 from tests.support.plans import plans
@@ -66,10 +69,42 @@ def test_unchanged_presence_writes_nothing(sqlite_database: peewee.Database) -> 
     assert sqlite_database.connection().total_changes == before
 
 
-def test_associating_by_code_searches_the_index_of_waiting_lamps(sqlite_database: peewee.Database) -> None:
+@pytest.mark.parametrize("typed", ["b71e09", "b71e09c4b", "b71e09c4" * 4])
+@pytest.mark.parametrize("ttl", [None, timedelta(minutes=15)])
+def test_associating_by_code_searches_indexes(
+    sqlite_database: peewee.Database, typed: str, ttl: timedelta | None
+) -> None:
+    """Right and wrong: with a million lamps that wait, each look through them takes seconds."""
     ada = add_user("ada")
-    Lampi.create(device_id="b827ebba0387", association_code="b71e09c4" * 4)
-    (plan,) = plans(sqlite_database, "UPDATE", lambda: associate_by_code("b71e09", ada, NOW))[:1]
-    assert plan.startswith("SEARCH lampi USING INDEX sqlite_autoindex_lampi_1 (device_id=?) / SCALAR SUBQUERY")
-    assert "SEARCH lampi USING INDEX lampi_short_code (<expr>=?)" in plan
-    assert "SCAN" not in plan
+    announce(CodePolicy(ttl=ttl))
+
+    def right_and_wrong() -> None:
+        Lampi.create(device_id="b827ebba0387", association_code="b71e09c4" * 4, code_issued_at=NOW)
+        associate_by_code(typed, ada, NOW)
+        with pytest.raises(UnknownCode):
+            associate_by_code(typed, ada, NOW)
+
+    (claiming, *_) = plans(sqlite_database, "UPDATE", right_and_wrong)
+    assert claiming.startswith("SEARCH lampi USING INDEX sqlite_autoindex_lampi_1 (device_id=?) / SCALAR SUBQUERY")
+    assert "SEARCH lampi USING INDEX lampi_association_code (association_code>? AND association_code<?)" in claiming
+    Lampi.delete().execute()
+    looks = plans(sqlite_database, "SELECT", right_and_wrong)
+    assert sum("lampi_association_code (association_code>? AND association_code<?)" in plan for plan in looks) == 2
+    assert not any("lampi_user_id" in plan for plan in looks)
+
+
+@pytest.mark.parametrize("count", [1, 9, 2000])
+def test_registering_searches_indexes(sqlite_database: peewee.Database, count: int) -> None:
+    """However many come at once: SQLite's choice depends on it."""
+    batch = PresenceBatch()
+    for number in range(count):
+        batch.add(f"{number:012x}", True)
+    seen = plans(sqlite_database, "SELECT", lambda: batch.register(NOW))
+    assert any("SEARCH t1 USING INDEX lampi_short_code (<expr>=?)" in plan for plan in seen)
+    assert not any(("SCAN t1" in plan and "lampi" in plan) or "lampi_user_id" in plan for plan in seen)
+
+
+def test_an_owners_lamps_are_found_by_their_index(sqlite_database: peewee.Database) -> None:
+    ada = add_user("ada")
+    (plan,) = plans(sqlite_database, "SELECT", lambda: list(Lampi.select().where(Lampi.user == ada)))
+    assert plan == "SEARCH t1 USING INDEX lampi_user_id (user_id=?)"

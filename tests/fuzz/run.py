@@ -54,6 +54,6 @@ def guide(target: Target, inputs: int, seed: int = 0) -> Counter[str]:
     command = [sys.executable, "-m", "tests.fuzz.guided", target.name, str(inputs), str(seed + 1)]  # 0 is "any"
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Found(done.stderr)
+        raise Found(done.stdout)
     read, refused = done.stdout.split()[-2:]
     return Counter({READ: int(read), REFUSED: int(refused)})

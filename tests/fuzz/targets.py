@@ -36,7 +36,11 @@ _DATABASE_URLS = ("sqlite:///lampi.db", "postgresql://me:secret@db.example/lampi
 _FILTERS = "$SYS/broker/connection/+/state,devices/+/lamp/connection/bridge/state"
 _TOPICS = ("$SYS/broker/connection/b827ebba0387_broker/state", "devices/b827ebba0387/lamp/associated")
 _CLAIMS = ("https://lamps.example.com/claim?code=" + CODE, "http://[::1]:8080/claim", "https://x/#" + CODE)
-_SETTINGS = {"LAMPI_BROKER_URL": _BROKER_URLS, "LAMPI_BROKER_CA": ("/nowhere/ca.crt",), "LAMPI_LOG_LEVEL": ("info",)}
+_SETTINGS = {
+    "LAMPI_BROKER_URL": _BROKER_URLS,
+    "LAMPI_BROKER_CA": ("/nowhere/ca.crt", "a\x00b"),
+    "LAMPI_LOG_LEVEL": ("info",),
+}
 _CLOUD_SETTINGS = _SETTINGS | {
     "LAMPI_DATABASE_URL": _DATABASE_URLS,
     "LAMPI_PRESENCE_FILTERS": (_FILTERS,),

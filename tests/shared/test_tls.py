@@ -193,6 +193,8 @@ def test_settings_name_the_files(tls: TlsBroker) -> None:
         ({"url": "mqtts://a", "certificate": "client.crt"}, "LAMPI_BROKER_CERTIFICATE: needs LAMPI_BROKER_KEY beside"),
         ({"url": "mqtts://a", "key": "client.key"}, "LAMPI_BROKER_KEY: needs LAMPI_BROKER_CERTIFICATE beside it"),
         ({"url": "mqtts://a", "ca": "none.crt"}, "none.crt can't be read (No such file or directory)"),
+        ({"url": "mqtts://a", "ca": "c\x00a"}, "is not the name of a file"),
+        ({"url": "mqtts://a", "ca": "c\ud800a"}, "is not the name of a file"),
         ({"url": "mqtts://a", "ca": "client.key"}, "client.key has no certificate in PEM form"),
         ({"url": "mqtts://a", "certificate": "client.key", "key": "client.key"}, "LAMPI_BROKER_CERTIFICATE: "),
         ({"url": "mqtts://a", "certificate": "client.crt", "key": "none.key"}, "LAMPI_BROKER_KEY: "),
