@@ -63,7 +63,7 @@ def associate_found(device_id: str, typed: str, user: User, now: datetime, sourc
         UnknownCode: it does not: the code was replaced, or somebody was faster.
     """
     which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
-    lampi = Lampi.claim(which & (Lampi.device_id == device_id), user, now, source)
+    lampi = Lampi.claim(which & (Lampi.device_id == device_id), user, now, source) if which is not None else None
     if lampi is None:
         raise UnknownCode
     return lampi
@@ -73,9 +73,9 @@ def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[
     code = read_code(typed)
     policy = announced()
     guess = Guess(len(code), user.id, user.name, source, now, policy)
-    which = Lampi.waits_under(code, _issued_after(policy, now))
     wait, lampi = throttle.wait_for(guess), None  # without the lock: a flood of throttled attempts holds nobody up
-    if wait is None and Lampi.select().where(which & Lampi.user.is_null()).exists():
+    which = Lampi.waits_under(code, _issued_after(policy, now)) if wait is None else None
+    if which is not None:
         with write_transaction():
             wait = throttle.wait_for(guess)
             if wait is None:

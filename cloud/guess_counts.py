@@ -5,18 +5,17 @@ for every stretch of time that is as long as the window. What is older is pruned
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from peewee import BigAutoField, BigIntegerField, DoubleField, TextField
 
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import Table, run_sql
-from cloud.instants import InstantField
+from cloud.instants import NEVER, InstantField, read_stored, stored
 from cloud.policy import CodePolicy
 
 EVERYBODY = "everybody"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class GuessCount(Table):
@@ -34,9 +33,6 @@ class GuessCount(Table):
         indexes = ((("who", "slot_at"), True),)
 
 
-_INSTANT = InstantField()
-
-
 class Slot(NamedTuple):
     """The failures of one slot of time, what they cost, and when the slot has left the window."""
 
@@ -52,13 +48,11 @@ def slots_of(who: Sequence[str], policy: CodePolicy, now: datetime) -> dict[str,
         f"SELECT who, slot_at, failures, cost FROM guess_count WHERE who IN ({', '.join('?' * len(who))})"  # noqa: S608
         " AND slot_at > ? ORDER BY slot_at",
         *who,
-        _INSTANT.db_value(now - lasts),
+        stored(now - lasts),
     )
     found: dict[str, list[Slot]] = {name: [] for name in who}
     for name, slot_at, failures, price in rows:
-        began_at = _INSTANT.python_value(slot_at)
-        if began_at is not None:
-            found[name].append(Slot(failures, price, began_at + lasts))
+        found[name].append(Slot(failures, price, read_stored(slot_at) + lasts))
     return found
 
 
@@ -74,7 +68,7 @@ def cost_of(slots: Iterable[Slot]) -> float:
 
 def add_failure(who: Sequence[str], price: float, policy: CodePolicy, now: datetime) -> None:
     """Count a failure for each of these; inside a write transaction."""
-    slot_at = _INSTANT.db_value(_EPOCH + (now - _EPOCH) // policy.slot * policy.slot)
+    slot_at = stored(NEVER + (now - NEVER) // policy.slot * policy.slot)
     rows = ", ".join(["(?, ?, 1, ?)"] * len(who))
     run_sql(
         f"INSERT INTO guess_count AS counted (who, slot_at, failures, cost) VALUES {rows} ON CONFLICT (who, slot_at)"  # noqa: S608
@@ -88,6 +82,6 @@ def _prune(policy: CodePolicy, now: datetime) -> None:
     """Delete what no window will count any more, not too much at once: somebody waits for an answer."""
     run_sql(
         "DELETE FROM guess_count WHERE id IN (SELECT id FROM guess_count WHERE slot_at <= ? LIMIT ?)",
-        _INSTANT.db_value(now - policy.window - policy.slot),
+        stored(now - policy.window - policy.slot),
         ROWS_A_STATEMENT,
     )

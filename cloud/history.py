@@ -13,10 +13,9 @@ from enum import StrEnum
 from peewee import BigAutoField, CharField, ModelSelect, TextField
 
 from cloud.database import Table, run_sql
-from cloud.instants import InstantField
+from cloud.instants import InstantField, stored
 
 ROWS_A_PAGE = 1000
-_INSTANT = InstantField()
 
 
 class Event(StrEnum):
@@ -76,7 +75,7 @@ def write(
     """Add a row; inside the write transaction of what it tells of."""
     run_sql(
         "INSERT INTO history (at, event, device_id, user_name, reason, source) VALUES (?, ?, ?, ?, ?, ?)",
-        _INSTANT.db_value(now),
+        stored(now),
         event.value,
         device_id,
         user_name,

@@ -28,3 +28,26 @@ class InstantField(DateTimeField):
         """Return the stored instant, aware."""
         naive = super().python_value(value)
         return naive.replace(tzinfo=UTC) if isinstance(naive, datetime) else None
+
+
+_FIELD = InstantField()
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before everything that is stored."""
+
+
+def stored(instant: datetime) -> datetime | None:
+    """Return an instant as a statement that is written out has it for a parameter."""
+    return _FIELD.db_value(instant)
+
+
+def read_stored(value: object) -> datetime:
+    """Return an instant that such a statement brought.
+
+    Raises:
+        ValueError: it is none.
+    """
+    instant = _FIELD.python_value(value)
+    if instant is None:
+        raise ValueError("not an instant")
+    return instant

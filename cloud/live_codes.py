@@ -5,16 +5,13 @@ counts under the hour in which its code was issued. Codes of an hour lapse toget
 the count is never too low.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from peewee import BigIntegerField, IntegerField
 
 from cloud.database import Table, run_sql
-from cloud.instants import InstantField
+from cloud.instants import NEVER, InstantField, stored
 from cloud.policy import CodePolicy
-
-_INSTANT = InstantField()
-_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LiveCodes(Table):
@@ -40,7 +37,7 @@ def counted_from(policy: CodePolicy, now: datetime) -> datetime | None:
 
 def live_codes(policy: CodePolicy, now: datetime) -> dict[int, int]:
     """Return the number of live codes by the length of their short codes."""
-    since = _INSTANT.db_value(counted_from(policy, now) or _EVER)
+    since = stored(counted_from(policy, now) or NEVER)
     counts = run_sql(
         "SELECT short_code_length, SUM(lamps) FROM live_codes WHERE hour >= ? GROUP BY short_code_length", since
     )

@@ -20,11 +20,11 @@ from peewee import (
 from cloud import bulk, claim_address, history, outbox, webhook_events
 from cloud.budget import length_for_new_codes
 from cloud.codes import fresh_codes, generate_association_code
-from cloud.database import Table, write_transaction
+from cloud.database import Table, run_sql, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.forgotten import Forgotten, associated_topic
 from cloud.history import Event
-from cloud.instants import InstantField, shown_instant, utc_now
+from cloud.instants import NEVER, InstantField, shown_instant, stored, utc_now
 from cloud.live_codes import counted_from
 from cloud.outbox import Pending
 from cloud.policy import announced
@@ -77,22 +77,21 @@ class Lampi(Table):
         return lamps[0] if lamps else None
 
     @classmethod
-    def waits_under(cls, code: str, issued_after: datetime | None) -> Expression:
-        """Return the condition that selects the lamp whose code begins with these 6 to 32 characters.
+    def waits_under(cls, code: str, issued_after: datetime | None) -> Expression | None:
+        """Return the condition that selects the lamp whose code begins with these 6 to 32 characters, None for none.
 
         No fewer than its screen shows. Where a longer short code begins as a shorter one, who typed all of it means it.
         The beginning alone says where to look: few codes of all have it, also of owned lamps.
         """
-        lowest, highest = code.ljust(CODE_LENGTH, "0"), code.ljust(CODE_LENGTH, "f")
-        meant = (
-            cls.select(cls.device_id)
-            .where(cls.association_code.between(lowest, highest))
-            .where(cls.user.is_null() & (cls.short_code_length <= len(code)))
-            .order_by(cls.short_code_length.desc())
-            .limit(1)
+        found = run_sql(
+            "SELECT association_code FROM lampi WHERE association_code BETWEEN ? AND ? AND user_id IS NULL"
+            " AND short_code_length <= ? AND code_issued_at > ? ORDER BY short_code_length DESC LIMIT 1",
+            code.ljust(CODE_LENGTH, "0"),
+            code.ljust(CODE_LENGTH, "f"),
+            len(code),
+            stored(issued_after or NEVER),
         )
-        condition = cls.device_id == meant
-        return condition if issued_after is None else condition & (cls.code_issued_at > issued_after)
+        return cls.user.is_null() & (cls.association_code == found[0][0]) if found else None
 
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from peewee import AutoField, BigIntegerField, DoubleField
 
-from cloud.database import Table, write_transaction
+from cloud.database import Table, run_sql, write_transaction
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 
 SLOTS_A_WINDOW = 24
@@ -73,15 +73,11 @@ def announce(policy: CodePolicy) -> None:
 
 def announced() -> CodePolicy:
     """Return the policy that a daemon announced; where none ever did, the usual one with codes that never lapse."""
-    said: AnnouncedPolicy | None = AnnouncedPolicy.get_or_none()
-    if said is None:
-        return CodePolicy(ttl=None)
-    return CodePolicy(
-        ttl=timedelta(seconds=said.ttl_seconds) if said.ttl_seconds else None,
-        risk=said.risk,
-        window=timedelta(seconds=said.window_seconds),
-        guesses_per_user=said.guesses_per_user,
-        guesses_per_source=said.guesses_per_source,
-        shortest=said.shortest,
-        longest=said.longest,
+    said = run_sql(
+        "SELECT ttl_seconds, risk, window_seconds, guesses_per_user, guesses_per_source, shortest, longest"
+        " FROM code_policy"
     )
+    if not said:
+        return CodePolicy(ttl=None)
+    ((ttl, risk, window, *limits_and_lengths),) = said
+    return CodePolicy(timedelta(seconds=ttl) if ttl else None, risk, timedelta(seconds=window), *limits_and_lengths)

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from cloud.cli.edge import database_option, log_level_option
+from cloud.cli.edge import database_option, log_format_option, log_level_option
 from cloud.errors import Refusal
 from shared.logs import start_logging
 
@@ -14,6 +14,7 @@ from shared.logs import start_logging
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port; 0 for any.")
 @database_option
 @log_level_option
+@log_format_option
 @click.option("--sign-up", metavar="WORD", help="'open' for everybody, or 'closed'.  [LAMPI_SIGN_UP]")
 @click.option("--trusted-proxy", metavar="ADDRESS", help="Who may say where a browser is.  [LAMPI_TRUSTED_PROXY]")
 def web(host: str, port: int, **options: str | None) -> None:
@@ -25,5 +26,5 @@ def web(host: str, port: int, **options: str | None) -> None:
         raise Refusal(f"The page needs {missing.name}: install the project with the extra 'web'.") from None
     given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
     settings = read_web_settings(os.environ | given)
-    start_logging(settings.log_level)
+    start_logging(settings.log_level, settings.log_format)
     serve(settings, host, port)

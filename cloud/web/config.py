@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from cloud.config import DEFAULT_DATABASE_URL
 from cloud.database import parse_database_url
 from shared.errors import quoted
-from shared.logs import parse_level
+from shared.logs import parse_format, parse_level
 from shared.settings import SettingsReader
 
 
@@ -17,6 +17,7 @@ class WebSettings:
 
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
+    log_format: str = "text"
     sign_up_open: bool = True
     trusted_proxy: str | None = None
 
@@ -56,6 +57,7 @@ def read_web_settings(values: Mapping[str, str]) -> WebSettings:
     settings = WebSettings(
         database_url=reader.read("LAMPI_DATABASE_URL", parse_database_url, DEFAULT_DATABASE_URL),
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
+        log_format=reader.read("LAMPI_LOG_FORMAT", parse_format, "text"),
         sign_up_open=reader.read("LAMPI_SIGN_UP", parse_sign_up, True),
         trusted_proxy=reader.read("LAMPI_TRUSTED_PROXY", parse_proxy, None),
     )

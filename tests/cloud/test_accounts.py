@@ -1,6 +1,7 @@
 """Accounts: who may sign up, who is let in, and how often somebody may try."""
 
 from datetime import timedelta
+from typing import Literal
 
 import peewee
 import pytest
@@ -89,6 +90,22 @@ def test_nobody_is_told_what_was_wrong(grace: User, bob: User) -> None:
     """Bob was made by an operator and has no password yet."""
     for name in ("grace", "bob", "nobody", "", "\0", "a" * 5000):
         try_in_vain(name)
+
+
+def test_no_is_said_after_the_same_work(grace: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hash, with the same parameters, is reckoned for each: that is where the time goes."""
+    reckoned: list[str] = []
+
+    class Noting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Literal[True]:  # noqa: A002
+            reckoned.append(str(hash).rpartition("$")[0].rpartition("$")[0])
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(passwords, "_hasher", Noting(2, 19 * 1024, 1))
+    for name in ("grace", "bob", "nobody", "\0"):
+        try_in_vain(name)
+    assert len(reckoned) == 4
+    assert len(set(reckoned)) == 1
 
 
 def test_a_user_without_a_password_gets_in_with_none_until_one_is_set(bob: User) -> None:

@@ -61,7 +61,7 @@ def test_nobody_is_sent_elsewhere(app: Flask, elsewhere: str) -> None:
 
 def test_a_session_that_was_planted_is_not_the_one_that_is_signed_in(app: Flask) -> None:
     attacker, victim = Reader(app, "203.0.113.9"), Reader(app)
-    attacker.open("/sign-in")
+    token = attacker.token_of("/sign-in")
     planted = attacker.client.get_cookie("lampi")
     assert planted is not None
     victim.client.set_cookie("lampi", planted.value)
@@ -69,6 +69,8 @@ def test_a_session_that_was_planted_is_not_the_one_that_is_signed_in(app: Flask)
     after = victim.client.get_cookie("lampi")
     assert after is not None
     assert after.value != planted.value
+    assert victim.send_bare("/sign-out", {"csrf_token": token}).status == 400
+    assert victim.open("/lamps").status == 200
     assert attacker.open("/lamps").location == "/sign-in"
 
 
