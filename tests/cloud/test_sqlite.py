@@ -1,5 +1,6 @@
 """What can be seen on SQLite alone: its locks, its pragmas, its query plans."""
 
+import re
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -101,7 +102,7 @@ def test_registering_searches_indexes(sqlite_database: peewee.Database, count: i
         batch.add(f"{number:012x}", True)
     seen = plans(sqlite_database, "SELECT", lambda: batch.register(NOW))
     assert any("SEARCH lampi USING INDEX lampi_short_code (<expr>=?)" in plan for plan in seen)
-    assert not any("SCAN lampi" in plan or "lampi_user_id" in plan for plan in seen)
+    assert not any(re.search(r"SCAN lampi\b", plan) or "lampi_user_id" in plan for plan in seen)
 
 
 def test_an_owners_lamps_are_found_by_their_index(sqlite_database: peewee.Database) -> None:
