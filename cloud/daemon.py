@@ -33,7 +33,7 @@ from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.04
 """How long a change that another process made can stay unnoticed."""
 
 LOOKS_A_ROUND = 2

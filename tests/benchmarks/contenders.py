@@ -54,7 +54,7 @@ def usual_way(port: int, device_ids: Sequence[str]) -> Speed:
             with database_proxy.atomic():
                 lampi = Lampi.create(device_id=device_id, connected=True, created_at=utc_now())
             topic = topics.associated(topics.lamp_prefix(device_id))
-            publish.single(topic, lampi.association().encode(), 2, True, "127.0.0.1", port)
+            publish.single(topic, lampi.association(None).encode(), 2, True, "127.0.0.1", port)
     return watch.speed(len(device_ids))
 
 
