@@ -7,7 +7,7 @@ import peewee
 import pytest
 from click.testing import CliRunner, Result
 
-from cloud import copying
+from cloud import claim_address, copying
 from cloud.association import add_user, associate_by_code, forget
 from cloud.cli import commands
 from cloud.database import Table, connect_database, open_database, write_transaction
@@ -20,6 +20,8 @@ from cloud.models import Lampi
 from cloud.policy import CodePolicy, announce
 from cloud.presence import PresenceBatch
 from cloud.schema import upgrade
+from cloud.tokens import make_token
+from cloud.webhook_events import announce_receiver
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres
 
@@ -32,10 +34,13 @@ def urls(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -> 
 
 @pytest.fixture
 def source(urls: tuple[str, str]) -> peewee.Database:
-    """Give a database with 1,200 lamps, users, an owner, and a lamp that was forgotten."""
+    """Give a database with 1,200 lamps, users, an owner, a lamp that was forgotten, and something in every table."""
     database = open_database(urls[0], create=True)
     upgrade(database)
+    announce_receiver(True)
+    claim_address.announce("https://lamps.example.com/associate")
     ada, _bob = add_user("ada"), add_user("bob \N{LATIN SMALL LETTER O WITH DIAERESIS}")
+    make_token(ada, "a test", NOW)
     batch = PresenceBatch()
     for number in range(1200):
         batch.add(f"{number:012x}", True)
