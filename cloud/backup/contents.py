@@ -9,6 +9,7 @@ from cloud.database import open_database, write_transaction
 from cloud.lease import Lease, Standby
 from cloud.models import Lampi, User
 from cloud.schema import upgrade
+from cloud.sign_ins import SignIn
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Contents:
 def make_current(database_url: str) -> tuple[Contents, peewee.Database]:
     """Open a restored database, upgrade it, and have its daemon distrust what the broker retains.
 
-    Who led when the backup was made is nobody any more.
+    Who led when the backup was made is nobody any more; and who was signed in on the web signs in again, since some of
+    them may have signed out, or changed their passwords, after it was made.
 
     Raises:
         UnusableDatabase: a newer release made it, or it fails.
@@ -34,4 +36,5 @@ def make_current(database_url: str) -> tuple[Contents, peewee.Database]:
         outbox.suspect_broker(True)
         Lease.delete().execute()
         Standby.delete().execute()
+        SignIn.delete().execute()
     return Contents(Lampi.select().count(), User.select().count(), applied), database

@@ -9,13 +9,14 @@ import peewee
 import pytest
 from playhouse.migrations import Runner
 
-from cloud import outbox
+from cloud import outbox, sign_ins
 from cloud.association import add_user
 from cloud.database import open_database
 from cloud.instants import utc_now
 from cloud.lease import Lease, PublisherLease
 from cloud.models import Lampi
 from cloud.schema import MIGRATIONS
+from cloud.sign_ins import SignIn
 from tests.cloud.backup.conftest import LAMP, mode, run
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres
@@ -23,6 +24,7 @@ from tests.support.postgres import Postgres
 
 def test_what_is_restored_is_as_it_was(lampi: Lampi, database_url: str, elsewhere: str, file: Path) -> None:
     PublisherLease().acquire(utc_now() - timedelta(minutes=1))  # whoever led when the backup was made
+    sign_ins.begin(lampi.user, utc_now())
     origin = outbox.origin()
     run("backup", str(file), url=database_url)
     Lampi.create_unassociated(["b827ebba0388"], NOW)
@@ -35,6 +37,7 @@ def test_what_is_restored_is_as_it_was(lampi: Lampi, database_url: str, elsewher
     assert outbox.origin() == origin
     assert outbox.broker_is_suspect()
     assert Lease.select().count() == 0
+    assert SignIn.select().count() == 0
 
 
 def test_a_sqlite_database_that_was_there_is_set_aside_with_its_last_change(
