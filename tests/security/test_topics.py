@@ -175,5 +175,5 @@ def test_it_can_not_have_the_broker_retain_much(fortress: Fortress, watcher: Cal
         lamp.publish(OWN_CHANGED, b"x" * 16_385, retain=True)
         lamp.publish(OWN_CHANGED, marker)
         heard = watcher.heard_until(lambda message: message.payload == marker)
-        assert [message.topic for message in heard if message.topic == OWN_CHANGED] == []
+        assert [message.topic for message in heard if message.payload.startswith(b"x" * 100)] == []
     attempt.refused("a lamp publishes 16,385 bytes", OWN_CHANGED)
