@@ -8,6 +8,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from cloud import association, identifying, ownership
+from cloud.codes import read_code
 from cloud.errors import AlreadyAssociated, MalformedCode, Refusal, TooManyGuesses, UnknownCode, UnknownLamp
 from cloud.models import Lampi
 from cloud.web.access import present, refused, signed_in, source, the_user
@@ -53,7 +54,7 @@ def find() -> Response:
         return refused(make_response(render_template("associate.html", form=form)), refusal)
     session["found"] = {
         "device_id": lampi.device_id,
-        "code": form.text("code"),
+        "code": read_code(form.text("code")),  # as short as can be: a browser drops a cookie of more than 4 KB
         "at": present().isoformat(),
         "ticket": secrets.token_urlsafe(8),
     }

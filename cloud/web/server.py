@@ -12,7 +12,7 @@ from types import FrameType
 from waitress.server import create_server
 
 from cloud.errors import Refusal
-from cloud.web.app import create_app
+from cloud.web.app import LARGEST_REQUEST, create_app
 from cloud.web.config import WebSettings
 from cloud.web.live import MOST_STREAMS
 from cloud.web.watch import Watcher
@@ -45,6 +45,8 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
             port=port,
             threads=PAGE_THREADS + MOST_STREAMS,
             connection_limit=MOST_CLIENTS,
+            max_request_body_size=2
+            * LARGEST_REQUEST,  # more is not even received; what is less gets a page that says so
             channel_request_lookahead=1,  # else nobody notices that a browser left its stream
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
