@@ -215,6 +215,30 @@ def test_a_browser_follows_again_when_the_page_s_program_was_away(page: Page, we
         expect(page.get_by_role("heading", name="My LAMPI")).to_be_visible(timeout=15_000)
 
 
+def test_a_page_outlives_a_database_that_was_away(page: Page, web: WebProcess, cloud: Cloud) -> None:
+    sign_up(page, web.url, "grace")
+    file, aside = cloud.folder / "lampi.db", cloud.folder / "aside.db"
+    web.stop()
+    file.rename(aside)
+    expect(page.get_by_role("heading", name="My lamps")).to_be_visible()
+    with WebProcess(cloud, port=web.port):
+        page.goto(f"{web.url}/lamps?page=1")
+        expect(page.get_by_role("heading", name="The lamps' register is away")).to_be_visible()
+        aside.rename(file)
+        expect(page.get_by_role("heading", name="My lamps")).to_be_visible(timeout=10_000)
+        assert page.url == f"{web.url}/lamps?page=1"
+
+
+def test_what_is_shown_stays_while_it_can_t_be_renewed(page: Page, web: WebProcess, cloud: Cloud) -> None:
+    sign_up(page, web.url, "grace")
+    page.route("**/lamps", lambda route: route.fulfill(status=503, body="away"))
+    with page.expect_response("**/lamps"), opened_database(cloud):
+        association.associate_by_device_id(LAMP, association.user_named("grace"), utc_now())
+    expect(page.get_by_role("heading", name="My lamps")).to_be_visible()
+    page.unroute("**/lamps")
+    expect(page.get_by_role("link", name="Release My LAMPI")).to_be_visible(timeout=10_000)
+
+
 def test_signing_out_in_one_tab_is_seen_in_another(page: Page, context: BrowserContext, web: WebProcess) -> None:
     sign_up(page, web.url, "grace")
     other = context.new_page()

@@ -49,6 +49,9 @@ def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str
         for device_id in MORE:
             association.associate_by_device_id(device_id, user_named(name), utc_now())
     yield from _own_lamps(page, web.url)
+    with WebProcess(cloud, "--database-url", "sqlite:////nowhere/lampi.db") as without:
+        page.goto(f"{without.url}/lamps")
+        yield "database-away", page
     context.close()
 
 
