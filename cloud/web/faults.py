@@ -25,6 +25,10 @@ _WORDS = {
     500: ("Something went wrong here", "It is not your fault. Please try again; nothing was changed by halves."),
 }
 _STALE = ("This page was open for too long", "Nothing was changed. Please try it again from here.")
+_FROM_NOWHERE = (
+    "Your browser did not say which page this came from",
+    "Nothing was changed. Please let it send this site its own addresses (the Referer header), and try again.",
+)
 
 
 def serve(app: Flask, store: Store) -> None:
@@ -38,8 +42,13 @@ def serve(app: Flask, store: Store) -> None:
     for kind in (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded):
         app.register_error_handler(kind, database_fails)
     app.register_error_handler(UnknownLamp, lambda _fault: _page(404, *_WORDS[404]))
-    app.register_error_handler(CSRFError, lambda _fault: _page(400, *_STALE))
+    app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
+
+
+def _forged(_fault: CSRFError) -> Response:
+    from_nowhere = request.is_secure and not request.referrer
+    return _page(400, *(_FROM_NOWHERE if from_nowhere else _STALE))
 
 
 def _http(fault: HTTPException) -> Response:

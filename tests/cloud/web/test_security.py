@@ -41,6 +41,13 @@ def test_over_https_a_request_from_another_site_is_refused(app: Flask, ada: User
     assert reader.send_bare("/sign-in", fields).status == 422
 
 
+def test_a_browser_that_hides_where_it_comes_from_is_told_so(app: Flask) -> None:
+    reader = Reader(app, https=True)
+    fields = {"csrf_token": reader.token_of("/sign-in")}
+    assert "did not say which page" in reader.send_bare("/sign-in", fields, headers={}).text
+    assert "open for too long" in reader.send_bare("/sign-in", {}).text
+
+
 def test_a_get_changes_nothing(as_ada: Reader) -> None:
     for path in ("/sign-out", "/associate/identify"):
         assert as_ada.open(path).status == 405
