@@ -8,6 +8,8 @@ from flask_wtf.csrf import CSRFError
 from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException
 
+from cloud.api import problems
+from cloud.api.app import ROOT
 from cloud.database import one_line
 from cloud.errors import UnknownLamp, UnusableDatabase
 from cloud.web.access import later
@@ -37,6 +39,8 @@ def serve(app: Flask, store: Store) -> None:
     def database_fails(fault: Exception) -> Response:
         log.error("The database fails: %s", one_line(fault) if isinstance(fault, peewee.PeeweeException) else fault)
         store.start_over()
+        if request.path.startswith(ROOT):  # it leads nowhere: what does is answered by the API itself
+            return problems.database_away().response()
         return later(make_response(render_template("away.html"), 503), TRY_AGAIN_SECONDS)
 
     for kind in (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded):

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 PAGE_THREADS = 16
 MOST_CLIENTS = 1000
+MOST_RECEIVED = 2 * LARGEST_REQUEST
+"""Bytes. A body that has more is not even received; one between gets the page that says so."""
+
 _FORWARDED = {"x-forwarded-for", "x-forwarded-proto"}
 
 
@@ -45,8 +48,7 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
             port=port,
             threads=PAGE_THREADS + MOST_STREAMS,
             connection_limit=MOST_CLIENTS,
-            max_request_body_size=2
-            * LARGEST_REQUEST,  # more is not even received; what is less gets a page that says so
+            max_request_body_size=MOST_RECEIVED,
             channel_request_lookahead=1,  # else nobody notices that a browser left its stream
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
