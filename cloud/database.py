@@ -146,8 +146,8 @@ def connect_database(
                 unquote_user=True,
                 unquote_password=True,
                 prefer_psycopg3=True,
-                # Whoever is paused or gone inside a transaction must not hold up the others for long. And each statement
-                # is planned for the tables as they are: a plan that is kept from when they were empty reads all of them.
+                # Whoever is paused or gone inside a transaction must not hold up the others for long. And statements
+                # are planned for tables as they are: a plan that is kept from when they were small reads all of them.
                 options=f"-c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS} "
                 f"-c lock_timeout={round(busy_seconds * 1000)} -c plan_cache_mode=force_custom_plan",
                 **_POSTGRES_PATIENCE,
