@@ -40,6 +40,8 @@ class Misuse(click.UsageError):
 class UnknownWhereMisused(click.Command):
     """A command whose misuse is told apart from what it finds."""
 
+    misuse_status = Level.UNKNOWN
+
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
         """Read the options."""
         try:
