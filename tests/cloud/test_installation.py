@@ -159,11 +159,12 @@ def test_the_wrapper_drops_root_except_where_only_root_may_write(tmp_path: Path)
     wrapper.write_text(shipped.filled_in(shipped.COMMAND, {"/opt/lampi/bin/lampi-cloud": str(tools / "lampi-cloud")}))
 
     def ran(*words: str) -> list[str]:
-        environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
+        environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "SUDO_USER": "ada"}
         done = subprocess.run(["sh", wrapper, *words], env=environment, capture_output=True, text=True, check=True)
         return shlex.split(done.stdout)
 
     assert ran("provision", "b827ebba0387")[:3] == ["lampi-cloud", "/etc/lampi/lampi.env", "provision"]
     dropped = ran("lamps", "--json")
     assert dropped[:3] == ["setpriv", "/etc/lampi/lampi.env", "--reuid=lampi"]
+    assert "SUDO_USER=ada" in dropped
     assert dropped[-2:] == ["lamps", "--json"]
