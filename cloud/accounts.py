@@ -3,10 +3,11 @@
 import unicodedata
 from datetime import datetime, timedelta
 
-from cloud import attempts, passwords, sign_ins
+from cloud import attempts, history, passwords, sign_ins
 from cloud.attempts import Limit
 from cloud.database import write_transaction
 from cloud.errors import BadUserName, WrongPassword
+from cloud.history import Event
 from cloud.users import User, name_key
 
 SHORTEST_NAME = 2
@@ -39,6 +40,7 @@ def sign_up(name: str, password: str, source: str, now: datetime) -> User:
         if User.select().where(User.name_key == name_key(name)).exists():
             raise BadUserName(f"The name {name} is taken. Please choose another.")
         user: User = User.create(name=name, password_hash=kept)
+        history.write(Event.USER_ADDED, now, source, user_name=name)
     return user
 
 
@@ -86,7 +88,9 @@ def change_password(user: User, present: str, new: str, now: datetime) -> None:
 
 
 def set_password(user: User, password: str) -> None:
-    """Give somebody a password, and sign them out everywhere.
+    """Give somebody a password, and sign them out everywhere; their tokens (`cloud.tokens`) stay.
+
+    No password makes a token, an operator does, and programs in the field would stand still with each new password.
 
     Raises:
         BadPassword: see `passwords.require_usable`.

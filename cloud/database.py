@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 import peewee
 from playhouse import db_url
+from playhouse.pool import PooledDatabase
 
 from cloud.errors import DatabaseAway, UnusableDatabase
 
@@ -145,9 +146,11 @@ def connect_database(
                 unquote_user=True,
                 unquote_password=True,
                 prefer_psycopg3=True,
-                # Whoever is paused or gone inside a transaction must not hold up the others for long.
+                # Whoever is paused or gone inside a transaction must not hold up the others for long. And each
+                # statement is planned for the tables as they are: a plan that is kept from when they were empty
+                # reads all of them.
                 options=f"-c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS} "
-                f"-c lock_timeout={round(busy_seconds * 1000)}",
+                f"-c lock_timeout={round(busy_seconds * 1000)} -c plan_cache_mode=force_custom_plan",
                 **_POSTGRES_PATIENCE,
                 **pool,
             )
@@ -166,6 +169,14 @@ def _connect_sqlite(url: str, busy_seconds: float, pool: dict[str, Any]) -> peew
     pragmas = _SQLITE_PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}  # a pool's timeout is another one
     # Only one thread at a time has a connection, but not always the same.
     return db_url.connect(url, pragmas=pragmas, check_same_thread=False, **pool)
+
+
+def drop_connections() -> None:
+    """Close this thread's connection and those that a pool keeps: the database failed, and they are as good as gone."""
+    with suppress(peewee.PeeweeException):
+        database_proxy.close()
+    if isinstance(database_proxy.obj, PooledDatabase):
+        database_proxy.obj.close_idle()
 
 
 @contextmanager

@@ -1,11 +1,15 @@
-"""What a server gets: its user, folders, settings and service, and the certificates by which all know each other."""
+"""What a server gets: its user, folders, settings and services, and the certificates by which all know each other."""
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from cloud import shipped
+from cloud.claim_address import parse_claim_url
+from cloud.errors import Refusal
 from cloud.provisioning.authorities import Authorities
 from cloud.provisioning.broker_files import (
     MOSQUITTO_FOLDER,
@@ -23,6 +27,9 @@ USER = "lampi"
 STATE = Path("/var/lib/lampi")
 RECORD = Path("/etc/lampi/installed.sha256")
 AUTHORITIES = Path("/etc/lampi/ca")
+PAGE = Path("/etc/lampi/page")
+"""What remembers the page's name, so that it stays when `install` is run again without it."""
+
 SERVICES = ("supervisord", "systemd")
 
 _ENVIRONMENT = "/opt/lampi"
@@ -30,24 +37,64 @@ _ENVIRONMENT = "/opt/lampi"
 
 _OWN = Owner(USER, USER)
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
+_NO_CLAIM_URL = "# LAMPI_CLAIM_URL=https://lamps.example.com/associate"
+_PROXY = "LAMPI_TRUSTED_PROXY=127.0.0.1"
 
-def rows(service: str) -> list[Row]:
-    """Return what is laid out, in order; ``service`` is who runs the daemon, one of `SERVICES`."""
+
+def read_page(name: str) -> str:
+    """Return the name under which browsers find the page.
+
+    Raises:
+        Refusal: it is none, or too long for a lamp's screen.
+    """
+    try:
+        parse_claim_url(_claim_url(name))
+    except ValueError as bad:
+        raise Refusal(f"{bad}.") from None
+    if not _HOST_NAME.fullmatch(name):
+        raise Refusal(f"{name} is not the name of a page, such as lamps.example.com.")
+    return name.lower()
+
+
+def kept_page(place: Callable[[Path], Path]) -> str | None:
+    """Return the page's name as it was laid out the last time, None where there is no page."""
+    try:
+        return read_page(place(PAGE).read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Refusal(f"{PAGE} can't be read ({fault}): say the page's name with --web.") from None
+
+
+def rows(service: str, page: str | None = None) -> list[Row]:
+    """Return what is laid out, in order.
+
+    ``service`` is who runs the programs, one of `SERVICES`; ``page`` is the page's name, None for no page.
+    """
+    settings = {} if page is None else {_NO_CLAIM_URL: f"LAMPI_CLAIM_URL={_claim_url(page)}", f"# {_PROXY}": _PROXY}
     laid_out: list[Row] = [
         SystemUser(USER, STATE),
         Folder(Path("/etc/lampi"), 0o750, Owner("root", USER)),
         Folder(STATE, 0o700, _OWN),
         Folder(STATE / "backups", 0o700, _OWN),
-        _file(shipped.SETTINGS, "/etc/lampi/lampi.env", 0o600, _OWN),
+        _file(shipped.SETTINGS, "/etc/lampi/lampi.env", 0o600, _OWN, settings),
         _file(shipped.CLOUD_BROKER, "/etc/mosquitto/conf.d/lampi.conf"),
         _file(shipped.COMMAND, "/usr/local/sbin/lampi-cloud", 0o755),
     ]
+    if page is not None:
+        laid_out += [
+            File(PAGE, f"{page}\n".encode()),
+            _file(shipped.NGINX, "/etc/nginx/conf.d/lampi.conf", values={"lamps.example.com": page}),
+        ]
     if service == "systemd":
-        return [*laid_out, _file(shipped.DAEMON_UNIT, "/etc/systemd/system/lampi-daemon.service")]
+        units = [shipped.DAEMON_UNIT] if page is None else [shipped.DAEMON_UNIT, shipped.WEB_UNIT]
+        return [*laid_out, *(_file(unit, f"/etc/systemd/system/{unit.name}") for unit in units)]
+    programs = [shipped.DAEMON_PROGRAM] if page is None else [shipped.DAEMON_PROGRAM, shipped.WEB_PROGRAM]
     return [
         *laid_out,
         Folder(Path("/var/log/lampi"), 0o750, Owner("root", "adm")),
-        _file(shipped.DAEMON_PROGRAM, "/etc/supervisor/conf.d/lampi-daemon.conf"),
+        *(_file(program, f"/etc/supervisor/conf.d/{program.name}") for program in programs),
         _file(shipped.LOG_ROTATION, "/etc/logrotate.d/lampi"),
     ]
 
@@ -68,8 +115,8 @@ def certify(
     broker, program = place(MOSQUITTO_FOLDER), place(PROGRAM_FOLDER)
 
     def certify_broker() -> None:
+        authorities.cloud_address = address  # first: who is killed in between begins again with these files
         write_broker_files(authorities, [host, "localhost"], broker, now)
-        authorities.cloud_address = address
 
     steps: list[tuple[str, bool, Callable[[], object]]] = [
         (
@@ -98,6 +145,16 @@ def certify(
             make()
 
 
-def _file(template: Path, path: str, mode: int = 0o644, owner: Owner | None = None) -> File:
-    text = template.read_text(encoding="utf-8").replace(_ENVIRONMENT, sys.prefix)
+def _claim_url(page: str) -> str:
+    return f"https://{page}/associate"
+
+
+def _file(
+    template: Path,
+    path: str,
+    mode: int = 0o644,
+    owner: Owner | None = None,
+    values: Mapping[str, str] = MappingProxyType({}),
+) -> File:
+    text = shipped.filled_in(template, values).replace(_ENVIRONMENT, sys.prefix)
     return File(Path(path), text.encode(), mode, owner or Owner())

@@ -13,8 +13,12 @@ from cloud.errors import BadLampName, UnknownLamp
 from cloud.forgotten import associated_topic
 from cloud.models import Lampi, User
 from cloud.outbox import OutboxMessage
+from shared.device_id import is_device_id
 
 LONGEST_NAME = 100
+_JOINERS = dict.fromkeys(map(ord, "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"))
+"""Unseen, and yet Persian and Indic words and many emoji are not themselves without."""
+
 JUST_NOW = timedelta(minutes=10)
 """How long somebody who sends the same code again, because an answer was lost, is told again what they got."""
 
@@ -31,7 +35,9 @@ def lamp_of(user: User, device_id: str) -> Lampi:
     Raises:
         UnknownLamp: the user has none with this device id.
     """
-    lampi: Lampi | None = Lampi.get_or_none((Lampi.device_id == device_id) & (Lampi.user == user))
+    own = (Lampi.device_id == device_id) & (Lampi.user == user)
+    # Not every database can be asked for just any text.
+    lampi: Lampi | None = Lampi.get_or_none(own) if is_device_id(device_id) else None
     if lampi is None:
         raise UnknownLamp("You have no such lamp.")
     return lampi
@@ -45,8 +51,9 @@ def rename(user: User, device_id: str, name: str) -> Lampi:
         BadLampName: the name is empty, too long, or not one printable line.
     """
     name = name.strip()
-    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise BadLampName(f"A lamp's name is one line of 1 to {LONGEST_NAME} characters.")
+    seen = name.translate(_JOINERS)
+    if not seen or not seen.isprintable() or len(name) > LONGEST_NAME:
+        raise BadLampName(f"A lamp's name is one line of 1 to {LONGEST_NAME} characters that can be seen.")
     with write_transaction():
         lampi = lamp_of(user, device_id)
         lampi.name = name

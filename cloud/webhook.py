@@ -59,7 +59,9 @@ def parse_url(text: str) -> str:
     """
     try:
         parts = urlsplit(text.strip())
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not parts.username
+        usable = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+        )
     except ValueError:
         usable = False
     if not usable or not text.strip().isprintable() or " " in text.strip():

@@ -29,6 +29,11 @@ def read_device_id(text: str) -> str:
     return device_id
 
 
+def is_device_id(text: str) -> bool:
+    """Tell whether a text is a device id exactly as the wire spells it."""
+    return _TWELVE_HEX.fullmatch(text) is not None
+
+
 def own_device_id(interfaces: Path = _NETWORK_INTERFACES) -> str:
     """Return the id of the machine this runs on: the MAC of eth0, else of its first Ethernet interface.
 

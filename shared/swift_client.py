@@ -72,21 +72,25 @@ class SwiftClient(paho.Client):
                     return
                 connection.at = after
                 self.on_quick(ahead[start + 2 : payload], ahead[payload:after], bool(command & 1))
-            elif command in (MessageType.PUBREC, MessageType.PUBCOMP) and length == _CONFIRMATION_BYTES:
+            elif length == _CONFIRMATION_BYTES and command == MessageType.PUBREC:
                 connection.at = after
-                self._confirm(command, 256 * ahead[start] + ahead[start + 1])
+                self._note_received(256 * ahead[start] + ahead[start + 1])
+            elif length == _CONFIRMATION_BYTES and command == MessageType.PUBCOMP:
+                connection.at = after
+                self._note_completed(256 * ahead[start] + ahead[start + 1])
             else:
                 return
 
-    def _confirm(self, command: int, mid: int) -> None:
+    def _note_received(self, mid: int) -> None:
         with self._out_message_mutex:
             message = self._out_messages.get(mid)
-            if message is None:
-                return
-            if command == MessageType.PUBREC:
+            if message is not None:
                 message.state = MessageState.MQTT_MS_WAIT_FOR_PUBCOMP
                 self._send_pubrel(mid)
-            else:
+
+    def _note_completed(self, mid: int) -> None:
+        with self._out_message_mutex:
+            if mid in self._out_messages:
                 self._do_on_publish(mid, None, None)  # type: ignore[arg-type]
 
     def _packet_queue(

@@ -30,8 +30,8 @@ def cloud(tmp_path: Path, broker: Mosquitto) -> Cloud:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """Give a running PostgreSQL server; each test makes databases of its own on it."""
+def postgres_server() -> Iterator[Postgres]:
+    """Give a running PostgreSQL server."""
     # Not under pytest's folder, which only its owner may enter: the server runs as another user where we are root.
     # In memory where that can be had: each database that a test makes is a copy of thousands of pages.
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -39,3 +39,10 @@ def postgres() -> Iterator[Postgres]:
         Path(folder).chmod(0o755)
         with Postgres(Path(folder) / "server") as server:
             yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Postgres) -> Iterator[Postgres]:
+    """Give the server to one test, which makes databases of its own on it."""
+    yield postgres_server
+    postgres_server.drop_databases()

@@ -1,5 +1,6 @@
 """The scan of what the suite logs: it finds what it looks for, in every process of pytest's, and nothing else."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,8 +75,9 @@ def test_file(tmp_path):
 def test_a_test_that_has_a_secret_logged_fails(tmp_path: Path, processes: str) -> None:
     (tmp_path / "test_leaks.py").write_text(TESTS)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--tb=no", "-n", processes, "--rootdir", tmp_path, tmp_path],
+        [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rE", "-n", processes, "--rootdir", tmp_path, tmp_path],
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
         capture_output=True,
         text=True,
         check=False,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import peewee
 from flask import Blueprint, Flask, Response, g, request
+from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException, default_exceptions
 from werkzeug.routing import BaseConverter, RequestRedirect
 
@@ -13,7 +14,7 @@ from cloud import errors
 from cloud.api import problems
 from cloud.api.lamps import lamps
 from cloud.api.problems import Problem
-from cloud.database import database_proxy, one_line
+from cloud.database import database_proxy, drop_connections, one_line
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ def register_api(app: Flask) -> None:
         api.register_error_handler(status, _http_fault)
     api.register_error_handler(Problem, Problem.response)
     api.register_error_handler(errors.Refusal, _refusal)
-    api.register_error_handler(peewee.PeeweeException, _database_fault)
+    for kind in (peewee.PeeweeException, MaxConnectionsExceeded):
+        api.register_error_handler(kind, _database_fault)
     api.register_error_handler(Exception, _fault)
     app.before_request(_answer_unrouted)
     app.register_blueprint(api)
@@ -108,9 +110,9 @@ def problem_of(refusal: errors.Refusal) -> Problem:
     return found
 
 
-def _database_fault(fault: peewee.PeeweeException) -> Response:
+def _database_fault(fault: Exception) -> Response:
     log.error("The database fails (%s): a request was answered with 503", one_line(fault))
-    database_proxy.close()  # a broken connection would fail the next request, too
+    drop_connections()  # broken ones would fail the next requests, too
     return problems.database_away().response()
 
 

@@ -38,7 +38,8 @@ def list_users() -> None:
 def password(name: str) -> None:
     """Give a user a password for the web, asked for twice; or the first line of standard input.
 
-    Whoever is signed in under that name is signed out.
+    Whoever is signed in under that name is signed out. Programs with a token of the user's go on: `user tokens` lists
+    them, and `user revoke` ends one.
     """
     found = association.user_named(name)
     if sys.stdin.isatty():

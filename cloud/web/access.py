@@ -18,6 +18,10 @@ KEPT = ("next", "code")
 """What of a session stays when somebody signs in: where they were going, and the code that they had scanned."""
 
 
+LONGEST_PATH = 200
+"""Of our own pages none has nearly as long a one, and a cookie has room for 4 KB."""
+
+
 class Visitor(UserMixin):
     """Somebody who is signed in, with the token that their browser shows."""
 
@@ -52,7 +56,7 @@ class Access:
     def _send_to_sign_in(self) -> AnyResponse:
         if request.blueprint == "live":
             abort(401)
-        if request.method == "GET":
+        if request.method == "GET" and len(request.path) <= LONGEST_PATH:
             session["next"] = request.path  # never from the request's own words: there is nowhere else to be sent to
         flash("Please sign in first.")
         return redirect(url_for("accounts.sign_in"))

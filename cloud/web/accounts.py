@@ -4,7 +4,7 @@ from flask import Blueprint, abort, flash, make_response, redirect, render_templ
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from cloud import accounts
+from cloud import accounts, tokens
 from cloud.errors import BadPassword, BadUserName, TooManyAttempts, WrongPassword
 from cloud.web.access import leave, let_in, present, refused, signed_in, source, the_user
 from cloud.web.forms import PasswordForm, SignInForm
@@ -76,11 +76,15 @@ def password() -> Response:
             accounts.change_password(user, form.text("present"), form.text("new"), present())
         except (WrongPassword, TooManyAttempts) as refusal:
             form.refuse("present", refusal)
-            return refused(make_response(render_template("password.html", form=form)), refusal)
+            return refused(make_response(_password_page(form)), refusal)
         except BadPassword as refusal:
             form.refuse("new", refusal)
-            return refused(make_response(render_template("password.html", form=form)), refusal)
+            return refused(make_response(_password_page(form)), refusal)
         answer = let_in(user)
         flash("Your password is changed. Everywhere else you are signed out.")
         return answer
-    return make_response(render_template("password.html", form=form))
+    return make_response(_password_page(form))
+
+
+def _password_page(form: PasswordForm) -> str:
+    return render_template("password.html", form=form, tokens=tokens.tokens_of(the_user()))

@@ -33,6 +33,7 @@ def create_app(settings: WebSettings, *, now: Callable[[], datetime] = utc_now) 
         PERMANENT_SESSION_LIFETIME=LASTS_FOR,
         WTF_CSRF_TIME_LIMIT=None,  # a form is good for as long as its session
     )
+    app.url_map.merge_slashes = False  # it redirects to whatever host a request names, and no link of ours needs it
     app.extensions["watcher"] = watcher
     app.session_interface = SecureCookies(store)
     store.serve(app)  # first: what comes after it reads the database

@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from cloud import association, identifying, ownership
+from cloud import association, identifying, lease, ownership
+from cloud.codes import read_code
 from cloud.errors import AlreadyAssociated, MalformedCode, Refusal, TooManyGuesses, UnknownCode, UnknownLamp
 from cloud.models import Lampi
 from cloud.web.access import present, refused, signed_in, source, the_user
@@ -53,7 +54,7 @@ def find() -> Response:
         return refused(make_response(render_template("associate.html", form=form)), refusal)
     session["found"] = {
         "device_id": lampi.device_id,
-        "code": form.text("code"),
+        "code": read_code(form.text("code")),  # as short as can be: a browser drops a cookie of more than 4 KB
         "at": present().isoformat(),
         "ticket": secrets.token_urlsafe(8),
     }
@@ -80,10 +81,15 @@ def found() -> Response:
 def identify() -> Response:
     """Have the lamp's own screen say that it is the one."""
     try:
-        identifying.identify(_what_is_meant()["device_id"], present())
+        lampi = identifying.identify(_what_is_meant()["device_id"], present())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
         return _enter_again("Please enter the code again.")
-    flash("The lamp's screen now says for some seconds that this is the lamp.")
+    if not lampi.connected:
+        flash("The lamp is not connected, so that its screen can't be told. Is it on, and on the network?")
+    elif not lease.somebody_publishes(present()):
+        flash("The service that speaks to the lamps is away just now, so that the screen can't be told.")
+    else:
+        flash("The lamp's screen now says for some seconds that this is the lamp.")
     return redirect(url_for("associate.found"))
 
 

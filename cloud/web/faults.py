@@ -8,6 +8,8 @@ from flask_wtf.csrf import CSRFError
 from playhouse.pool import MaxConnectionsExceeded
 from werkzeug.exceptions import HTTPException
 
+from cloud.api import problems
+from cloud.api.app import ROOT
 from cloud.database import one_line
 from cloud.errors import UnknownLamp, UnusableDatabase
 from cloud.web.access import later
@@ -25,6 +27,10 @@ _WORDS = {
     500: ("Something went wrong here", "It is not your fault. Please try again; nothing was changed by halves."),
 }
 _STALE = ("This page was open for too long", "Nothing was changed. Please try it again from here.")
+_FROM_NOWHERE = (
+    "Your browser did not say which page this came from",
+    "Nothing was changed. Please let it send this site its own addresses (the Referer header), and try again.",
+)
 
 
 def serve(app: Flask, store: Store) -> None:
@@ -33,13 +39,20 @@ def serve(app: Flask, store: Store) -> None:
     def database_fails(fault: Exception) -> Response:
         log.error("The database fails: %s", one_line(fault) if isinstance(fault, peewee.PeeweeException) else fault)
         store.start_over()
+        if request.path.startswith(ROOT):  # it leads nowhere: what does is answered by the API itself
+            return problems.database_away().response()
         return later(make_response(render_template("away.html"), 503), TRY_AGAIN_SECONDS)
 
     for kind in (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded):
         app.register_error_handler(kind, database_fails)
     app.register_error_handler(UnknownLamp, lambda _fault: _page(404, *_WORDS[404]))
-    app.register_error_handler(CSRFError, lambda _fault: _page(400, *_STALE))
+    app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
+
+
+def _forged(_fault: CSRFError) -> Response:
+    from_nowhere = request.is_secure and not request.referrer
+    return _page(400, *(_FROM_NOWHERE if from_nowhere else _STALE))
 
 
 def _http(fault: HTTPException) -> Response:

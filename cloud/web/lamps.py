@@ -88,7 +88,8 @@ def release(device_id: str) -> Response:
     lampi = ownership.lamp_of(the_user(), device_id)
     if form.is_submitted():
         ownership.give_back(the_user(), device_id, present(), source())
-        flash(f"{lampi.name} is nobody's now, and shows a new code.")
+        shows = "shows a new code" if lampi.connected else "shows a new code when it is connected again"
+        flash(f"{lampi.name} is nobody's now, and {shows}.")
         return redirect(url_for("lamps.mine"))
     return make_response(render_template("release.html", lampi=lampi, form=form))
 

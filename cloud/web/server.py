@@ -12,7 +12,7 @@ from types import FrameType
 from waitress.server import create_server
 
 from cloud.errors import Refusal
-from cloud.web.app import create_app
+from cloud.web.app import LARGEST_REQUEST, create_app
 from cloud.web.config import WebSettings
 from cloud.web.live import MOST_STREAMS
 from cloud.web.watch import Watcher
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 PAGE_THREADS = 16
 MOST_CLIENTS = 1000
+MOST_RECEIVED = 2 * LARGEST_REQUEST
+"""Bytes. A body that has more is not even received; one between gets the page that says so."""
+
 _FORWARDED = {"x-forwarded-for", "x-forwarded-proto"}
 
 
@@ -45,6 +48,7 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
             port=port,
             threads=PAGE_THREADS + MOST_STREAMS,
             connection_limit=MOST_CLIENTS,
+            max_request_body_size=MOST_RECEIVED,
             channel_request_lookahead=1,  # else nobody notices that a browser left its stream
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,

@@ -13,12 +13,7 @@ _STATIC = Path(__file__).with_name("static")
 
 
 def serve(app: Flask) -> None:
-    """Give an application's templates what they need.
-
-    Their texts are marked as gettext wants them, for a second language; until there is one they stand as they are.
-    """
-    app.jinja_env.add_extension("jinja2.ext.i18n")
-    app.jinja_env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    """Give an application's templates what they need."""
     app.jinja_env.filters.update(instant=shown_instant, machine_instant=machine_instant, grouped=grouped)
     app.jinja_env.globals["static"] = static_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -1,6 +1,5 @@
 """The database as the page uses it: one connection a request, and the secret that signs cookies."""
 
-import contextlib
 import logging
 import secrets
 import threading
@@ -9,7 +8,7 @@ import peewee
 from flask import Flask, request
 from peewee import AutoField, CharField
 
-from cloud.database import Table, database_proxy, one_line, write_transaction
+from cloud.database import Table, database_proxy, drop_connections, one_line, write_transaction
 from cloud.errors import DatabaseAway
 from cloud.schema import open_current
 
@@ -75,9 +74,7 @@ class Store:
     def start_over(self) -> None:
         """Drop the connections that are kept: the database failed, and they are as good as gone."""
         if self._secret:
-            with contextlib.suppress(peewee.PeeweeException):
-                self.disconnect()
-            database_proxy.close_idle()
+            drop_connections()
 
     def serve(self, app: Flask) -> None:
         """Give each of an application's requests a connection, but for those that only ask for a file."""

@@ -4,6 +4,7 @@ import os
 import shlex
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cloud import shipped
 from cloud.cli import commands
 from cloud.config import read_settings
 from cloud.provisioning.broker_files import hosts_in, missing_from
+from cloud.web.config import read_web_settings
 from shared.settings import BadSettings, read_settings_file
 
 HOST = "lamps.example.com"
@@ -125,6 +127,49 @@ def test_one_service_or_the_other(tmp_path: Path) -> None:
     assert [(tmp_path / "b" / path).exists() for path in (unit, program)] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("service", "files"),
+    [
+        ("supervisord", {"etc/supervisor/conf.d/lampi-daemon.conf", "etc/supervisor/conf.d/lampi-web.conf"}),
+        ("systemd", {"etc/systemd/system/lampi-daemon.service", "etc/systemd/system/lampi-web.service"}),
+    ],
+)
+def test_with_the_page_its_program_its_settings_and_nginx(tmp_path: Path, service: str, files: set[str]) -> None:
+    said = install(HOST, "--prefix", str(tmp_path), "--service", service, "--web", "Our.Lamps.example")
+    assert said.exit_code == 0, said.output
+    laid_out = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path for path in laid_out if "conf.d/lampi-" in path or path.endswith(".service")} == files
+    nginx = (tmp_path / "etc/nginx/conf.d/lampi.conf").read_text()
+    assert (nginx.count("server_name our.lamps.example;"), "example.com" in nginx) == (2, False)
+    settings = read_settings_file(tmp_path / "etc/lampi/lampi.env")
+    assert settings["LAMPI_CLAIM_URL"] == "https://our.lamps.example/associate"
+    assert read_web_settings(settings).trusted_proxy == "127.0.0.1"
+    assert modes(tmp_path)["etc/lampi/lampi.env"] == "0600"
+
+
+def test_the_page_stays_when_its_name_is_not_said_again_and_may_get_another(tmp_path: Path) -> None:
+    install(HOST, "--prefix", str(tmp_path), "--web", "lamps.example.org")
+    again = install(HOST, "--prefix", str(tmp_path))
+    assert {line.split()[0] for line in again.output.splitlines()[1:-1]} == {"same"}
+    assert "/etc/supervisor/conf.d/lampi-web.conf" in again.output
+    install(HOST, "--prefix", str(tmp_path), "--web", "lamps.example.net")
+    assert "https://lamps.example.net/" in (tmp_path / "etc/lampi/lampi.env").read_text()
+
+
+@pytest.mark.parametrize("page", ["", "a b", "lamps.example.com/x", "a;b", "x" * 60, "https://lamps.example.com", "-"])
+def test_a_page_s_name_that_is_none_is_refused_before_anything_is_done(tmp_path: Path, page: str) -> None:
+    said = install("--prefix", str(tmp_path / "root"), f"--web={page}")
+    assert (said.exit_code, said.stderr.count("\n")) == (1, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_for_the_page_it_is_not_laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "waitress", None)
+    said = install("--prefix", str(tmp_path / "root"), "--web", HOST)
+    assert (said.exit_code, "'.[cloud,web]'" in said.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("host", ["", "a b", "lamps.example.com:99999"])
 def test_a_host_that_is_none_is_refused_before_anything_is_done(tmp_path: Path, host: str) -> None:
     said = install("--prefix", str(tmp_path / "root"), "--", host)
@@ -138,9 +183,10 @@ def test_whoever_may_not_write_is_told_in_one_line() -> None:
     assert "run this as root, or give --prefix" in said.stderr
 
 
-def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path) -> None:
-    unit = tmp_path / "lampi-daemon.service"
-    unit.write_text(shipped.filled_in(shipped.DAEMON_UNIT, {"/opt/lampi/bin/lampi-cloud": "/bin/true"}))
+@pytest.mark.parametrize("file", [shipped.DAEMON_UNIT, shipped.WEB_UNIT], ids=["daemon", "web"])
+def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path, file: Path) -> None:
+    unit = tmp_path / file.name
+    unit.write_text(shipped.filled_in(file, {"/opt/lampi/bin/lampi-cloud": "/bin/true"}))
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr) == (0, "")
     # 10 is wide open; the threshold is in tenths of that scale's points.

@@ -81,3 +81,15 @@ def test_nothing_reads_a_whole_table(database: peewee.Database, what: str) -> No
 def test_a_statement_that_reads_a_whole_table_is_found(database: peewee.Database) -> None:
     (plan,) = plans(database, "SELECT", lambda: list(Lampi.select().where(Lampi.name == "My LAMPI")))
     assert WHOLE.search(plan)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_plan_from_when_a_table_was_empty_is_not_kept(database: peewee.Database) -> None:
+    """PostgreSQL would keep one after five times; in a new database, a thousand lamps a second then stand still."""
+    database.execute_sql("PREPARE known (text[]) AS SELECT connected FROM lampi WHERE device_id = ANY($1)")
+    for _ in range(6):
+        database.execute_sql("EXECUTE known ('{b827eb000007}')")
+    heard([f"b827eb{number:06x}" for number in range(3000)], up=True)
+    plan = "".join(line for (line,) in database.execute_sql("EXPLAIN EXECUTE known ('{b827eb000007}')").fetchall())
+    assert "Index Scan" in plan
+    assert not WHOLE.search(plan)

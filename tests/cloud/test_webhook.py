@@ -112,6 +112,7 @@ def test_a_receiver_that_sends_a_byte_now_and_then(there: WebhookReceiver, monke
         ),
         ({"URL": "https://", "SECRET": SECRET}, ["LAMPI_WEBHOOK_URL: not the"]),
         ({"URL": "https://user:hunter2@example.com/", "SECRET": SECRET}, ["LAMPI_WEBHOOK_URL: not the"]),
+        ({"URL": "https://:hunter2@example.com/", "SECRET": SECRET}, ["LAMPI_WEBHOOK_URL: not the"]),
         ({"URL": "https://example.com/", "SECRET": "hunter2!"}, ["LAMPI_WEBHOOK_SECRET: not 24"]),
     ],
 )

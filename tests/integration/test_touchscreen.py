@@ -20,16 +20,10 @@ def screen(tmp_path: Path, bridged: Bridged) -> Iterator[Touchscreen]:
         yield running
 
 
-def _read_code(screen: Touchscreen) -> str:
-    """Return the code as the person in front of the lamp reads it."""
-    wait_until(lambda: len(screen.code()) == 6, "a code on the screen")
-    return screen.code()
-
-
 def test_out_of_the_box_associated_released_and_forgotten(bridged: Bridged, screen: Touchscreen) -> None:
     cloud = bridged.cloud
-    screen.wait_for_code(wait_for_code(bridged.at_cloud, LAMP)[:6])
-    first = _read_code(screen)
+    first = wait_for_code(bridged.at_cloud, LAMP)[:6]
+    screen.wait_for_code(first)
     cloud.command("associate", first, "--user", USER)
     screen.wait_for_main_screen()
     cloud.command("release", LAMP)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from tests.support.browsing import Client, RawStream, cookie_for
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import ASSOCIATED, USER, Loop, opened_database, wait_for_state
 from tests.support.supervisor import Supervisor
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 from tests.support.web import WebProcess
 
 LAMP = "b827ebba0387"
@@ -95,6 +96,12 @@ def test_term_ends_it_within_seconds_though_browsers_wait(cloud: Cloud, web: Web
     assert all(stream.ends() for stream in streams)
     assert "The page is closed" in web.log()
     assert "Traceback" not in web.log()
+
+
+def test_a_body_that_is_far_too_large_is_not_even_received(web: WebProcess) -> None:
+    with socket.create_connection(("127.0.0.1", web.port), DEADLINE_SECONDS) as connection:
+        connection.sendall(b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000000\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
 def test_a_place_that_is_taken_is_one_line(cloud: Cloud, web: WebProcess) -> None:

@@ -15,6 +15,7 @@ from cloud.web.access import present
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _TICKET = re.compile(r'name="ticket"[^>]*value="([^"]+)"')
 _TAG = re.compile(r"<[^>]+>")
+_WITHIN_A_LINE = re.compile(r"</?bdi>")
 HOME = "192.0.2.7"
 PASSWORD = "correct horse battery"
 
@@ -29,7 +30,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return " ".join(unescape(_TAG.sub(" ", self.html)).split())
+        return " ".join(unescape(_TAG.sub(" ", _WITHIN_A_LINE.sub("", self.html))).split())
 
     @property
     def location(self) -> str:

@@ -33,6 +33,7 @@ class Postgres:
         self._fsync = "on" if durable else "off"
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._made: list[str] = []
         self._as_user = ["setpriv", f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups"]
         if os.geteuid() != 0:
             self._as_user = []
@@ -68,7 +69,15 @@ class Postgres:
         name = f"test_{uuid.uuid4().hex[:12]}"  # not like a code, in a log
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
+        self._made.append(name)
         return self._url(name)
+
+    def drop_databases(self) -> None:
+        """Drop the databases that were made here, whoever is connected: each takes some megabytes."""
+        if self._made:
+            with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+                while self._made:
+                    connection.execute(f"DROP DATABASE {self._made.pop()} WITH (FORCE)")
 
     def stop(self) -> None:
         """End it in good order."""

@@ -41,6 +41,7 @@ class WebProcess:
 
     def start(self) -> Self:
         """Start it, and wait until it says where it is."""
+        before = len(self.log()) if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cloud", "web", *self._options],
@@ -48,8 +49,8 @@ class WebProcess:
                 stdin=subprocess.DEVNULL,
                 stderr=log,
             )
-        wait_until(lambda: self._ended() or _ADDRESS.search(self.log()), "the page to say where it is")
-        found = _ADDRESS.findall(self.log())
+        wait_until(lambda: self._ended() or _ADDRESS.search(self.log(), before), "the page to say where it is")
+        found = _ADDRESS.findall(self.log(), before)
         assert found, f"the page did not start:\n{self.log()}"
         self.url = found[-1]
         return self

@@ -16,9 +16,11 @@ from playwright.sync_api import Browser, Page
 from cloud import association
 from cloud.association import user_named
 from cloud.instants import utc_now
+from cloud.lease import PublisherLease
 from cloud.models import Lampi
 from cloud.outbox import OutboxMessage
 from cloud.presence import PresenceBatch
+from cloud.tokens import make_token
 from tests.support.broker import free_port
 from tests.support.cloud import Cloud
 from tests.support.loop import made_cloud, opened_database
@@ -48,7 +50,10 @@ def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str
     with opened_database(cloud):
         for device_id in MORE:
             association.associate_by_device_id(device_id, user_named(name), utc_now())
-    yield from _own_lamps(page, web.url)
+    yield from _own_lamps(page, web.url, cloud, name)
+    with WebProcess(cloud, "--database-url", "sqlite:////nowhere/lampi.db") as without:
+        page.goto(f"{without.url}/lamps")
+        yield "database-away", page
     context.close()
 
 
@@ -83,8 +88,13 @@ def _association(page: Page, url: str, cloud: Cloud) -> Iterator[Shot]:
     yield "associate", page
     page.get_by_role("button", name="Find the lamp").click()
     yield "this-lamp", page
+    with opened_database(cloud):
+        daemon = PublisherLease()
+        daemon.acquire(utc_now())
     page.get_by_role("button", name="Show it on the lamp").click()
     yield "this-lamp-identified", page
+    with opened_database(cloud):
+        daemon.give_back()
     page.get_by_role("button", name="make it mine").click()
     yield "yours-service-away", page
     with opened_database(cloud):
@@ -95,7 +105,7 @@ def _association(page: Page, url: str, cloud: Cloud) -> Iterator[Shot]:
     page.get_by_role("button", name="Call it that").click()
 
 
-def _own_lamps(page: Page, url: str) -> Iterator[Shot]:
+def _own_lamps(page: Page, url: str, cloud: Cloud, name: str) -> Iterator[Shot]:
     page.goto(f"{url}/lamps")
     yield "lamps", page
     page.get_by_role("link", name="Rename Kitchen").click()
@@ -103,6 +113,8 @@ def _own_lamps(page: Page, url: str) -> Iterator[Shot]:
     page.goto(f"{url}/lamps")
     page.get_by_role("link", name="Release Kitchen").click()
     yield "release", page
+    with opened_database(cloud):
+        make_token(user_named(name), "The hotel's front desk", utc_now())
     page.goto(f"{url}/password")
     yield "password", page
     page.goto(f"{url}/nothing")

@@ -25,6 +25,10 @@ async function renew () {
   fetching = true
   try {
     const answer = await fetch(location.href, { headers: { Accept: 'text/html' } })
+    if (answer.status >= 500) {
+      again = true // away just now: what is shown is better than a page that says so
+      return
+    }
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
     const fresh = page.querySelector('[data-live]')
     if (!answer.ok || !fresh) {
@@ -70,7 +74,22 @@ function follow () {
   addEventListener('pageshow', event => { if (event.persisted) location.reload() })
 }
 
+// On the page that says that the database is away: shows what was asked for as soon as it is there.
+async function awaitReturn () {
+  try {
+    const answer = await fetch(location.href, { method: 'HEAD' })
+    if (answer.status < 500) {
+      location.reload()
+      return
+    }
+  } catch {
+    // no network just now
+  }
+  setTimeout(awaitReturn, POLL_MILLISECONDS)
+}
+
 showTimes(document)
+if (document.querySelector('[data-away]')) setTimeout(awaitReturn, POLL_MILLISECONDS)
 if (live()) {
   if ('EventSource' in window) follow()
   else look()

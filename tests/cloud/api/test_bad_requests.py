@@ -6,6 +6,7 @@ from datetime import timedelta
 import peewee
 import pytest
 from flask import Flask
+from playhouse.pool import MaxConnectionsExceeded
 
 from cloud import ownership, tokens
 from cloud.database import database_proxy
@@ -156,9 +157,12 @@ def test_a_fault_of_ours_is_logged_and_says_nothing(
     assert "ZeroDivisionError: inner life" in caplog.text
 
 
-def test_a_database_that_fails_is_said_and_may_come_back(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [peewee.OperationalError("disk I/O error"), MaxConnectionsExceeded("16 are open")])
+def test_a_database_that_fails_is_said_and_may_come_back(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
     def fail(*_: object) -> None:
-        raise peewee.OperationalError("disk I/O error")
+        raise fault
 
     with monkeypatch.context() as broken:
         broken.setattr(ownership, "lamps_of", fail)

@@ -7,12 +7,15 @@ import pytest
 from flask import Flask
 
 from cloud import accounts
+from cloud.history import Selection, read
 from cloud.models import User
 from cloud.sign_ins import IDLE_FOR, LASTS_FOR, SignIn
+from cloud.tokens import bearer, make_token
 from cloud.web.app import create_app
 from cloud.web.config import WebSettings
+from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import Clock
-from tests.support.pages import Reader
+from tests.support.pages import HOME, Reader
 
 PASSWORD = "correct horse battery"
 
@@ -123,6 +126,20 @@ def test_a_changed_password_signs_out_everywhere_else(app: Flask) -> None:
     assert here.send("/password", {"present": PASSWORD, "new": "new horse battery"}).location == "/lamps"
     assert "Everywhere else you are signed out." in here.open("/lamps").text
     assert there.open("/lamps").location == "/sign-in"
+
+
+def test_programs_with_a_token_go_on_with_a_new_password_and_the_page_says_so(as_ada: Reader, ada: User) -> None:
+    assert "act for you" not in as_ada.open("/password").text
+    token = make_token(ada, "The <b> desk", NOW)
+    assert "The <b> desk" in as_ada.open("/password").text
+    accounts.set_password(ada, PASSWORD)
+    assert bearer(token, NOW) == ada
+
+
+def test_who_signs_up_is_in_the_history(reader: Reader) -> None:
+    reader.sign_up("eve")
+    added = [(row.event, row.user_name, row.source) for row in read(Selection())]
+    assert added == [("user added", "eve", HOME)]
 
 
 def test_a_password_that_an_operator_set_signs_out(as_ada: Reader, ada: User) -> None:

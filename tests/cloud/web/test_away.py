@@ -30,6 +30,8 @@ def test_a_database_that_is_not_there_yet(tmp_path: Path, clock: Clock) -> None:
     assert says_away(reader.open("/sign-in"))
     assert says_away(reader.send_bare("/sign-in", {"name": "ada"}))
     assert reader.open("/static/page.css").status == 200
+    for path in ("/api/v1/lamps", "/api/v1/nothing"):
+        assert reader.open(path).headers["Content-Type"] == "application/problem+json"
     made = open_database(url, create=True)
     assert says_away(reader.open("/sign-in"))  # it is not migrated yet
     upgrade(made)

@@ -9,7 +9,7 @@ from cloud.models import Lampi, User
 from cloud.presence import PresenceBatch
 from cloud.web import lamps
 from tests.cloud.conftest import NOW
-from tests.cloud.web.conftest import CODE, LAMP, Clock, waiting
+from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, Clock, waiting
 from tests.support.pages import Reader
 
 
@@ -64,6 +64,19 @@ def test_names_that_are_none(as_ada: Reader, name: str) -> None:
     assert Lampi.named(LAMP).name == "My LAMPI"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}",
+        "\N{ARABIC LETTER YEH}\N{ZERO WIDTH NON-JOINER}\N{ARABIC LETTER BEH}",
+        "Küche 🛋",
+    ],
+)
+def test_a_name_may_have_joiners_that_belong_to_a_script(as_ada: Reader, name: str) -> None:
+    as_ada.send(f"/lamps/{LAMP}/rename", {"name": name})
+    assert Lampi.named(LAMP).name == name
+
+
 def test_a_name_that_does_not_come_is_none(as_ada: Reader) -> None:
     assert as_ada.send(f"/lamps/{LAMP}/rename").status == 422
 
@@ -104,6 +117,12 @@ def test_a_lamp_of_somebody_else_is_as_if_it_was_not_there(as_bob: Reader, what:
         assert sent.text == asked.text
     assert Lampi.named(LAMP).name == "My LAMPI"
     assert Lampi.named(LAMP).user_id is not None
+
+
+@BOTH_DATABASES
+@pytest.mark.parametrize("device_id", ["%00", f"{LAMP}%00", LAMP.upper(), f"{LAMP}%0a"])
+def test_no_database_is_asked_for_what_can_t_be_an_id(as_ada: Reader, device_id: str) -> None:
+    assert as_ada.open(f"/lamps/{device_id}/rename").status == 404
 
 
 def test_a_lamp_of_nobody_s_is_not_there_either(as_ada: Reader) -> None:

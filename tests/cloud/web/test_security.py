@@ -41,6 +41,13 @@ def test_over_https_a_request_from_another_site_is_refused(app: Flask, ada: User
     assert reader.send_bare("/sign-in", fields).status == 422
 
 
+def test_a_browser_that_hides_where_it_comes_from_is_told_so(app: Flask) -> None:
+    reader = Reader(app, https=True)
+    fields = {"csrf_token": reader.token_of("/sign-in")}
+    assert "did not say which page" in reader.send_bare("/sign-in", fields, headers={}).text
+    assert "open for too long" in reader.send_bare("/sign-in", {}).text
+
+
 def test_a_get_changes_nothing(as_ada: Reader) -> None:
     for path in ("/sign-out", "/associate/identify"):
         assert as_ada.open(path).status == 405
@@ -148,13 +155,34 @@ def test_requests_that_are_too_large_are_refused(as_ada: Reader) -> None:
     assert "That was too much" in refused.text
 
 
+def test_no_address_and_no_code_makes_a_cookie_that_browsers_drop(reader: Reader, app: Flask, lampi: Lampi) -> None:
+    noise = "".join(f"{number * number:x}" for number in range(1500))
+    assert len(reader.open(f"/lamps/{noise}/rename").headers["Set-Cookie"]) < 4000
+    as_ada = Reader(app)
+    as_ada.sign_up()
+    gap = "".join(" -"[int(bit)] for bit in f"{7**10_000:b}"[:28_000])
+    found = as_ada.send("/associate", {"code": CODE[:3] + gap + CODE[3:]})
+    assert found.location == "/associate/this-lamp"
+    assert len(found.headers["Set-Cookie"]) < 1000
+
+
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "multipart/form-data", "x"])
 def test_bodies_of_another_type_are_no_forms(as_ada: Reader, content_type: str) -> None:
     assert as_ada.send_bare("/associate", b'{"code": "b71e09"}', content_type=content_type).status == 400
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/lamps/", "/%ff", "/\N{SNOWMAN}", "/associate/x", "/.git/config", "/admin"]
+    "path",
+    [
+        "/nothing",
+        "/lamps/",
+        "/lamps//b827ebba0387/rename",
+        "/%ff",
+        "/\N{SNOWMAN}",
+        "/associate/x",
+        "/.git/config",
+        "/admin",
+    ],
 )
 def test_what_is_not_there_says_so(reader: Reader, path: str) -> None:
     gone = reader.open(path)
