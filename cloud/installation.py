@@ -14,6 +14,8 @@ from cloud.provisioning.authorities import Authorities
 from cloud.provisioning.broker_files import (
     MOSQUITTO_FOLDER,
     PROGRAM_FOLDER,
+    hosts_in,
+    lacks_its_pair,
     missing_from,
     write_broker_files,
     write_program_files,
@@ -98,17 +100,24 @@ def rows(service: str, page: str | None = None) -> list[Row]:
 
 
 def certify(
-    host: str, now: datetime, place: Callable[[Path], Path], *, dry_run: bool, say: Callable[[str], object]
+    address: str, now: datetime, place: Callable[[Path], Path], *, dry_run: bool, say: Callable[[str], object]
 ) -> None:
     """Make what is missing of the authorities and of the broker's and the daemon's certificates.
 
-    ``host`` is where lamps find the broker; ``place`` says where an absolute path is, as `Installation.place` does.
+    ``address`` is where lamps find the broker, ``host:port``; where its certificate is for other hosts, both stay as
+    they are. ``place`` says where an absolute path is, as `Installation.place` does.
 
     Raises:
         Refusal: something can't be made.
     """
+    host = address.rpartition(":")[0]
     authorities = Authorities(place(AUTHORITIES))
     broker, program = place(MOSQUITTO_FOLDER), place(PROGRAM_FOLDER)
+
+    def certify_broker() -> None:
+        authorities.cloud_address = address  # first: who is killed in between begins again with these files
+        write_broker_files(authorities, [host, "localhost"], broker, now)
+
     steps: list[tuple[str, bool, Callable[[], object]]] = [
         (
             f"{AUTHORITIES}/: the authorities",
@@ -118,15 +127,19 @@ def certify(
         (
             f"{MOSQUITTO_FOLDER}/: the broker's certificate for {host}, and its rules",
             not missing_from(broker),
-            lambda: write_broker_files(authorities, [host, "localhost"], broker, now),
+            certify_broker,
         ),
         (
             f"{PROGRAM_FOLDER}/: the daemon's certificate",
-            (program / "daemon.crt").exists(),
+            not lacks_its_pair(program),
             lambda: write_program_files(authorities, DAEMON, program, now),
         ),
     ]
     for what, is_there, make in steps:
+        if is_there and make is certify_broker and host not in (hosts := hosts_in(broker)):
+            say(f"keep   {MOSQUITTO_FOLDER}/: the broker's certificate is for {', '.join(hosts)}, not for {host}; to")
+            say(f"       have lamps look for the broker at {address}: lampi-cloud ca server {address}")
+            continue
         say(f"{'same' if is_there else 'make':<7}{what}")
         if not is_there and not dry_run:
             make()

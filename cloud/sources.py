@@ -1,6 +1,7 @@
 """Where an attempt or a change comes from, as history says it and as guesses are counted by."""
 
 import getpass
+import os
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 SHELL = "shell"
@@ -11,9 +12,9 @@ _NETWORK_BITS = 64
 
 
 def command_line() -> str:
-    """Return what the command line is, with the name of the system's user."""
+    """Return what the command line is, with the name of the system's user, or of who became that user by sudo."""
     try:
-        return f"command line ({getpass.getuser()})"
+        return f"command line ({os.environ.get('SUDO_USER') or getpass.getuser()})"
     except (KeyError, OSError):  # an id without a name, as in some containers
         return "command line"
 

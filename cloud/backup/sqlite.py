@@ -15,6 +15,8 @@ from cloud.database import open_database
 from cloud.errors import UnusableBackup, UnusableDatabase
 
 HEADER = b"SQLite format 3\0"
+BUSY_SECONDS = 1.0
+"""How long others are waited for, before what is there counts as in use."""
 
 
 def copy(database_url: str, place: Path) -> None:
@@ -37,7 +39,7 @@ def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Pat
 
     Raises:
         UnusableBackup: the file is damaged.
-        UnusableDatabase: a daemon works on the database that is there.
+        UnusableDatabase: a daemon, the page or anybody else works on the database that is there.
     """
     with place_beside(target) as place:
         try:
@@ -75,16 +77,32 @@ def _copy_whole(source: sqlite3.Connection, place: Path) -> None:
 
 
 def _refuse_while_in_use(target: Path, now: datetime) -> None:
-    publisher = None
+    """Refuse it: who has the database open, as the web page has, would go on in the one that is set aside."""
+    publisher, is_open_elsewhere = None, False
     with suppress(UnusableDatabase, peewee.PeeweeException):  # damaged, or empty: nobody works on it
-        database = open_database(f"sqlite:///{target}")
+        database = open_database(f"sqlite:///{target}", busy_seconds=BUSY_SECONDS)
         try:
             publisher = lease.publisher(now)
-            database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            is_open_elsewhere = not _leave_write_ahead_log(database)
         finally:
             database.close()
     if publisher is not None:
         raise UnusableDatabase(f"A daemon works on {target} ({publisher[0]}); stop it first.")
+    if is_open_elsewhere:
+        raise UnusableDatabase(
+            f"{target} is open elsewhere: stop the daemons, the web page and any other command first."
+        )
+
+
+def _leave_write_ahead_log(database: peewee.Database) -> bool:
+    """Have all of a database in its one file; return False where others have it open: SQLite wants to be alone."""
+    try:
+        database.execute_sql("PRAGMA journal_mode = DELETE")
+    except peewee.OperationalError as fault:
+        if getattr(fault.__context__, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            return False
+        raise
+    return True
 
 
 def _set_aside(target: Path, now: datetime) -> Path:

@@ -57,9 +57,10 @@ def init(ca: Path) -> None:
 def server(hosts: Sequence[str], ca: Path, mosquitto: Path) -> None:
     """Fill the broker's folder; again to renew its certificate.
 
-    HOST is by what name or address the broker is reached, first the one that lamps use.
+    HOST is by what name or address the broker is reached, first the one that lamps use, perhaps with their port.
     """
     address = read_address(hosts[0])
+    hosts = (address.rpartition(":")[0], *hosts[1:])
     authorities = Authorities(ca)
     credentials = write_broker_files(authorities, hosts, mosquitto, utc_now())
     authorities.cloud_address = address

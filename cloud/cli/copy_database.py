@@ -24,11 +24,12 @@ class DatabaseUrl(click.ParamType[str]):
 
 @click.command("copy-database")
 @click.argument("source", metavar="FROM", type=DatabaseUrl())
-@click.argument("target", metavar="TO", type=DatabaseUrl())
+@click.argument("target", metavar="[TO]", type=DatabaseUrl(), envvar="LAMPI_DATABASE_URL")
 def copy_database_command(source: str, target: str) -> None:
     """Copy one database into another, empty one, as from SQLite to PostgreSQL.
 
-    Stop the daemon first, and start it again with the new LAMPI_DATABASE_URL.
+    Stop the daemon first. Without TO it goes where LAMPI_DATABASE_URL says: that keeps a password out of the list of
+    processes, which everybody on a machine may see.
     """
     original = connect_database(source)
     rows = rows_to_copy(original, utc_now())

@@ -93,7 +93,8 @@ class Commands(click.Group):
         except BadSettings as bad:
             for fault in bad.faults:
                 click.echo(f"Error: {fault}", err=True)
-            ctx.exit(USAGE_STATUS)
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            ctx.exit(getattr(command, "misuse_status", USAGE_STATUS))
         except peewee.PeeweeException as fault:
             raise click.ClickException(f"The database fails: {one_line(fault)}") from None
 

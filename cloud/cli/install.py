@@ -6,9 +6,8 @@ from pathlib import Path
 import click
 
 from cloud.errors import Refusal
-from cloud.installation import AUTHORITIES, RECORD, SERVICES, certify, kept_page, read_page, rows
+from cloud.installation import RECORD, SERVICES, certify, kept_page, read_page, rows
 from cloud.instants import utc_now
-from cloud.provisioning.authorities import Authorities
 from cloud.provisioning.provision import read_address
 from shared.installing import CantInstall, Installation
 
@@ -48,10 +47,8 @@ def install(host: str | None, service: str, page: str | None, prefix: Path | Non
         installation.lay_out(rows(service, page))
     except CantInstall as fault:
         raise Refusal(str(fault)) from None
-    if host is not None and address is not None:
-        certify(host, utc_now(), installation.place, dry_run=dry_run, say=click.echo)
-        if not dry_run:
-            Authorities(installation.place(AUTHORITIES)).cloud_address = address
+    if address is not None:
+        certify(address, utc_now(), installation.place, dry_run=dry_run, say=click.echo)
     if dry_run:
         click.echo("Nothing was changed.")
     elif prefix is not None:

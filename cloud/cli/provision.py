@@ -107,7 +107,7 @@ def _counted(lamps: int) -> str:
 
 def _wanted(texts: Sequence[str]) -> list[str]:
     """Return each device id once; refuse all when one is none, so that nothing is done by halves."""
-    lines = [line.strip() for line in sys.stdin] if tuple(texts) == ("-",) else texts
+    lines = [line.strip("\ufeff \t\r\n") for line in sys.stdin] if tuple(texts) == ("-",) else texts
     wanted: dict[str, None] = {}
     faults: list[str] = []
     for line in filter(None, lines):

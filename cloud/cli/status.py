@@ -13,6 +13,7 @@ from cloud.database import one_line
 from cloud.errors import BrokerAway, UnusableDatabase
 from cloud.figures import Figures, read_figures
 from cloud.instants import utc_now
+from cloud.renewal import check_renewal, read_ends
 from cloud.schema import open_current
 from cloud.status import (
     BrokerFigures,
@@ -40,6 +41,8 @@ class Misuse(click.UsageError):
 class UnknownWhereMisused(click.Command):
     """A command whose misuse is told apart from what it finds."""
 
+    misuse_status = Level.UNKNOWN
+
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
         """Read the options."""
         try:
@@ -65,7 +68,7 @@ def status(as_json: bool, warning: float, critical: float, dropped: int, **optio
     limits = Limits(warning, critical, dropped)
     of_database, checks = _look_at_database(settings, limits)
     of_broker, more = _look_at_broker(settings, limits)
-    checks += more
+    checks += [*more, *check_renewal(read_ends(settings.broker), utc_now())]
     figures = performance(of_database, of_broker, limits)
     (_print_json if as_json else _print)(checks, figures)
     sys.exit(level_of(checks))

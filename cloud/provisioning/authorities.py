@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from cloud.provisioning import certificates, files
+from cloud.provisioning import certificates, files, registry
 from cloud.provisioning.authority import Authority, Credentials, Revoked
 from cloud.provisioning.errors import AuthorityExists, CantWrite, NoAuthority
 from cloud.provisioning.files import OPEN, SECRET, Content
@@ -57,10 +57,9 @@ class Authorities:
             contents[f"{kind}.crt"] = authority.certificate_file()
             contents[f"{kind}.key"] = authority.key_file()
             contents[f"{kind}-revoked.pem"] = authority.revocation_list((), None, now)
+        contents[_REGISTRY] = registry.empty_file()
         files.write_folder(folder, contents)
-        made = cls(folder)
-        made._registry.create()
-        return made
+        return cls(folder)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

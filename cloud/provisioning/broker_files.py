@@ -10,7 +10,7 @@ from cloud import shipped
 from cloud.provisioning.authorities import CLOUD, KINDS, Authorities
 from cloud.provisioning.authority import Credentials
 from cloud.provisioning.errors import CantWrite
-from cloud.provisioning.files import Content, write_file
+from cloud.provisioning.files import Content, make_folder, write_file
 
 MOSQUITTO_FOLDER = Path("/etc/mosquitto/lampi")
 MOSQUITTO_GROUP = "mosquitto"
@@ -58,15 +58,35 @@ def missing_from(folder: Path) -> list[str]:
     return [name for name in names if not (folder / name).exists()]
 
 
+def hosts_in(folder: Path) -> list[str]:
+    """Return the names and addresses for which the certificate in the broker's folder is.
+
+    Raises:
+        CantWrite: it can't be read, or is none.
+    """
+    path = folder / "server.crt"
+    try:
+        names = x509.load_pem_x509_certificate(path.read_bytes()).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except OSError as fault:
+        raise CantWrite(f"{path} can't be read: {fault.strerror}.") from None
+    except (ValueError, x509.ExtensionNotFound):
+        raise CantWrite(f"{path} is no certificate of a broker's; `lampi-cloud ca server` makes one.") from None
+    return [*names.value.get_values_for_type(x509.DNSName), *map(str, names.value.get_values_for_type(x509.IPAddress))]
+
+
+def lacks_its_pair(folder: Path) -> bool:
+    """Tell whether a program's folder lacks what `write_program_files` writes."""
+    return not all((folder / name).exists() for name in ("ca.crt", "daemon.crt", "daemon.key"))
+
+
 def _pair(name: str, credentials: Credentials) -> dict[str, Content]:
     return {f"{name}.crt": credentials.certificate, f"{name}.key": credentials.key}
 
 
 def _fill(folder: Path, contents: dict[str, Content], group: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise CantWrite(f"{folder} can't be made: {fault.strerror}.") from None
+    make_folder(folder)
     for name, content in contents.items():
         write_file(folder / name, content, group)
 

@@ -15,6 +15,7 @@ SECRET = 0o600
 """Its owner's alone: private keys."""
 
 OPEN = 0o644
+_OPEN_FOLDER = 0o755
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,22 @@ def write_file(path: Path, content: Content, group: str | None = None) -> None:
         raise CantWrite(f"{path} can't be written: {fault.strerror}.") from None
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder that everybody may look into, whatever the umask says; one that is there stays as it is.
+
+    Raises:
+        CantWrite: it can't be made.
+    """
+    try:
+        _make_open(folder)
+    except OSError as fault:
+        raise CantWrite(f"{folder} can't be made: {fault.strerror}.") from None
+
+
 def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
     """Write a folder of files, by their paths within it, all at once; it replaces an older one.
+
+    It is its owner's alone; within it the modes are those that the files need where they are copied to.
 
     Only one process at a time may do so for the folders beside it, as with `locked`: what an earlier one left half
     done there is removed.
@@ -63,6 +78,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
     Raises:
         CantWrite: the text says which folder and why.
     """
+    folder = folder.resolve()  # "." has no name, and a link's target is what is replaced
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for leftover in folder.parent.glob(f".{folder.name}.*"):
@@ -70,7 +86,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
         partial = folder.with_name(f".{folder.name}.new")
         partial.mkdir(mode=0o700)
         for name, content in contents.items():
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            _make_open((partial / name).parent)
             _write(partial / name, content)
         if folder.exists():
             old = folder.with_name(f".{folder.name}.old")
@@ -100,9 +116,17 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
+def _make_open(folder: Path) -> None:
+    if not folder.is_dir():
+        _make_open(folder.parent)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(_OPEN_FOLDER)
+
+
 def _write(path: Path, content: Content) -> None:
     # The mode comes with the creation: a key must not be readable for one moment.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, content.mode), "wb") as file:
+        os.fchmod(file.fileno(), content.mode)  # what the umask took away: the broker is another user than we
         file.write(content.data)
         file.flush()
         os.fsync(file.fileno())

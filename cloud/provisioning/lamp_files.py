@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from cloud import shipped
 from cloud.provisioning.authority import Credentials
@@ -11,6 +12,10 @@ from cloud.provisioning.files import Content
 _PLACE = "etc/mosquitto/lampi"
 _BRIDGE = "etc/mosquitto/conf.d/lampi-bridge.conf"
 _CERTIFICATE = f"{_PLACE}/lamp.crt"
+_KEY = f"{_PLACE}/lamp.key"
+_CA = f"{_PLACE}/ca.crt"
+_SETTINGS = "etc/lampi/lampi-ui.env"
+_OTHERS = (_CA, _SETTINGS)
 
 _README = """\
 All that makes this Pi the lamp {device_id} of the cloud at {address}. The key in it is a secret: copy
@@ -42,18 +47,20 @@ def lamp_files(device_id: str, address: str, credentials: Credentials, ca: Conte
     return {
         "README.txt": Content(readme.encode()),
         _BRIDGE: Content(bridge.encode()),
-        f"{_PLACE}/ca.crt": ca,
+        _CA: ca,
         _CERTIFICATE: credentials.certificate,
-        f"{_PLACE}/lamp.key": credentials.key,
-        "etc/lampi/lampi-ui.env": Content(f"LAMPI_DEVICE_ID={device_id}\n".encode()),
+        _KEY: credentials.key,
+        _SETTINGS: Content(f"LAMPI_DEVICE_ID={device_id}\n".encode()),
     }
 
 
 def serial_in(folder: Path, address: str) -> int | None:
-    """Return the serial number of a lamp's folder; None where there is none, or one for another address."""
+    """Return the serial number of a lamp's folder; None where there is none, or one for another address, or a part."""
     try:
         bridge = (folder / _BRIDGE).read_text(encoding="utf-8")
         certificate = x509.load_pem_x509_certificate((folder / _CERTIFICATE).read_bytes())
-    except (OSError, ValueError):
+        key = serialization.load_pem_private_key((folder / _KEY).read_bytes(), password=None)
+    except (OSError, ValueError, TypeError):
         return None
-    return certificate.serial_number if f"\naddress {address}\n" in bridge else None
+    is_whole = key.public_key() == certificate.public_key() and all((folder / name).is_file() for name in _OTHERS)
+    return certificate.serial_number if is_whole and f"\naddress {address}\n" in bridge else None

@@ -9,17 +9,18 @@ from pathlib import Path
 
 from cloud.provisioning.authority import Credentials, Revoked
 from cloud.provisioning.errors import NoAuthority, NotProvisioned
+from cloud.provisioning.files import SECRET, Content
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS certificate (
+CREATE TABLE certificate (
     serial TEXT PRIMARY KEY,
     authority TEXT NOT NULL,
     name TEXT NOT NULL,
     not_after REAL NOT NULL,
     revoked_at REAL
 );
-CREATE INDEX IF NOT EXISTS certificate_name ON certificate (authority, name);
-CREATE INDEX IF NOT EXISTS certificate_revoked ON certificate (authority, revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE INDEX certificate_name ON certificate (authority, name);
+CREATE INDEX certificate_revoked ON certificate (authority, revoked_at) WHERE revoked_at IS NOT NULL;
 """
 
 
@@ -32,6 +33,13 @@ class Issued:
     not_after: datetime
 
 
+def empty_file() -> Content:
+    """Return a registry's file with nothing in it, to be written with the authorities' keys, all or nothing."""
+    with closing(sqlite3.connect(":memory:")) as file:
+        file.executescript(_SCHEMA)
+        return Content(file.serialize(), SECRET)
+
+
 class Registry:
     """Remembers certificates by authority and name, for as long as they last.
 
@@ -40,12 +48,6 @@ class Registry:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-
-    def create(self) -> None:
-        """Make the file."""
-        self._path.touch(mode=0o600)
-        with self._opened() as file:
-            file.executescript(_SCHEMA)
 
     def add(self, authority: str, name: str, credentials: Credentials) -> None:
         """Write down what is about to be handed out."""

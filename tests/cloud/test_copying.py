@@ -76,6 +76,16 @@ def test_every_row_arrives_and_is_counted(source: peewee.Database, urls: tuple[s
     assert original == copied
 
 
+def test_where_it_goes_may_be_left_to_the_settings(source: peewee.Database, urls: tuple[str, str]) -> None:
+    """So a password needs not stand in the list of processes."""
+    environment = os.environ | {"LAMPI_DATABASE_URL": urls[1]}
+    done = CliRunner().invoke(commands, ["copy-database", urls[0]], env=environment)
+    assert done.exit_code == 0, done.output
+    assert len(rows(urls[1])["Lampi"]) == len(rows(urls[0])["Lampi"])
+    nowhere = CliRunner().invoke(commands, ["copy-database", urls[0]], env={"LAMPI_DATABASE_URL": None})
+    assert (nowhere.exit_code, "Missing argument" in nowhere.stderr) == (2, True)
+
+
 def test_a_database_on_which_a_daemon_works_is_not_copied(source: peewee.Database, urls: tuple[str, str]) -> None:
     PublisherLease().acquire(utc_now())
     refused = copy(urls)

@@ -103,6 +103,17 @@ def test_the_database_refuses_to_change_it(database: peewee.Database, ada: User,
     assert len(told()) == 1
 
 
+def test_nor_can_it_be_written_over(database: peewee.Database, ada: User) -> None:
+    row = History.select().get()
+    again = f"INTO history (id, at, event, source) VALUES ({row.id}, '2026-01-01', 'forgotten', 'elsewhere')"
+    on_sqlite = isinstance(database, peewee.SqliteDatabase)
+    ways = [f"INSERT OR REPLACE {again}"] if on_sqlite else []
+    for way in (*ways, f"INSERT {again} ON CONFLICT (id) DO UPDATE SET source = excluded.source"):
+        with pytest.raises(peewee.DatabaseError, match="history is append-only"):
+            database.execute_sql(way)
+    assert [kept.source for kept in history.read(Selection())] == [row.source]
+
+
 def test_postgresql_refuses_to_empty_it(database: peewee.Database, ada: User) -> None:
     if isinstance(database, peewee.PostgresqlDatabase):
         with pytest.raises(peewee.DatabaseError, match="history is append-only"):

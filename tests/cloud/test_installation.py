@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from cloud import shipped
 from cloud.cli import commands
 from cloud.config import read_settings
-from cloud.provisioning.broker_files import missing_from
+from cloud.provisioning.broker_files import hosts_in, missing_from
 from cloud.web.config import read_web_settings
 from shared.settings import BadSettings, read_settings_file
 
@@ -68,6 +68,40 @@ def test_a_second_time_nothing_changes_certificates_least_of_all(tmp_path: Path)
     said = install(HOST, "--prefix", str(root))
     assert {line.split()[0] for line in said.output.splitlines()[1:-1]} == {"same"}
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_port_is_the_lamps_and_not_in_the_certificate(tmp_path: Path) -> None:
+    said = install(f"{HOST}:8899", "--prefix", str(tmp_path))
+    assert said.exit_code == 0, said.output
+    assert (tmp_path / "etc/lampi/ca/cloud-address").read_text() == f"{HOST}:8899\n"
+    assert hosts_in(tmp_path / "etc/mosquitto/lampi")[0] == HOST
+
+
+def test_another_host_does_not_send_lamps_where_the_broker_s_certificate_is_not_good(tmp_path: Path) -> None:
+    install(HOST, "--prefix", str(tmp_path))
+    said = install("other.example.com", "--prefix", str(tmp_path)).output
+    assert f"the broker's certificate is for {HOST}, localhost, " in said
+    assert "lampi-cloud ca server other.example.com:8883" in said
+    assert (tmp_path / "etc/lampi/ca/cloud-address").read_text() == f"{HOST}:8883\n"
+
+
+@pytest.mark.parametrize("missing", ["daemon.key", "daemon.crt", "ca.crt"])
+def test_what_was_cut_short_is_made_whole(tmp_path: Path, missing: str) -> None:
+    install(HOST, "--prefix", str(tmp_path))
+    (tmp_path / "etc/lampi" / missing).unlink()
+    assert "make   /etc/lampi/: the daemon's certificate" in install(HOST, "--prefix", str(tmp_path)).output
+    assert (tmp_path / "etc/lampi" / missing).exists()
+
+
+def test_the_broker_may_read_its_folder_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        install(HOST, "--prefix", str(tmp_path / "root"))
+    finally:
+        os.umask(before)
+    folder = tmp_path / "root/etc/mosquitto/lampi"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert [path.name for path in folder.iterdir() if not path.stat().st_mode & 0o004] == ["server.key"]
 
 
 def test_without_a_host_the_certificates_are_left_to_be_made(tmp_path: Path) -> None:
@@ -171,11 +205,12 @@ def test_the_wrapper_drops_root_except_where_only_root_may_write(tmp_path: Path)
     wrapper.write_text(shipped.filled_in(shipped.COMMAND, {"/opt/lampi/bin/lampi-cloud": str(tools / "lampi-cloud")}))
 
     def ran(*words: str) -> list[str]:
-        environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
+        environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "SUDO_USER": "ada"}
         done = subprocess.run(["sh", wrapper, *words], env=environment, capture_output=True, text=True, check=True)
         return shlex.split(done.stdout)
 
     assert ran("provision", "b827ebba0387")[:3] == ["lampi-cloud", "/etc/lampi/lampi.env", "provision"]
     dropped = ran("lamps", "--json")
     assert dropped[:3] == ["setpriv", "/etc/lampi/lampi.env", "--reuid=lampi"]
+    assert "SUDO_USER=ada" in dropped
     assert dropped[-2:] == ["lamps", "--json"]

@@ -28,6 +28,9 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 
 
 def test_the_command_line_names_the_systems_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "grace")
+    assert sources.command_line() == "command line (grace)"
+    monkeypatch.delenv("SUDO_USER")
     monkeypatch.setattr(getpass, "getuser", lambda: "ada")
     assert sources.command_line() == "command line (ada)"
 

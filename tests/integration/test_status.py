@@ -107,6 +107,8 @@ def test_what_can_not_be_asked_is_unknown(cloud: Cloud) -> None:
     assert first_line(cloud.command("status", "--broker-url", "x", status=3)).startswith("LAMPI UNKNOWN - LAMPI_BROKER")
     cloud.command("status", "--nonsense", status=3)
     cloud.command("status", "--warning", "soon", status=3)
+    cloud.command("--settings", "nowhere.env", "status", status=3)
+    cloud.command("--settings", "nowhere.env", "lamps", status=2)
 
 
 def test_a_broker_that_drops_messages_is_a_warning(tmp_path: Path, cloud: Cloud) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from cloud.association import associate_by_device_id
 from cloud.cli import commands
+from cloud.database import database_proxy
 from cloud.models import Lampi, User
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres
@@ -53,6 +54,8 @@ def umask(request: pytest.FixtureRequest) -> Callable[[int], object]:
 
 
 def run(*words: str, url: str) -> Result:
+    """Run a command as in a process of its own: the test's connection is closed, and opens again when used."""
+    database_proxy.close()
     return CliRunner().invoke(commands, words, env=os.environ | {"LAMPI_DATABASE_URL": url})
 
 

@@ -45,11 +45,14 @@ def test_a_sqlite_database_that_was_there_is_set_aside_with_its_last_change(
 ) -> None:
     url = f"sqlite:///{tmp_path}/lampi.db"
     run("backup", str(file), url=url)
-    with closing(sqlite3.connect(tmp_path / "lampi.db")) as reader:  # it keeps the write-ahead log from being emptied
-        reader.execute("BEGIN")
-        reader.execute("SELECT * FROM lampi").fetchall()
-        Lampi.create_unassociated([LAMP], NOW)
-        done = run("restore", str(file), url=url)
+    Lampi.create_unassociated([LAMP], NOW)
+    with closing(sqlite3.connect(tmp_path / "lampi.db")) as page:  # open, and at rest: it would go on in the old one
+        page.execute("SELECT * FROM lampi").fetchall()
+        refused = run("restore", str(file), url=url)
+        assert (refused.exit_code, "stop the daemons, the web page" in refused.stderr) == (1, True)
+        assert page.execute("SELECT device_id FROM lampi").fetchall() == [(LAMP,)]
+        assert {path.name for path in tmp_path.glob("lampi.db*")} <= {"lampi.db", "lampi.db-wal", "lampi.db-shm"}
+    done = run("restore", str(file), url=url)
     assert done.exit_code == 0, done.output
     (aside,) = tmp_path.glob("lampi.db.before-*Z")
     assert str(aside) in done.output

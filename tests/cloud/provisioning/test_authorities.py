@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud.errors import Refusal
+from cloud.provisioning import files
 from cloud.provisioning.authorities import Authorities
 from cloud.provisioning.authority import Authority, Credentials
 from cloud.provisioning.errors import AuthorityExists, BadName, CantWrite, NoAuthority, NotProvisioned
@@ -53,6 +54,29 @@ def test_new_authorities_never_take_the_place_of_old_ones(authorities: Authoriti
 def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     (tmp_path / "ca").mkdir()
     assert Authorities.create(tmp_path / "ca", NOW).issue_lamp(LAMP, NOW)
+
+
+def test_the_present_folder_is_filled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ca").mkdir()
+    monkeypatch.chdir(tmp_path / "ca")
+    Authorities.create(Path(), NOW)
+    assert Authorities(tmp_path / "ca").issue_lamp(LAMP, NOW)
+
+
+def test_what_is_killed_while_it_makes_them_leaves_nothing_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(BaseException):
+        pass
+
+    def kill(_folder: Path) -> None:
+        raise KilledError
+
+    monkeypatch.setattr(files, "_settle", kill)  # the last step of all
+    with pytest.raises(KilledError):
+        Authorities.create(tmp_path / "ca", NOW)
+    monkeypatch.undo()
+    assert Authorities(tmp_path / "ca").issue_lamp(LAMP, NOW)
 
 
 def test_a_lamp_is_a_client_with_its_id_as_its_name(authorities: Authorities) -> None:

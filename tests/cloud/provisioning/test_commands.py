@@ -76,6 +76,7 @@ def test_a_factory_s_list_comes_on_standard_input(typed: Typed) -> None:
     assert sorted(path.name for path in (typed.folder / "lamps").iterdir()) == [LAMP, OTHER]
     assert "0 made, 0 renewed, 2 kept" in typed.provision("-", given=given)
     assert "0 made, 2 renewed, 0 kept" in typed.provision("-", "--renew", given=given)
+    assert "2 kept" in typed.provision("-", given=f"\ufeff{given}")  # as spreadsheets begin a file
 
 
 def test_a_list_with_a_fault_does_nothing(typed: Typed) -> None:

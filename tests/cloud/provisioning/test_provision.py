@@ -88,14 +88,50 @@ def test_what_is_good_is_kept(authorities: Authorities, out: Path) -> None:
     assert _serial(out / LAMP) == before
 
 
-@pytest.mark.parametrize("why", ["asked for", "near its end", "taken back", "another address", "not whole", "foreign"])
+@pytest.mark.parametrize("missing", ["lamp.key", "ca.crt", "../conf.d/lampi-bridge.conf", "../../lampi/lampi-ui.env"])
+def test_a_folder_that_lacks_something_is_made_anew(authorities: Authorities, out: Path, missing: str) -> None:
+    _provision(authorities, out, LAMP)
+    place = (out / LAMP / CERTIFICATE).parent / missing
+    place.unlink()
+    assert _provision(authorities, out, LAMP) == [Outcome.RENEWED]
+    assert place.is_file()
+
+
+def test_a_key_that_is_another_certificate_s_is_made_anew(authorities: Authorities, out: Path) -> None:
+    _provision(authorities, out, LAMP, OTHER)
+    (out / LAMP / CERTIFICATE).with_name("lamp.key").write_bytes(
+        (out / OTHER / CERTIFICATE).with_name("lamp.key").read_bytes()
+    )
+    assert _provision(authorities, out, LAMP) == [Outcome.RENEWED]
+
+
+def test_a_link_stays_one_and_its_target_is_renewed(authorities: Authorities, out: Path, tmp_path: Path) -> None:
+    out.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (out / LAMP).symlink_to(tmp_path / "elsewhere")
+    for _ in range(2):
+        assert _provision(authorities, out, LAMP, renew=True) == [Outcome.RENEWED]
+    assert (out / LAMP).is_symlink()
+    _assert_whole(authorities, [tmp_path / "elsewhere"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ca", "elsewhere", "lamps"]
+
+
+def test_modes_are_what_a_pi_needs_whatever_the_umask(authorities: Authorities, out: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        _provision(authorities, out, LAMP)
+    finally:
+        os.umask(before)
+    closed = {str(path.relative_to(out)) for path in out.rglob("*") if not path.stat().st_mode & 0o004}
+    assert closed == {LAMP, f"{LAMP}/etc/mosquitto/lampi/lamp.key"}
+
+
+@pytest.mark.parametrize("why", ["asked for", "near its end", "taken back", "another address", "foreign"])
 def test_what_is_not_good_is_renewed(authorities: Authorities, out: Path, tmp_path: Path, why: str) -> None:
     _provision(authorities, out, LAMP)
     before = _serial(out / LAMP)
     if why == "taken back":
         authorities.revoke("lamps", [LAMP], NOW)
-    if why == "not whole":
-        (out / LAMP / "etc/mosquitto/conf.d/lampi-bridge.conf").unlink()
     if why == "foreign":
         authorities = Authorities.create(tmp_path / "other-ca", NOW)
     outcome = _provision(

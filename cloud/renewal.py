@@ -1,0 +1,54 @@
+"""Until when the certificates last by which the broker and we know each other: nothing else says so before they end."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from cloud.provisioning.broker_files import not_after
+from cloud.status import CONNECT_SECONDS, Check, Level
+from shared.broker_url import BrokerUrl
+from shared.tls import BadTlsFile
+
+WARNED_BEFORE = timedelta(days=30)
+
+BROKER, DAEMON = "broker", "daemon"
+_HOW = {
+    BROKER: "`lampi-cloud ca server HOST` and a restart of Mosquitto renew it",
+    DAEMON: "`lampi-cloud ca daemon` and a restart of the daemon renew it",
+}
+
+
+def read_ends(broker: BrokerUrl) -> dict[str, datetime]:
+    """Return until when the certificates of `BROKER` and `DAEMON` are good, of those that there are and can be read."""
+    ends = {}
+    if broker.tls:
+        with suppress(OSError, BadTlsFile):  # a broker that is away or foreign is another check's finding
+            ends[BROKER] = _shown_by(broker)
+    if broker.tls_files.certificate is not None:
+        with suppress(OSError, ValueError):
+            ends[DAEMON] = not_after(broker.tls_files.certificate)
+    return ends
+
+
+def check_renewal(ends: Mapping[str, datetime], now: datetime) -> list[Check]:
+    """Judge how long they last; nothing is to be said where there are none."""
+    if not ends:
+        return []
+    worn = {whose: end for whose, end in ends.items() if end < now + WARNED_BEFORE}
+    if not worn:
+        return [Check("renewal", Level.OK, f"certificates last until {min(ends.values()):%Y-%m-%d}")]
+    level = Level.CRITICAL if min(worn.values()) <= now else Level.WARNING
+    told = [f"the {whose}'s certificate ends on {end:%Y-%m-%d}; {_HOW[whose]}" for whose, end in worn.items()]
+    return [Check("renewal", level, "; ".join(told))]
+
+
+def _shown_by(broker: BrokerUrl) -> datetime:
+    context = broker.tls_files.context()
+    with (
+        socket.create_connection((broker.host, broker.port), timeout=CONNECT_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=broker.host) as secured,
+    ):
+        shown = secured.getpeercert() or {}
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(shown["notAfter"])), UTC)
