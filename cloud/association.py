@@ -1,6 +1,7 @@
 """The association service: a code and a user go in, a lamp gets an owner; and the way back.
 
-``source`` says where a request comes from (`cloud.sources`): history keeps it, and wrong codes are counted by it.
+``source`` says where a request comes from (`cloud.guessing.sources`): history keeps it, and wrong codes are counted by
+it.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from datetime import datetime
 import peewee
 from peewee import Expression
 
-from cloud import history, throttle, webhook_events
+from cloud import history
 from cloud.codes import read_code
 from cloud.database import write_transaction
 from cloud.errors import (
@@ -20,13 +21,15 @@ from cloud.errors import (
     UnknownCode,
     UnknownUser,
 )
+from cloud.guessing import throttle
+from cloud.guessing.policy import CodePolicy, announced
+from cloud.guessing.sources import SHELL
+from cloud.guessing.throttle import Guess
 from cloud.history import Event, Reason
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
-from cloud.policy import CodePolicy, announced
-from cloud.sources import SHELL
-from cloud.throttle import Guess
-from cloud.webhook_events import Kind
+from cloud.webhook import events as webhook_events
+from cloud.webhook.events import Kind
 
 
 def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:

@@ -14,15 +14,15 @@ from cloud.claim_address import ClaimAddress
 from cloud.database import Table, one_line, write_transaction
 from cloud.errors import UnusableDatabase
 from cloud.forgotten import Forgotten
-from cloud.guess_counts import GuessCount
+from cloud.guessing.guess_counts import GuessCount
+from cloud.guessing.policy import AnnouncedPolicy
 from cloud.history import History
+from cloud.identity.tokens import ApiToken
 from cloud.lease import Lease, is_good
 from cloud.models import Lampi, User
 from cloud.outbox import OutboxMessage, OutboxSequence
-from cloud.policy import AnnouncedPolicy
 from cloud.schema import require_current, upgrade
-from cloud.tokens import ApiToken
-from cloud.webhook_events import WebhookEvent, WebhookReceiver
+from cloud.webhook.events import WebhookEvent, WebhookReceiver
 
 TABLES: tuple[type[Table], ...] = (
     User,

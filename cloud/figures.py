@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cloud import lease, outbox, policy
+from cloud import lease, outbox
+from cloud.guessing import policy
 from cloud.models import Lampi
 from cloud.outbox import OutboxMessage
 

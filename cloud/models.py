@@ -17,20 +17,21 @@ from peewee import (
     chunked,
 )
 
-from cloud import bulk, claim_address, history, outbox, webhook_events
-from cloud.budget import length_for_new_codes
+from cloud import bulk, claim_address, history, outbox
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, run_sql, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.forgotten import Forgotten, associated_topic
+from cloud.guessing.budget import length_for_new_codes
+from cloud.guessing.live_codes import counted_from
+from cloud.guessing.policy import announced
+from cloud.guessing.sources import SHELL
 from cloud.history import Event
 from cloud.instants import NEVER, InstantField, shown_instant, stored, utc_now
-from cloud.live_codes import counted_from
 from cloud.outbox import Pending
-from cloud.policy import announced
-from cloud.sources import SHELL
 from cloud.users import User
-from cloud.webhook_events import Kind
+from cloud.webhook import events as webhook_events
+from cloud.webhook.events import Kind
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 from shared.payloads import Associated, Association, Unassociated
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from cloud.agreement.retained import retained_batches
 from cloud.errors import BrokerAway
 from cloud.figures import Figures
-from cloud.retained import retained_batches
 from shared import topics
 from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload

@@ -9,9 +9,9 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cloud.api.problems import Problem, bad_member, unauthenticated
+from cloud.guessing.sources import client
+from cloud.identity.tokens import bearer
 from cloud.models import User
-from cloud.sources import client
-from cloud.tokens import bearer
 from shared.errors import BadPayload
 from shared.strict_json import MAX_BYTES, decode_object
 

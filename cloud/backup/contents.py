@@ -6,10 +6,10 @@ import peewee
 
 from cloud import outbox
 from cloud.database import open_database, write_transaction
+from cloud.identity.sign_ins import SignIn
 from cloud.lease import Lease, Standby
 from cloud.models import Lampi, User
 from cloud.schema import upgrade
-from cloud.sign_ins import SignIn
 
 
 @dataclass(frozen=True)

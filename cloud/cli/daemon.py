@@ -60,6 +60,6 @@ def daemon(migrate: bool, **options: str | None) -> None:
     settings = settings_from(**options)
     start_logging(settings.log_level, settings.log_format)
     # Only now: what serves the metrics takes a fifth of a second to import, and the other commands do not need it.
-    from cloud.daemon import Daemon  # noqa: PLC0415
+    from cloud.daemon.daemon import Daemon  # noqa: PLC0415
 
     Daemon(settings, migrate=migrate).run()

@@ -8,9 +8,9 @@ from peewee import JOIN
 
 from cloud import association, identifying
 from cloud.cli.edge import DeviceId, with_database
+from cloud.guessing.sources import command_line
 from cloud.instants import shown_instant, utc_now
 from cloud.models import Lampi, User
-from cloud.sources import command_line
 
 
 @click.command()

@@ -4,11 +4,12 @@ import sys
 
 import click
 
-from cloud import accounts, association, tokens
+from cloud import association
 from cloud.cli.edge import with_database
+from cloud.guessing.sources import command_line
+from cloud.identity import accounts, tokens
 from cloud.instants import utc_now
 from cloud.models import User
-from cloud.sources import command_line
 
 
 @click.group()

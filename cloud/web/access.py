@@ -8,8 +8,9 @@ from flask import Flask, Response, abort, current_app, flash, redirect, request,
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
-from cloud import sign_ins, sources
 from cloud.errors import Refusal, TooManyAttempts, TooManyGuesses
+from cloud.guessing import sources
+from cloud.identity import sign_ins
 from cloud.models import User
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -4,8 +4,8 @@ from flask import Blueprint, abort, flash, make_response, redirect, render_templ
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from cloud import accounts, tokens
 from cloud.errors import BadPassword, BadUserName, TooManyAttempts, WrongPassword
+from cloud.identity import accounts, tokens
 from cloud.web.access import leave, let_in, present, refused, signed_in, source, the_user
 from cloud.web.forms import PasswordForm, SignInForm
 

@@ -7,8 +7,8 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from cloud.api.app import register_api
+from cloud.identity.sign_ins import LASTS_FOR
 from cloud.instants import utc_now
-from cloud.sign_ins import LASTS_FOR
 from cloud.web import accounts, associate, faults, lamps, live, security, shown
 from cloud.web.access import Access
 from cloud.web.config import WebSettings

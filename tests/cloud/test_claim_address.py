@@ -9,8 +9,8 @@ from cloud import claim_address, outbox
 from cloud.association import associate_by_code, release
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.claim_address import parse_claim_url
+from cloud.daemon.presence import PresenceBatch
 from cloud.models import Lampi, User
-from cloud.presence import PresenceBatch
 from cloud.readdressing import readdress
 from tests.cloud.conftest import NOW
 

@@ -3,8 +3,8 @@
 import pytest
 from click.testing import CliRunner, Result
 
-from cloud import accounts, sign_ins
 from cloud.cli import commands
+from cloud.identity import accounts, sign_ins
 from cloud.models import User
 from tests.cloud.conftest import NOW
 

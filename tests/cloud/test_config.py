@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cloud.config import CloudSettings, read_settings
-from cloud.policy import CodePolicy
+from cloud.guessing.policy import CodePolicy
 from shared.broker_url import BrokerUrl
 from shared.settings import BadSettings
 

@@ -10,18 +10,18 @@ from click.testing import CliRunner, Result
 from cloud import claim_address, copying
 from cloud.association import add_user, associate_by_code, forget
 from cloud.cli import commands
+from cloud.daemon.presence import PresenceBatch
 from cloud.database import Table, connect_database, open_database, write_transaction
 from cloud.errors import UnknownCode
+from cloud.guessing.live_codes import live_codes
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.history import Selection, read
+from cloud.identity.tokens import make_token
 from cloud.instants import utc_now
 from cloud.lease import PublisherLease
-from cloud.live_codes import live_codes
 from cloud.models import Lampi
-from cloud.policy import CodePolicy, announce
-from cloud.presence import PresenceBatch
 from cloud.schema import upgrade
-from cloud.tokens import make_token
-from cloud.webhook_events import announce_receiver
+from cloud.webhook.events import announce_receiver
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres
 

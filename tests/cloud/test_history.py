@@ -19,9 +19,9 @@ from cloud.association import (
 )
 from cloud.cli import commands
 from cloud.errors import AlreadyAssociated, TooManyGuesses, UnknownCode, UnknownLamp
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.history import Event, History, Selection
 from cloud.models import Lampi, User
-from cloud.policy import CodePolicy, announce
 from tests.cloud.conftest import NOW
 
 CODE = "b71e09c4" * 4

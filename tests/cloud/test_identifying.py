@@ -9,16 +9,16 @@ import peewee
 import pytest
 
 from cloud import outbox
+from cloud.agreement.healing import tell_again
 from cloud.association import associate_by_code, release
 from cloud.bulk import ROWS_A_STATEMENT
+from cloud.daemon.presence import PresenceBatch
+from cloud.daemon.rotation import rotate
+from cloud.daemon.upkeep import LOOK_SECONDS, Upkeep
 from cloud.database import connect_database, database_proxy, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
-from cloud.healing import tell_again
 from cloud.identifying import CLOCK_SLACK, IDENTIFY_FOR, end_identifying, identify
 from cloud.models import Lampi, User
-from cloud.presence import PresenceBatch
-from cloud.rotation import rotate
-from cloud.upkeep import LOOK_SECONDS, Upkeep
 from shared.payloads import Associated, Association, Unassociated, decode_association
 from tests.cloud.conftest import NOW
 

@@ -7,13 +7,14 @@ from datetime import timedelta
 import peewee
 import pytest
 
-from cloud import healing, outbox
+from cloud import outbox
+from cloud.agreement import healing
 from cloud.association import add_user, associate_by_code, associate_by_device_id, release
+from cloud.daemon.presence import PresenceBatch, RollCall
+from cloud.daemon.publisher import Publisher
+from cloud.daemon.rotation import rotate
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi
-from cloud.policy import CodePolicy, announce
-from cloud.presence import PresenceBatch, RollCall
-from cloud.publisher import Publisher
-from cloud.rotation import rotate
 from tests.cloud.conftest import NOW
 from tests.support.plans import plans
 

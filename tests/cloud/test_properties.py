@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from cloud import association, outbox
+from cloud.agreement.healing import tell_again
+from cloud.daemon.presence import PresenceBatch
+from cloud.daemon.rotation import rotate
 from cloud.database import open_database
 from cloud.errors import AlreadyAssociated, NotAssociated, UnknownCode, UnknownLamp
-from cloud.healing import tell_again
-from cloud.live_codes import live_codes
+from cloud.guessing.live_codes import live_codes
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi
-from cloud.policy import CodePolicy, announce
-from cloud.presence import PresenceBatch
-from cloud.rotation import rotate
 from cloud.schema import upgrade
 from shared.payloads import Associated, Unassociated, decode_association
 from tests.cloud.conftest import NOW

@@ -9,9 +9,10 @@ import peewee
 import pytest
 from playhouse.migrations import Runner
 
-from cloud import forgotten, guess_counts, history, lease, live_codes, models, outbox, policy
+from cloud import forgotten, history, lease, models, outbox
 from cloud.database import Table, open_database
 from cloud.errors import UnusableDatabase
+from cloud.guessing import guess_counts, live_codes, policy
 from cloud.schema import MIGRATIONS, require_current, upgrade
 
 TABLES: list[type[Table]] = [models.User, models.Lampi, outbox.OutboxMessage, outbox.OutboxSequence, lease.Lease]

@@ -10,11 +10,11 @@ import pytest
 
 from cloud import outbox
 from cloud.association import add_user, associate_by_code
+from cloud.daemon.presence import PresenceBatch
 from cloud.database import write_transaction
 from cloud.errors import UnknownCode
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi, User
-from cloud.policy import CodePolicy, announce
-from cloud.presence import PresenceBatch
 from tests.cloud.conftest import NOW
 from tests.support.plans import plans
 

@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from cloud import outbox, policy
+from cloud import outbox
 from cloud.association import associate_by_device_id
 from cloud.database import write_transaction
 from cloud.figures import Figures, read_figures
+from cloud.guessing import policy
+from cloud.guessing.policy import CodePolicy
 from cloud.lease import LEASE_SECONDS, PublisherLease, Standby
 from cloud.models import Lampi, User
 from cloud.outbox import OutboxMessage
-from cloud.policy import CodePolicy
 from cloud.status import (
     BrokerFigures,
     Check,

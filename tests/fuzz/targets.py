@@ -3,12 +3,12 @@
 import click
 from hypothesis import strategies as st
 
-from cloud import sources
 from cloud.cli.history import Instant
 from cloud.codes import read_code
 from cloud.config import read_settings
 from cloud.database import parse_database_url, shown_url
 from cloud.errors import MalformedCode
+from cloud.guessing import sources
 from cloud.provisioning.errors import BadName
 from cloud.provisioning.provision import read_address
 from lamp_ui.claim import scanned_address, shown_address

@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-from cloud.events import Inbox
+from cloud.daemon.events import Inbox
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import presence

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from cloud import association
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi
-from cloud.policy import CodePolicy, announce
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import ASSOCIATED, USER, Loop, code_in, opened_database, retained_state

@@ -8,9 +8,9 @@ import pytest
 from playhouse.migrations import Runner
 
 from cloud.database import open_database
+from cloud.guessing.live_codes import live_codes
+from cloud.guessing.policy import CodePolicy, announced
 from cloud.instants import utc_now
-from cloud.live_codes import live_codes
-from cloud.policy import CodePolicy, announced
 from cloud.schema import MIGRATIONS
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud

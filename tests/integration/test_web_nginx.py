@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from cloud import association
+from cloud.daemon.presence import PresenceBatch
 from cloud.history import History
 from cloud.instants import utc_now
 from cloud.models import Lampi
-from cloud.presence import PresenceBatch
 from tests.support.browsing import cookie_for
 from tests.support.cloud import Cloud
 from tests.support.loop import USER, opened_database

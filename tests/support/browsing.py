@@ -6,7 +6,8 @@ import socket
 import time
 from urllib.parse import urlencode, urlsplit
 
-from cloud import association, sign_ins
+from cloud import association
+from cloud.identity import sign_ins
 from cloud.instants import utc_now
 from cloud.web.app import create_app
 from cloud.web.config import WebSettings

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from cloud import sign_ins
+from cloud.identity import sign_ins
 from cloud.models import User
 from cloud.web.access import present
 

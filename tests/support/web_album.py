@@ -15,12 +15,12 @@ from playwright.sync_api import Browser, Page
 
 from cloud import association
 from cloud.association import user_named
+from cloud.daemon.presence import PresenceBatch
+from cloud.identity.tokens import make_token
 from cloud.instants import utc_now
 from cloud.lease import PublisherLease
 from cloud.models import Lampi
 from cloud.outbox import OutboxMessage
-from cloud.presence import PresenceBatch
-from cloud.tokens import make_token
 from tests.support.broker import free_port
 from tests.support.cloud import Cloud
 from tests.support.loop import made_cloud, opened_database

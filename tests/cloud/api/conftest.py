@@ -12,10 +12,10 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from cloud.api.app import register_api
+from cloud.daemon.presence import PresenceBatch
+from cloud.identity.tokens import make_token
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
-from cloud.presence import PresenceBatch
-from cloud.tokens import make_token
 
 LAMP, OTHER_LAMP = "b827ebba0387", "b827ebba0388"
 LAMPS = "/api/v1/lamps"

@@ -8,11 +8,12 @@ import pytest
 from flask import Flask
 from playhouse.pool import MaxConnectionsExceeded
 
-from cloud import ownership, tokens
+from cloud import ownership
 from cloud.database import database_proxy
+from cloud.identity import tokens
+from cloud.identity.tokens import USE_IS_NOTED_EVERY, ApiToken, make_token
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
-from cloud.tokens import USE_IS_NOTED_EVERY, ApiToken, make_token
 from tests.cloud.api.conftest import LAMP, LAMPS, Ask, asking, problem
 
 JSON = "application/json"

@@ -6,11 +6,11 @@ import pytest
 
 from cloud import outbox
 from cloud.association import associate_by_code, release
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.history import History
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
 from cloud.ownership import JUST_NOW
-from cloud.policy import CodePolicy, announce
 from shared.payloads import Unassociated
 from tests.cloud.api.conftest import LAMP, LAMPS, OTHER_LAMP, Ask, problem, register
 

@@ -14,10 +14,10 @@ from jsonschema import Draft202012Validator
 
 from cloud.api.app import DOCUMENT
 from cloud.association import associate_by_code
+from cloud.guessing.policy import CodePolicy, announce
+from cloud.identity.tokens import make_token
 from cloud.instants import utc_now
 from cloud.models import Lampi, User
-from cloud.policy import CodePolicy, announce
-from cloud.tokens import make_token
 from tests.cloud.api.conftest import LAMP, LAMPS, Ask, register
 
 DESCRIPTION = json.loads(DOCUMENT.read_text())

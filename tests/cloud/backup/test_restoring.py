@@ -9,14 +9,15 @@ import peewee
 import pytest
 from playhouse.migrations import Runner
 
-from cloud import outbox, sign_ins
+from cloud import outbox
 from cloud.association import add_user
 from cloud.database import open_database
+from cloud.identity import sign_ins
+from cloud.identity.sign_ins import SignIn
 from cloud.instants import utc_now
 from cloud.lease import Lease, PublisherLease
 from cloud.models import Lampi
 from cloud.schema import MIGRATIONS
-from cloud.sign_ins import SignIn
 from tests.cloud.backup.conftest import LAMP, mode, run
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres

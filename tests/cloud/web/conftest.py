@@ -8,9 +8,9 @@ import peewee
 import pytest
 from flask import Flask
 
+from cloud.daemon.presence import PresenceBatch
 from cloud.database import connect_database
 from cloud.models import Lampi, User
-from cloud.presence import PresenceBatch
 from cloud.schema import upgrade
 from cloud.web.app import create_app
 from cloud.web.config import WebSettings

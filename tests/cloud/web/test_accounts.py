@@ -6,11 +6,11 @@ import peewee
 import pytest
 from flask import Flask
 
-from cloud import accounts
 from cloud.history import Selection, read
+from cloud.identity import accounts
+from cloud.identity.sign_ins import IDLE_FOR, LASTS_FOR, SignIn
+from cloud.identity.tokens import bearer, make_token
 from cloud.models import User
-from cloud.sign_ins import IDLE_FOR, LASTS_FOR, SignIn
-from cloud.tokens import bearer, make_token
 from cloud.web.app import create_app
 from cloud.web.config import WebSettings
 from tests.cloud.conftest import NOW

@@ -6,11 +6,11 @@ import pytest
 from flask import Flask
 
 from cloud import association, outbox
+from cloud.daemon.rotation import rotate
+from cloud.guessing.policy import CodePolicy, announce
 from cloud.history import History
 from cloud.lease import PublisherLease
 from cloud.models import Lampi, User
-from cloud.policy import CodePolicy, announce
-from cloud.rotation import rotate
 from cloud.web.associate import FOUND_FOR
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting

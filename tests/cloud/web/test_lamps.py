@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from cloud import association
+from cloud.daemon.presence import PresenceBatch
 from cloud.models import Lampi, User
-from cloud.presence import PresenceBatch
 from cloud.web import lamps
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, Clock, waiting

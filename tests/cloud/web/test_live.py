@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 
 from cloud import association, outbox
+from cloud.daemon.presence import PresenceBatch
 from cloud.lease import LEASE_SECONDS, PublisherLease
 from cloud.models import Lampi, User
-from cloud.presence import PresenceBatch
 from cloud.web import live
 from cloud.web.watch import Watcher, states_of
 from tests.cloud.conftest import NOW

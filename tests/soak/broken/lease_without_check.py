@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime, timedelta
 
-from cloud import broker
+from cloud.daemon import link as broker
 from cloud.database import write_transaction
 from cloud.lease import LEASE_SECONDS, Lease, PublisherLease
 

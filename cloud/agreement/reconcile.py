@@ -1,0 +1,106 @@
+"""Reconciling: what the broker really retains, held against what the database says, for every lamp."""
+
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from peewee import chunked
+
+from cloud import claim_address
+from cloud.agreement.ghosts import clear_ghosts
+from cloud.agreement.retained import retained_associations
+from cloud.bulk import ROWS_A_STATEMENT
+from cloud.database import write_transaction
+from cloud.forgotten import associated_topic
+from cloud.models import Lampi
+from cloud.outbox import OutboxMessage
+from shared.broker_url import BrokerUrl
+from shared.errors import BadPayload
+from shared.payloads import Association, decode_association
+
+
+@dataclass
+class Drift:
+    """Device ids of lamps whose retained message is not what the database says."""
+
+    missing: set[str] = field(default_factory=set)
+    stale: set[str] = field(default_factory=set)
+    ghost: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.stale or self.ghost)
+
+    def both(self, other: "Drift") -> "Drift":
+        """Return what two looks agree on: what one saw alone was a change under way."""
+        return Drift(self.missing & other.missing, self.stale & other.stale, self.ghost & other.ghost)
+
+
+def find_drift(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
+    """Return the lamps that the broker tells otherwise than the database; ``progress`` gets counts of lamps.
+
+    What the outbox still holds is no drift: the daemon is about to say it.
+
+    Raises:
+        BrokerAway: the broker does not answer, or not to the end.
+    """
+    drift = _look(broker, progress)
+    return drift.both(_look(broker, lambda _count: None)) if drift else drift
+
+
+def repair(drift: Drift, now: datetime) -> None:
+    """Have the daemon say again what is missing or stale, and clear what is a ghost."""
+    for chunk in chunked(sorted(drift.missing | drift.stale), ROWS_A_STATEMENT):
+        with write_transaction():
+            Lampi.tell(list(Lampi.select().where(Lampi.device_id.in_(list(chunk)))))
+    clear_ghosts(sorted(drift.ghost), now)
+
+
+def _look(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
+    drift = Drift()
+    seen = array("Q")
+    for batch in retained_associations(broker, "reconcile"):
+        seen.extend(int(device_id, 16) for device_id in batch)
+        _compare(batch, drift)
+        progress(len(batch))
+    _find_missing(set(seen), drift)
+    return drift
+
+
+def _compare(batch: dict[str, bytes], drift: Drift) -> None:
+    """Hold one batch of retained messages against the database."""
+    lamps = {lampi.device_id: lampi for lampi in Lampi.select().where(Lampi.device_id.in_(list(batch)))}
+    claim_url = claim_address.announced()
+    told_otherwise = {
+        device_id
+        for device_id, payload in batch.items()
+        if device_id not in lamps or not _says(payload, lamps[device_id].association(claim_url))
+    }
+    for device_id in told_otherwise - _pending(told_otherwise):
+        (drift.stale if device_id in lamps else drift.ghost).add(device_id)
+
+
+def _find_missing(seen: set[int], drift: Drift) -> None:
+    last = ""
+    while page := _lamps_after(last):
+        last = page[-1]
+        unheard = {device_id for device_id in page if int(device_id, 16) not in seen}
+        drift.missing |= unheard - _pending(unheard)
+
+
+def _lamps_after(device_id: str) -> list[str]:
+    page = Lampi.select(Lampi.device_id).where(Lampi.device_id > device_id).order_by(Lampi.device_id)
+    return [found for (found,) in page.limit(ROWS_A_STATEMENT).tuples()]
+
+
+def _pending(device_ids: Iterable[str]) -> set[str]:
+    by_topic = {associated_topic(device_id): device_id for device_id in device_ids}
+    rows = OutboxMessage.select(OutboxMessage.topic).where(OutboxMessage.topic.in_(list(by_topic))).tuples()
+    return {by_topic[topic] for (topic,) in rows}
+
+
+def _says(payload: bytes, expected: Association) -> bool:
+    try:
+        return decode_association(payload) == expected
+    except BadPayload:
+        return False

@@ -1,0 +1,250 @@
+"""The daemon: notices new lamps, and makes the broker agree with the database."""
+
+import logging
+import signal
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import FrameType
+
+import peewee
+
+from cloud import claim_address
+from cloud.bulk import ROWS_A_STATEMENT
+from cloud.config import CloudSettings
+from cloud.daemon.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe
+from cloud.daemon.leadership import Leadership
+from cloud.daemon.link import DaemonLink
+from cloud.daemon.metrics import Metrics, MetricsPort
+from cloud.daemon.presence import OtherBridges, PresenceBatch, say_new
+from cloud.daemon.publisher import Publisher
+from cloud.daemon.reading_back import ReadingBack
+from cloud.daemon.rotation import Rotation
+from cloud.daemon.session import Session
+from cloud.daemon.upkeep import Upkeep
+from cloud.database import database_proxy, one_line
+from cloud.errors import DatabaseAway
+from cloud.figures import read_figures
+from cloud.guessing import policy
+from cloud.instants import utc_now
+from cloud.schema import open_current
+from cloud.webhook.sender import WebhookSender
+from shared.messages import Publication
+from shared.payloads import HighWaterMark
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.04
+"""How long a change that another process made can stay unnoticed."""
+
+LOOKS_A_ROUND = 2
+"""A look asks the database for one number; a round does all that there may be to do, and costs several times that."""
+
+BUSY_SECONDS = 1.0
+"""How long a write waits for another process's: short, since what arrives meanwhile is kept and tried again."""
+
+LARGEST_BATCH = 4 * ROWS_A_STATEMENT
+"""Events taken at once: registering so many new lamps takes less than a lease lasts, on a slow disk, too."""
+
+FLUSH_SECONDS = 1.5
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Daemon:
+    """Runs on one thread; paho's thread only puts events into its inbox.
+
+    Events are taken in without touching the database, and what they ask for is done afterwards, step by step: so a
+    database that fails in between loses none of them.
+    """
+
+    def __init__(self, settings: CloudSettings, *, migrate: bool, now: Callable[[], datetime] = utc_now) -> None:
+        self._settings = settings
+        self._migrate = migrate
+        self._now = now
+        self._database_ready = False
+        self._stopping = False
+        self._inbox = Inbox()
+        self._leadership = Leadership()
+        self._presence = PresenceBatch()
+        self._other_bridges = OtherBridges()
+        self._publisher = Publisher(self._publish)
+        self._link: DaemonLink | None = None
+        self._session: Session | None = None
+        self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
+        self._rotation = Rotation(settings.codes.ttl)
+        self._upkeep = Upkeep()
+        self._webhook = WebhookSender(settings.webhook, now)
+        self._metrics = Metrics()
+        self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
+
+    def run(self) -> None:
+        """Work until a TERM or INT signal, then finish what is begun and leave within seconds.
+
+        Raises:
+            UnusableDatabase: only a person can mend it; one that is merely away is waited for.
+        """
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, self._request_stop)
+        log.info("Daemon started; broker %s, database %s", self._settings.broker, self._settings.shown_database_url)
+        pause = FIRST_PAUSE_SECONDS
+        while not self._stopping:
+            self._metrics_port.keep_open(time.monotonic())
+            try:
+                self._step()
+            except (peewee.PeeweeException, DatabaseAway) as fault:
+                if pause == FIRST_PAUSE_SECONDS:
+                    log.error("The database fails (%s); trying again until it works", one_line(fault))
+                self._metrics.database.set(0)
+                self._wait_out(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                if pause > FIRST_PAUSE_SECONDS:
+                    log.info("The database works again")
+                pause = FIRST_PAUSE_SECONDS
+        self._leave()
+
+    def _request_stop(self, _signal_number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _step(self) -> None:
+        """Do one round: lead or stand by, take what arrived, write what it changes, publish what is pending."""
+        if not self._database_ready:
+            open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS)
+            self._database_ready = True
+        if self._leadership.keep(self._now(), time.monotonic()):
+            self._connect()
+        else:
+            self._disconnect()
+        self._await()
+        self._register()
+        if self._session is not None:
+            self._reading_back.step(self._session, self._link)
+            self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
+            self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
+            self._pump()
+        self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
+
+    def _connect(self) -> None:
+        if self._link is not None and self._link.ended:
+            self._disconnect()
+        if self._link is None:
+            self._inbox = Inbox()  # what an earlier link still has to say is not heard any more
+            self._link = DaemonLink(
+                self._settings.broker,
+                self._settings.presence_filters,
+                self._inbox,
+                self._other_bridges,
+                again=self._we_lead,
+                on_ignored=self._metrics.ignore,
+            )
+            policy.announce(self._settings.codes)
+            claim_address.announce(self._settings.claim_url)
+            self._webhook.start()
+            self._link.start()
+            self._metrics.leader.set(1)
+
+    def _disconnect(self) -> None:
+        if self._link is not None:
+            self._webhook.stop()
+            self._inbox.close()  # else paho's thread might wait for room in it, and the link for that thread
+            self._link.stop()
+            self._link = None
+            self._session = None
+            self._metrics.leader.set(0)
+            self._metrics.connected.set(0)
+            self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
+
+    def _await(self) -> None:
+        """Take what arrives, or wait until there is something new to publish, but no longer than a round lasts."""
+        for _ in range(LOOKS_A_ROUND - 1):
+            if self._take(LOOK_SECONDS) or (self._session is not None and self._publisher.has_news()):
+                return
+        self._take(LOOK_SECONDS)
+
+    def _take(self, seconds: float) -> bool:
+        for event in (events := self._inbox.take(seconds, LARGEST_BATCH)):
+            self._note(event)
+        return bool(events)
+
+    def _note(self, event: Event) -> None:
+        """Take in an event, without touching the database."""
+        if isinstance(event, Confirmation):
+            self._publisher.confirm(event.number)
+            self._metrics.confirmed.inc()
+        elif isinstance(event, Connection):
+            self._publisher.start_over()
+            self._session = None if event.session is None else Session(event.session)
+            self._metrics.connected.set(self._session is not None)
+        elif self._session is None:
+            pass  # of a connection that is gone: the next one brings it again
+        elif isinstance(event, Presence):
+            self._presence.add(event.device_id, event.up)
+            self._session.note_presence(event.device_id, event.up)
+        elif isinstance(event, HighWaterMark):
+            self._session.mark = event
+        elif isinstance(event, Probe):
+            self._session.note_probe(event.word)
+        elif isinstance(event, Dropped):
+            self._note_dropped(event.count, self._session)
+
+    def _note_dropped(self, count: int, session: Session) -> None:
+        self._metrics.dropped.set(count)
+        if self._link is not None and session.note_dropped(count, time.monotonic()):
+            session.begin_reading()
+            self._link.ask_again()
+
+    def _register(self) -> None:
+        if not self._presence or not self._we_lead():
+            return
+        with self._metrics.batch_seconds.time():
+            created = self._presence.register(self._now())
+        self._presence.clear()
+        self._metrics.created.inc(len(created))
+        say_new(created)
+
+    def _pump(self) -> None:
+        if self._we_lead():
+            self._publisher.pump()
+
+    def _publish(self, publication: Publication) -> int | None:
+        # Asked again for each message: the database may have taken longer to answer than the lease lasts.
+        if self._link is None or self._session is None or not self._we_lead():
+            return None
+        # Over the session that we know of: a mark that was reckoned before the broker forgot must not reach it after.
+        number = self._link.publish(publication, self._session.of_link)
+        self._metrics.published.inc(number is not None)
+        return number
+
+    def _we_lead(self) -> bool:
+        return self._leadership.held(self._now())
+
+    def _wait_out(self, seconds: float) -> None:
+        """Let a failing database be for a while; what arrives meanwhile is kept, a stop is heeded."""
+        if self._database_ready:
+            database_proxy.close()
+        end = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < end:
+            if len(self._presence) < Inbox.MOST_WAITING:
+                self._take(LOOK_SECONDS)
+            else:  # more than that waits in the network, and if it waits too long the broker says it all again
+                time.sleep(LOOK_SECONDS)
+
+    def _leave(self) -> None:
+        """Register what has arrived and wait for the broker's confirmations, but not for long."""
+        end = time.monotonic() + FLUSH_SECONDS
+        try:
+            while self._session is not None and time.monotonic() < end:
+                self._take(LOOK_SECONDS)
+                self._register()
+                self._pump()
+                if self._publisher.idle and not self._presence:
+                    break
+        except peewee.PeeweeException as fault:
+            log.error("The database fails (%s); what is left is done at the next start", one_line(fault))
+        self._disconnect()
+        if self._database_ready:
+            self._leadership.give_back()
+            database_proxy.close()
+        self._other_bridges.say_how_many()
+        log.info("Daemon stopped")

@@ -1,0 +1,66 @@
+"""Reading back what the broker has, once on each connection, and making up for what it has not."""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from cloud import outbox
+from cloud.agreement import healing
+from cloud.agreement.ghosts import GhostHunt
+from cloud.daemon.leadership import Leadership
+from cloud.daemon.link import DaemonLink
+from cloud.daemon.publisher import Publisher
+from cloud.daemon.session import Session
+from shared.broker_url import BrokerUrl
+
+log = logging.getLogger(__name__)
+
+
+class ReadingBack:
+    """What the publisher does on a connection before it takes the broker's memory for granted."""
+
+    def __init__(
+        self, broker: BrokerUrl, leadership: Leadership, publisher: Publisher, now: Callable[[], datetime]
+    ) -> None:
+        self._broker = broker
+        self._leadership = leadership
+        self._publisher = publisher
+        self._now = now
+        self._hunt: GhostHunt | None = None
+
+    def step(self, session: Session, link: DaemonLink | None) -> None:
+        """Ask for the end of what the broker retains, and once it has come make up for what is not there."""
+        if session.roll is None and self._hunt is None:
+            return
+        if session.newest_before is None:
+            session.newest_before = outbox.last_version()
+        if link is not None and session.probe_is_due(time.monotonic()):
+            link.probe(session.word)
+        if not self._leadership.held(self._now()):
+            return
+        if session.all_is_read and session.roll is not None:
+            went_down = session.roll.settle(self._now())
+            if went_down:
+                log.info("%d lamps are no longer there", went_down)
+            if session.mark_is_settled or self._heal(session):
+                session.roll = None
+        if self._hunt is not None and self._hunt.step(self._now()):
+            self._hunt = None
+
+    def _heal(self, session: Session) -> bool:
+        """Enqueue what the broker lost; return False where another daemon became the publisher meanwhile."""
+        after = healing.version_to_heal_from(session.mark)
+        told = 0
+        for batch in healing.tell_again(after, session.newest_before or 0, self._now()):
+            told += batch
+            # Many lamps take longer than a lease lasts, and a successor would have to begin again.
+            if not self._leadership.keep(self._now(), time.monotonic()):
+                return False
+        if told:
+            log.warning("The broker had lost up to %d messages; saying them again", told)
+        if outbox.broker_is_suspect():
+            self._hunt = GhostHunt(self._broker)
+        session.mark_is_settled = True
+        self._publisher.take_over_mark()
+        return True

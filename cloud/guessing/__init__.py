@@ -1,0 +1,1 @@
+"""Guessing codes: what it costs, how many guesses can be borne, and who must wait."""

@@ -1,0 +1,87 @@
+"""Counting guesses: failures are added up in the database, a row for each slot of time and whoever they count for.
+
+A window is counted in slots (`CodePolicy.slot`); one that lies in it only in part counts in full, so that a limit holds
+for every stretch of time that is as long as the window. What is older is pruned as new failures come in.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from peewee import BigAutoField, BigIntegerField, DoubleField, TextField
+
+from cloud.bulk import ROWS_A_STATEMENT
+from cloud.database import Table, run_sql
+from cloud.guessing.policy import CodePolicy
+from cloud.instants import NEVER, InstantField, read_stored, stored
+
+EVERYBODY = "everybody"
+
+
+class GuessCount(Table):
+    """What failed in one slot of time, of all that counts together as ``who``; ``cost`` as `guesses` reckons it."""
+
+    id = BigAutoField()
+    who = TextField()
+    slot_at: datetime = InstantField(index=True)
+    failures = BigIntegerField()
+    cost = DoubleField()
+
+    class Meta:
+        """Peewee's settings."""
+
+        indexes = ((("who", "slot_at"), True),)
+
+
+class Slot(NamedTuple):
+    """The failures of one slot of time, what they cost, and when the slot has left the window."""
+
+    failures: int
+    cost: float
+    leaves_at: datetime
+
+
+def slots_of(who: Sequence[str], policy: CodePolicy, now: datetime) -> dict[str, list[Slot]]:
+    """Return what counts in the window that ends now, for each of these, oldest first."""
+    lasts = policy.slot + policy.window
+    rows = run_sql(
+        f"SELECT who, slot_at, failures, cost FROM guess_count WHERE who IN ({', '.join('?' * len(who))})"  # noqa: S608
+        " AND slot_at > ? ORDER BY slot_at",
+        *who,
+        stored(now - lasts),
+    )
+    found: dict[str, list[Slot]] = {name: [] for name in who}
+    for name, slot_at, failures, price in rows:
+        found[name].append(Slot(failures, price, read_stored(slot_at) + lasts))
+    return found
+
+
+def failures_in(slots: Iterable[Slot]) -> int:
+    """Return the number of failures."""
+    return sum(slot.failures for slot in slots)
+
+
+def cost_of(slots: Iterable[Slot]) -> float:
+    """Return what the failures cost."""
+    return sum(slot.cost for slot in slots)
+
+
+def add_failure(who: Sequence[str], price: float, policy: CodePolicy, now: datetime) -> None:
+    """Count a failure for each of these; inside a write transaction."""
+    slot_at = stored(NEVER + (now - NEVER) // policy.slot * policy.slot)
+    rows = ", ".join(["(?, ?, 1, ?)"] * len(who))
+    run_sql(
+        f"INSERT INTO guess_count AS counted (who, slot_at, failures, cost) VALUES {rows} ON CONFLICT (who, slot_at)"  # noqa: S608
+        " DO UPDATE SET failures = counted.failures + 1, cost = counted.cost + excluded.cost",
+        *(value for name in who for value in (name, slot_at, price)),
+    )
+    _prune(policy, now)
+
+
+def _prune(policy: CodePolicy, now: datetime) -> None:
+    """Delete what no window will count any more, not too much at once: somebody waits for an answer."""
+    run_sql(
+        "DELETE FROM guess_count WHERE id IN (SELECT id FROM guess_count WHERE slot_at <= ? LIMIT ?)",
+        stored(now - policy.window - policy.slot),
+        ROWS_A_STATEMENT,
+    )

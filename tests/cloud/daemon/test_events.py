@@ -1,0 +1,63 @@
+"""The inbox: what waits in it is bounded, and nobody waits for it for ever."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from cloud.daemon.events import Confirmation, Inbox, Presence
+from tests.support.waiting import DEADLINE_SECONDS
+
+UP = Presence("b827ebba0387", True)
+
+
+@pytest.fixture
+def full() -> Inbox:
+    inbox = Inbox()
+    for _ in range(Inbox.MOST_WAITING):
+        inbox.put_patiently(UP)
+    return inbox
+
+
+def started(act: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_events_come_in_order_and_no_more_than_asked_for() -> None:
+    inbox = Inbox()
+    for number in range(5):
+        inbox.put(Confirmation(number))
+    assert inbox.take(0, 3) == [Confirmation(0), Confirmation(1), Confirmation(2)]
+    assert inbox.take(0, 3) == [Confirmation(3), Confirmation(4)]
+    assert inbox.take(0, 3) == []
+
+
+def test_whoever_waits_is_woken() -> None:
+    inbox = Inbox()
+    threading.Timer(0.05, inbox.put, [UP]).start()
+    assert inbox.take(DEADLINE_SECONDS, 10) == [UP]
+
+
+def test_presence_waits_for_room(full: Inbox) -> None:
+    storm = started(lambda: full.put_patiently(UP))
+    storm.join(0.2)
+    assert storm.is_alive()
+    assert len(full.take(0, 1)) == 1
+    storm.join(DEADLINE_SECONDS)
+    assert not storm.is_alive()
+    assert len(full.take(0, 10**6)) == Inbox.MOST_WAITING
+
+
+def test_a_confirmation_never_waits(full: Inbox) -> None:
+    """Its caller holds paho's lock, for which the daemon's thread may wait, which alone makes room."""
+    full.put(Confirmation(1))
+    assert full.take(0, 10**6)[-1] == Confirmation(1)
+
+
+def test_nobody_waits_for_room_once_nothing_is_taken(full: Inbox) -> None:
+    storm = started(lambda: full.put_patiently(UP))
+    full.close()
+    storm.join(DEADLINE_SECONDS)
+    assert not storm.is_alive()

@@ -1,0 +1,32 @@
+"""The metrics beside the daemon's work: looking at a large database must not keep it from that."""
+
+import threading
+from datetime import timedelta
+
+from cloud.daemon.metrics import LOOK_SECONDS, Metrics, MetricsPort
+from cloud.figures import Figures
+from tests.support.broker import free_port
+
+FIGURES = Figures(3, 2, 1, 0, 0.0, None, 0.0, 0, timedelta(minutes=15))
+
+
+def test_what_takes_long_is_looked_at_less_often() -> None:
+    port = MetricsPort(Metrics(), free_port())
+    port.keep_open(0.0)
+    looked: list[float] = []
+
+    def look(monotonic: float, took: float) -> None:
+        def read() -> Figures:
+            looked.append(monotonic)
+            threading.Event().wait(took)
+            return FIGURES
+
+        port.look(monotonic, read)
+
+    look(0.0, took=0.0)
+    look(LOOK_SECONDS - 0.1, took=0.0)
+    look(LOOK_SECONDS, took=0.1)
+    look(LOOK_SECONDS + 9.9, took=0.0)
+    assert looked == [0.0, LOOK_SECONDS]
+    look(LOOK_SECONDS + 300, took=0.0)
+    assert looked[2:] == [LOOK_SECONDS + 300]

@@ -1,0 +1,95 @@
+"""Rotation: codes that are too old are worth nothing, and are replaced where somebody can see it."""
+
+from datetime import timedelta
+
+import peewee
+import pytest
+
+from cloud import outbox
+from cloud.association import associate_by_code, release
+from cloud.bulk import ROWS_A_STATEMENT
+from cloud.daemon.presence import PresenceBatch
+from cloud.daemon.rotation import rotate
+from cloud.errors import UnknownCode
+from cloud.guessing.policy import CodePolicy, announce
+from cloud.models import Lampi, User
+from tests.cloud.conftest import NOW
+
+TTL = timedelta(seconds=900)
+LATER = NOW + TTL
+
+
+@pytest.fixture(autouse=True)
+def policy(database: peewee.Database) -> None:
+    announce(CodePolicy(ttl=TTL))
+
+
+def register(*device_ids: str, up: bool = True) -> None:
+    batch = PresenceBatch()
+    for device_id in device_ids:
+        batch.add(device_id, up)
+    batch.register(NOW)
+
+
+def code_of(device_id: str) -> str:
+    return str(Lampi.named(device_id).association_code)
+
+
+def test_a_lapsed_code_is_replaced_and_told() -> None:
+    register("b827ebba0387")
+    old = code_of("b827ebba0387")
+    assert rotate(LATER - TTL, LATER) == ["b827ebba0387"]
+    assert code_of("b827ebba0387") != old
+    assert outbox.pending(after=1, limit=2)[0].payload == Lampi.named("b827ebba0387").association(None).encode()
+    assert rotate(LATER - TTL, LATER) == []
+
+
+def test_a_live_code_stays() -> None:
+    register("b827ebba0387")
+    just_before = LATER - timedelta(microseconds=1)
+    assert rotate(just_before - TTL, just_before) == []
+
+
+def test_the_old_code_is_dead_and_the_new_one_lives(ada: User) -> None:
+    register("b827ebba0387")
+    old = code_of("b827ebba0387")
+    rotate(LATER - TTL, LATER)
+    with pytest.raises(UnknownCode):
+        associate_by_code(old, ada, LATER)
+    assert associate_by_code(code_of("b827ebba0387"), ada, LATER).user == ada
+
+
+def test_a_code_lapses_also_where_nobody_replaces_it(ada: User) -> None:
+    register("b827ebba0387")
+    register("b827ebba0387", up=False)
+    assert rotate(LATER - TTL, LATER) == []
+    with pytest.raises(UnknownCode):
+        associate_by_code(code_of("b827ebba0387"), ada, LATER)
+    register("b827ebba0387")
+    assert rotate(LATER - TTL, LATER) == ["b827ebba0387"]
+
+
+def test_codes_that_never_lapse(ada: User) -> None:
+    register("b827ebba0387")
+    announce(CodePolicy(ttl=None))
+    assert associate_by_code(code_of("b827ebba0387"), ada, NOW + timedelta(days=3650)).user == ada
+
+
+def test_an_owners_lamp_is_left_alone(ada: User) -> None:
+    register("b827ebba0387")
+    associate_by_code(code_of("b827ebba0387"), ada, NOW)
+    assert rotate(LATER, LATER) == []
+
+
+def test_a_released_lamp_begins_anew(ada: User) -> None:
+    register("b827ebba0387")
+    associate_by_code(code_of("b827ebba0387"), ada, NOW)
+    release("b827ebba0387", LATER)
+    assert rotate(LATER - TTL, LATER) == []
+
+
+def test_thousands_go_in_batches() -> None:
+    register(*(f"{number:012x}" for number in range(ROWS_A_STATEMENT + 100)))
+    assert len(rotate(LATER - TTL, LATER)) == ROWS_A_STATEMENT
+    assert len(rotate(LATER - TTL, LATER)) == 100
+    assert rotate(LATER - TTL, LATER) == []

@@ -1,0 +1,72 @@
+"""What one connection tells: the mark, the roll of lamps that are up, the end of it, and what was dropped."""
+
+import itertools
+
+import pytest
+
+from cloud.daemon.presence import PresenceBatch, RollCall
+from cloud.daemon.session import PROBE_AGAIN_SECONDS, Session
+from cloud.models import Lampi
+from tests.cloud.conftest import NOW
+
+
+def test_the_probe_is_sent_once_and_again_only_when_it_does_not_come_back() -> None:
+    session = Session(object())
+    assert session.probe_is_due(100.0)
+    assert not session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS - 0.1)
+    assert session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS)
+    session.note_probe(session.word)
+    assert session.all_is_read
+    assert not session.probe_is_due(1000.0)
+
+
+def test_somebody_elses_word_is_not_ours() -> None:
+    session = Session(object())
+    session.note_probe(b"another daemon's")
+    assert not session.all_is_read
+
+
+def test_reading_again_has_a_word_of_its_own() -> None:
+    session = Session(object())
+    old = session.word
+    session.note_probe(old)
+    session.begin_reading()
+    session.note_probe(old)
+    assert not session.all_is_read
+    assert session.probe_is_due(0.0)
+
+
+def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
+    session = Session(object())
+    assert not session.note_dropped(1000, 1.0)  # from before we came
+    assert not session.note_dropped(1000, 11.0)
+    assert session.note_dropped(1500, 21.0)
+    assert "The broker dropped 500 messages" in caplog.text
+    assert "max_queued_messages" in caplog.text
+    assert not session.note_dropped(1500, 31.0)
+    assert not session.note_dropped(0, 41.0)  # the broker was restarted
+    assert session.note_dropped(1, 51.0)
+
+
+def test_another_clients_drops_are_asked_about_ever_more_rarely() -> None:
+    session = Session(object())
+    session.note_dropped(0, 0.0)
+    asked = [seconds for seconds in range(10, 3600, 10) if session.note_dropped(seconds, float(seconds))]
+    assert len(asked) < 10
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert pauses == sorted(pauses)
+
+
+@pytest.mark.usefixtures("database")
+def test_who_is_not_on_the_roll_is_not_there() -> None:
+    ids = [f"{number:012x}" for number in range(6000)]
+    batch = PresenceBatch()
+    for device_id in ids:
+        batch.add(device_id, True)
+    batch.register(NOW)
+    roll = RollCall()
+    for device_id in reversed(ids[::2]):
+        roll.add(device_id)
+    assert roll.settle(NOW) == 3000
+    assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected).order_by(Lampi.device_id)] == ids[::2]
+    assert roll.settle(NOW) == 0
