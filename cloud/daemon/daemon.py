@@ -129,6 +129,9 @@ class Daemon:
         if self._link is not None and self._link.ended:
             self._disconnect()
         if self._link is None:
+            policy.announce(self._settings.codes)  # first what the database may refuse: a link is made to be started
+            claim_address.announce(self._settings.claim_url)
+            self._webhook.start()
             self._inbox = Inbox()  # what an earlier link still has to say is not heard any more
             self._link = DaemonLink(
                 self._settings.broker,
@@ -138,9 +141,6 @@ class Daemon:
                 again=self._we_lead,
                 on_ignored=self._metrics.ignore,
             )
-            policy.announce(self._settings.codes)
-            claim_address.announce(self._settings.claim_url)
-            self._webhook.start()
             self._link.start()
             self._metrics.leader.set(1)
 
