@@ -193,7 +193,7 @@ class BrokerLink:
 
     def _disconnected(self, client: Any, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
         refusal = self._client.take_refusal()
-        if reason.is_failure and not self._stopping:
+        if reason.is_failure:
             otherwise = "does not answer as a broker does" if self._session is None else "went away"
             self._say_outage(refusal or otherwise)
         if self._session is not None and not self._stopping and not self._again():
@@ -211,7 +211,7 @@ class BrokerLink:
             self._on_connection(False)
 
     def _say_outage(self, what: str) -> None:
-        if not self._outage_said:
+        if not self._outage_said and not self._stopping:  # an attempt may end long after stop(), and nothing tries again
             self._outage_said = True
             log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
 

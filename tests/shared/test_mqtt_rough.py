@@ -43,12 +43,14 @@ def test_a_topic_that_is_not_utf8_is_told_once_and_the_next_message_received(
         assert "not UTF-8" in caplog.text
 
 
-def test_stops_in_time_while_a_host_leaves_its_attempt_unanswered() -> None:
+def test_stops_in_time_while_a_host_leaves_its_attempt_unanswered(caplog: pytest.LogCaptureFixture) -> None:
     with RawBroker(backlog=0) as broker:
         broker.fill_backlog()
-        link = BrokerLink(broker.url, "test", will=DOWN)
+        link = BrokerLink(broker.url, "unanswered", will=DOWN)
         link.start()
         assert seconds_to_stop(link) < LONGEST_STOP_SECONDS
+    wait_until(lambda: not any("unanswered" in each.name for each in threading.enumerate()), "the attempt's end")
+    assert warnings(caplog) == []  # it does not say that it tries again
 
 
 def test_stops_in_time_while_a_host_accepts_and_says_nothing() -> None:
