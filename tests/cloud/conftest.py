@@ -44,9 +44,9 @@ def sqlite_database(tmp_path: Path) -> Iterator[peewee.Database]:
 
 @pytest.fixture
 def ada(database: peewee.Database) -> User:
-    return add_user("ada")
+    return add_user("ada", NOW)
 
 
 @pytest.fixture
 def bob(database: peewee.Database) -> User:
-    return add_user("bob")
+    return add_user("bob", NOW)
