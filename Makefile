@@ -68,7 +68,7 @@ run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, 
 .PHONY: test
 test: .venv/test-ready $(NODE_MODULES) ## Run every test
 	@$(call install,$(TEST_PACKAGES))
-	exec $(BIN)/pytest -n 2 --dist loadgroup
+	exec $(BIN)/pytest -n 3 --dist loadgroup
 
 ROUNDS ?= 1000
 LAMPS ?= 10000

@@ -225,9 +225,9 @@ class Daemon:
             database_proxy.close()
         end = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < end:
-            if len(self._presence) < Inbox.MOST_WAITING:
+            if not self._presence.is_full:
                 self._take(LOOK_SECONDS)
-            else:  # more than that waits in the network, and if it waits too long the broker says it all again
+            else:  # more waits in the inbox, then in the network, and if it waits too long the broker says it all again
                 time.sleep(LOOK_SECONDS)
 
     def _leave(self) -> None:

@@ -46,21 +46,26 @@ Event = Connection | Presence | Confirmation | HighWaterMark | Probe | Dropped
 
 
 class Inbox:
-    """Filled on paho's thread, emptied on the daemon's; bounded, so that a storm waits in the network and not here."""
+    """Filled on paho's thread, emptied on the daemon's; bounded, so that a storm waits in the network and not here.
 
-    MOST_WAITING = 10_000
+    Confirmations come before all else: behind a storm they would let the publisher run dry.
+    """
+
+    MOST_WAITING = 30_000
+    """Enough that paho's thread is through with most crowds, and can publish, while the database is being written."""
 
     def __init__(self) -> None:
         # Not a SimpleQueue: when a signal arrives as its timeout ends, CPython 3.11's waits for ever, deaf to TERM.
         lock = threading.Lock()
         self._filled, self._emptied = threading.Condition(lock), threading.Condition(lock)
+        self._confirmations: list[Event] = []
         self._events: list[Event] = []
         self._closed = False
 
     def put(self, event: Event) -> None:
         """Add an event; returns at once, and may be called on any thread."""
         with self._filled:
-            self._events.append(event)
+            (self._confirmations if isinstance(event, Confirmation) else self._events).append(event)
             self._filled.notify()
 
     def put_patiently(self, event: Event) -> None:
@@ -72,11 +77,12 @@ class Inbox:
             self._filled.notify()
 
     def take(self, seconds: float, most: int) -> list[Event]:
-        """Wait for an event, at most so long; return all that have come, up to so many."""
+        """Wait for an event, at most so long; return the confirmations that have come, and up to so many others."""
         with self._filled:
-            if not self._events:
+            if not self._events and not self._confirmations:
                 self._filled.wait(seconds)
-            taken, self._events = self._events[:most], self._events[most:]
+            taken, self._events = self._confirmations + self._events[:most], self._events[most:]
+            self._confirmations = []
             self._emptied.notify()
         return taken
 

@@ -24,12 +24,20 @@ class PresenceBatch:
     A lamp that came up and went down again within one batch is remembered as seen: it is still a new lamp.
     """
 
+    MOST_LAMPS = 10_000
+    """As many as are registered at once in less time than a lease lasts: what collects while the database is away."""
+
     def __init__(self) -> None:
         self._up: dict[str, bool] = {}
         self._seen_up: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._up)
+
+    @property
+    def is_full(self) -> bool:
+        """True where no more should be added before it is registered."""
+        return len(self._up) >= self.MOST_LAMPS
 
     def add(self, device_id: str, up: bool) -> None:
         """Take in one message."""

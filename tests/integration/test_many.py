@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 
 from cloud.daemon.events import Inbox
+from cloud.daemon.presence import PresenceBatch
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import presence
@@ -22,7 +23,7 @@ def test_all_lamps_that_wait_are_registered(broker: Mosquitto, cloud: Cloud) -> 
 
 def test_all_that_come_while_the_database_is_locked_are_registered(broker: Mosquitto, cloud: Cloud) -> None:
     """More of them than the daemon keeps meanwhile: the rest waits in the network, and nothing is stuck afterwards."""
-    lamps = LAMPS + Inbox.MOST_WAITING // 2
+    lamps = PresenceBatch.MOST_LAMPS + Inbox.MOST_WAITING + 5000
     with cloud.daemon() as daemon:
         with closing(sqlite3.connect(cloud.folder / "lampi.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
