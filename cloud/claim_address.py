@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from peewee import AutoField, BigIntegerField, TextField
 
 from cloud import outbox
-from cloud.database import Table, write_transaction
+from cloud.database import Table, run_sql, write_transaction
 from shared.errors import quoted
 
 LONGEST_URL = 68
@@ -62,5 +62,5 @@ def announced() -> str | None:
 
 def changed_after() -> int:
     """Return the version up to which messages do not name the address yet; 0 where all do."""
-    said: ClaimAddress | None = ClaimAddress.get_or_none()
-    return 0 if said is None else int(said.since_version)
+    said = run_sql("SELECT since_version FROM claim_address")
+    return int(said[0][0]) if said else 0

@@ -7,8 +7,9 @@ takes it out again, so that a lamp which connects later does not show what nobod
 from datetime import datetime, timedelta
 
 from cloud.bulk import ROWS_A_STATEMENT
-from cloud.database import write_transaction
+from cloud.database import run_sql, write_transaction
 from cloud.errors import AlreadyAssociated
+from cloud.instants import stored
 from cloud.models import Lampi
 
 IDENTIFY_FOR = timedelta(seconds=8)
@@ -42,12 +43,13 @@ def identify(device_id: str, now: datetime) -> Lampi:
 def end_identifying(now: datetime) -> list[str]:
     """Take the member out of the messages of up to a batch of lamps for which it is over; return the lamps' ids."""
     # What lies too far ahead was written by a clock that was wrong.
-    over = (Lampi.identify_until <= now) | (Lampi.identify_until > now + IDENTIFY_FOR + CLOCK_SLACK)
-    shown = Lampi.select().where(over).limit(ROWS_A_STATEMENT)
-    if not shown.exists():
+    too_far = now + IDENTIFY_FOR + CLOCK_SLACK
+    over = "SELECT 1 FROM lampi WHERE identify_until <= ? OR identify_until > ? LIMIT 1"
+    if not run_sql(over, stored(now), stored(too_far)):
         return []
+    shown = Lampi.select().where((Lampi.identify_until <= now) | (Lampi.identify_until > too_far))
     with write_transaction():
-        lamps = list(shown)
+        lamps = list(shown.limit(ROWS_A_STATEMENT))
         Lampi.update(identify_until=None).where(Lampi.device_id.in_([lampi.device_id for lampi in lamps])).execute()
         for lampi in lamps:
             lampi.identify_until = None

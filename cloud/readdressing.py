@@ -2,21 +2,19 @@
 
 from cloud import claim_address
 from cloud.bulk import ROWS_A_STATEMENT
-from cloud.database import write_transaction
+from cloud.database import run_sql, write_transaction
 from cloud.models import Lampi
 
 
 def readdress() -> int:
     """Have up to a batch of lamps told that were told another address; return how many."""
-    outdated = (
-        Lampi.select()
-        .where(Lampi.user.is_null() & (Lampi.message_version <= claim_address.changed_after()))
-        .order_by(Lampi.message_version)
-        .limit(ROWS_A_STATEMENT)
-    )
-    if not outdated.exists():
+    after = claim_address.changed_after()
+    if not run_sql(
+        "SELECT 1 FROM lampi WHERE user_id IS NULL AND message_version <= ? ORDER BY message_version LIMIT 1", after
+    ):
         return 0
+    outdated = Lampi.user.is_null() & (Lampi.message_version <= after)
     with write_transaction():
-        lamps = list(outdated)
+        lamps = list(Lampi.select().where(outdated).order_by(Lampi.message_version).limit(ROWS_A_STATEMENT))
         Lampi.tell(lamps)
     return len(lamps)

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from peewee import AutoField, BooleanField, CharField, IntegerField, TextField, fn
 
-from cloud.database import Table, write_transaction
-from cloud.instants import InstantField, shown_instant
+from cloud.database import Table, run_sql, write_transaction
+from cloud.instants import InstantField, shown_instant, stored
 
 GIVEN_UP_AFTER = timedelta(days=3)
 FIRST_PAUSE = timedelta(seconds=5)
@@ -90,9 +90,9 @@ def put_off(event: WebhookEvent, now: datetime) -> None:
 
 def give_up(now: datetime) -> int:
     """Take away what is older than `GIVEN_UP_AFTER`; return how many."""
-    too_old = WebhookEvent.happened_at < now - GIVEN_UP_AFTER
-    if not WebhookEvent.select().where(too_old).exists():
+    oldest = now - GIVEN_UP_AFTER
+    if not run_sql("SELECT 1 FROM webhook_event WHERE happened_at < ? LIMIT 1", stored(oldest)):
         return 0
     with write_transaction():
-        gone: int = WebhookEvent.delete().where(too_old).execute()
+        gone: int = WebhookEvent.delete().where(WebhookEvent.happened_at < oldest).execute()
     return gone

@@ -13,12 +13,13 @@ from cloud.association import add_user, associate_by_code, associate_by_device_i
 from cloud.daemon.presence import PresenceBatch, RollCall
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.rotation import rotate
+from cloud.daemon.upkeep import Upkeep
 from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi
 from tests.cloud.conftest import NOW
 from tests.support.plans import plans
 
-GROWING = "lampi|outbox_message|forgotten|history|guess_count"
+GROWING = "lampi|outbox_message|forgotten|history|guess_count|webhook_event"
 """Not the users: they are counted, up to a limit."""
 
 WHOLE = re.compile(rf"(?:SCAN|Seq Scan on) (?:{GROWING})\b")
@@ -66,6 +67,7 @@ HOT: dict[str, Callable[[], object]] = {
     "roll call": settle_roll,
     "associating and releasing": associate,
     "rotating": lambda: rotate(NOW, NOW + timedelta(seconds=1)),
+    "looking for what is over": lambda: Upkeep().step(NOW, 1.0),
     "healing": lambda: list(healing.tell_again(0, 100, NOW)),
 }
 
