@@ -3,6 +3,7 @@
 python -m tests.benchmarks [--quick] [--part new --part storm ...] [--output RESULTS.md]
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -112,6 +113,7 @@ def main(  # noqa: PLR0917 - click hands them over by name
     output: Path | None,
 ) -> None:
     """Measure, and write the table."""
+    logging.getLogger("paho.mqtt.client").setLevel(logging.CRITICAL)  # each `publish.single` says how it ended
     parts = parts_of(QUICK if quick else sized(large, rounds, times), kinds)
     began, started, load = utc_now(), time.monotonic(), os.getloadavg()[0]
     command = "python -m tests.benchmarks" if chosen or quick else "make bench"
