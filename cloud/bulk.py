@@ -44,7 +44,7 @@ def insert(
 ) -> None:
     """Insert rows with these fields; ``alike`` has those that are the same in each, and the rest have their defaults.
 
-    ``conflict`` is added to the statement. The values in ``rows`` go to the database as they are.
+    ``conflict`` is added to the statement. The values in ``rows`` are strings or numbers, as the database has them.
     """
     fields = table._meta.fields
     same = {**table._meta.get_default_dict(), **(alike or {})}
@@ -74,6 +74,6 @@ def _type_of(field: Field) -> str:
 
 
 def _array(values: Iterable[object]) -> str:
-    """Write strings or numbers as PostgreSQL reads an array; its driver takes ten times as long for one."""
+    """Write strings or numbers (never None) as PostgreSQL reads an array; its driver takes ten times as long."""
     escaped = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in escaped) + "}"
