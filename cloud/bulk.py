@@ -65,6 +65,19 @@ def insert(
             database_proxy.execute_sql(f"{into} {source} {conflict}", parameters)
 
 
+def update(table: type[Table], column: str, rows: Iterable[tuple[object, object]]) -> None:
+    """Give one column of rows new values; ``rows`` has each one's primary key and value, as `insert` has them."""
+    key, field = table._meta.primary_key, table._meta.fields[column]
+    change = f"UPDATE {table._meta.table_name} SET {field.column_name} = new FROM given WHERE {key.column_name} = this"  # noqa: S608
+    for chunk in chunked(rows, ROWS_A_STATEMENT):
+        if isinstance(database_proxy.obj, SqliteDatabase):
+            given, parameters = f"VALUES {', '.join(['(?, ?)'] * len(chunk))}", [part for row in chunk for part in row]
+        else:
+            given = f"SELECT * FROM unnest(%s::{_type_of(key)}[], %s::{_type_of(field)}[])"  # noqa: S608
+            parameters = [_array(values) for values in zip(*chunk, strict=True)]
+        database_proxy.execute_sql(f"WITH given (this, new) AS ({given}) {change}", parameters)
+
+
 def _places(count: int) -> str:
     return f"({', '.join([database_proxy.param] * count)})"
 

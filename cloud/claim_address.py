@@ -56,8 +56,8 @@ def announce(url: str | None) -> None:
 
 def announced() -> str | None:
     """Return the address that a daemon announced."""
-    said: ClaimAddress | None = ClaimAddress.get_or_none()
-    return None if said is None else said.url
+    said = run_sql("SELECT url FROM claim_address")
+    return said[0][0] if said else None
 
 
 def changed_after() -> int:

@@ -24,6 +24,13 @@ _SQLITE_PRAGMAS = {
     # NORMAL would be faster, and would lose the last commits in a power cut: then somebody was told
     # "this lamp is yours" and it is not.
     "synchronous": "full",
+    # Whoever fills the log moves its pages into the database: the daemon, before anybody who waits for an answer.
+    "wal_autocheckpoint": 20_000,
+}
+
+_SQLITE_FOR_CROWDS = {
+    "cache_size": -65_536,  # KiB; codes are random, so a crowd of new lamps changes pages all over their indexes
+    "wal_autocheckpoint": 10_000,
 }
 
 _IDLE_MILLISECONDS = 5000
@@ -168,6 +175,13 @@ def _connect_sqlite(url: str, busy_seconds: float, pool: dict[str, Any]) -> peew
     pragmas = _SQLITE_PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}  # a pool's timeout is another one
     # Only one thread at a time has a connection, but not always the same.
     return db_url.connect(url, pragmas=pragmas, check_same_thread=False, **pool)
+
+
+def expect_crowds(database: peewee.Database) -> None:
+    """Give the daemon's connections what many lamps at once take; PostgreSQL's server sees to it by itself."""
+    if isinstance(database, peewee.SqliteDatabase):
+        for name, value in _SQLITE_FOR_CROWDS.items():
+            database.pragma(name, value, permanent=True)
 
 
 def drop_connections() -> None:

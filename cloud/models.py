@@ -123,8 +123,7 @@ class Lampi(Table):
             return
         for version, lampi in enumerate(lamps, outbox.reserve(len(lamps))):
             lampi.message_version = version
-        for chunk in chunked(lamps, bulk.ROWS_A_STATEMENT):
-            cls.bulk_update(chunk, [cls.message_version])
+        bulk.update(cls, "message_version", [(lampi.device_id, lampi.message_version) for lampi in lamps])
         claim_url = claim_address.announced()
         outbox.put([lampi.message(claim_url) for lampi in lamps])
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from peewee import AutoField, BigIntegerField, BooleanField, CharField, TextField, fn
 
 from cloud import bulk
-from cloud.database import Table, database_proxy, write_transaction
+from cloud.database import Table, database_proxy, run_sql, write_transaction
 from cloud.instants import InstantField, utc_now
 
 
@@ -52,9 +52,8 @@ class Pending:
 
 def reserve(count: int) -> int:
     """Return the first of so many new versions, for messages of the present write transaction."""
-    numbering = OutboxSequence.update(last_version=OutboxSequence.last_version + count)
-    (counter,) = numbering.returning(OutboxSequence.last_version).execute()
-    return int(counter.last_version) - count + 1
+    ((last,),) = run_sql("UPDATE outbox_sequence SET last_version = last_version + ? RETURNING last_version", count)
+    return int(last) - count + 1
 
 
 def put(messages: Sequence[Pending]) -> None:

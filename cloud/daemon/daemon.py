@@ -22,7 +22,7 @@ from cloud.daemon.reading_back import ReadingBack
 from cloud.daemon.rotation import Rotation
 from cloud.daemon.session import Session
 from cloud.daemon.upkeep import Upkeep
-from cloud.database import database_proxy, one_line
+from cloud.database import database_proxy, expect_crowds, one_line
 from cloud.errors import DatabaseAway
 from cloud.figures import read_figures
 from cloud.guessing import policy
@@ -110,7 +110,7 @@ class Daemon:
     def _step(self) -> None:
         """Do one round: lead or stand by, take what arrived, write what it changes, publish what is pending."""
         if not self._database_ready:
-            open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS)
+            expect_crowds(open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS))
             self._database_ready = True
         if self._leadership.keep(self._now(), time.monotonic()):
             self._connect()

@@ -2,7 +2,7 @@
 
 import logging
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -93,26 +93,36 @@ class RollCall:
 
     def __init__(self) -> None:
         self._up = [array("Q") for _ in range(self._PARTS)]
+        self._settled_up_to: str | None = None
+        self.went_down = 0
 
     def add(self, device_id: str) -> None:
         """Note a lamp that is up."""
         number = int(device_id, 16)
-        self._up[number % self._PARTS].append(number)
+        part = self._up[number % self._PARTS]
+        if self._settled_up_to is None:
+            part.append(number)
+        else:
+            insort(part, number)
 
-    def settle(self, now: datetime) -> int:
-        """Write that the lamps which were not called are down; return how many."""
-        for place, part in enumerate(self._up):
-            self._up[place] = array("Q", sorted(part))
-        went_down = 0
-        last = ""
-        while page := _connected_after(last):
-            last = page[-1]
-            absent = [device_id for device_id in page if not self._was_called(int(device_id, 16))]
-            if absent:
-                with write_transaction():
-                    _set_presence(absent, False, now)
-            went_down += len(absent)
-        return went_down
+    def settle(self, now: datetime) -> bool:
+        """Write, for a page of lamps, that those which were not called are down; return whether that was the last.
+
+        A million lamps take many seconds, and new ones should not have to wait for that.
+        """
+        if self._settled_up_to is None:
+            self._up = [array("Q", sorted(part)) for part in self._up]
+            self._settled_up_to = ""
+        page = _connected_after(self._settled_up_to)
+        if not page:
+            return True
+        self._settled_up_to = page[-1]
+        absent = [device_id for device_id in page if not self._was_called(int(device_id, 16))]
+        if absent:
+            with write_transaction():
+                _set_presence(absent, False, now)
+        self.went_down += len(absent)
+        return False
 
     def _was_called(self, number: int) -> bool:
         part = self._up[number % self._PARTS]

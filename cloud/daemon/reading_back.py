@@ -10,11 +10,15 @@ from cloud.agreement import healing
 from cloud.agreement.ghosts import GhostHunt
 from cloud.daemon.leadership import Leadership
 from cloud.daemon.link import DaemonLink
+from cloud.daemon.presence import RollCall
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.session import Session
 from shared.broker_url import BrokerUrl
 
 log = logging.getLogger(__name__)
+
+SETTLE_SECONDS = 0.2
+"""How long the roll is settled in one step; what arrives meanwhile is dealt with before the next."""
 
 
 class ReadingBack:
@@ -39,14 +43,20 @@ class ReadingBack:
             link.probe(session.word)
         if not self._leadership.held(self._now()):
             return
-        if session.all_is_read and session.roll is not None:
-            went_down = session.roll.settle(self._now())
-            if went_down:
-                log.info("%d lamps are no longer there", went_down)
+        if session.all_is_read and session.roll is not None and self._settle(session.roll):
+            if session.roll.went_down:
+                log.info("%d lamps are no longer there", session.roll.went_down)
             if session.mark_is_settled or self._heal(session):
                 session.roll = None
         if self._hunt is not None and self._hunt.step(self._now()):
             self._hunt = None
+
+    def _settle(self, roll: RollCall) -> bool:
+        """Settle as much of the roll as fits into a moment; return whether that was the end of it."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while not (done := roll.settle(self._now())) and time.monotonic() < end:
+            pass
+        return done
 
     def _heal(self, session: Session) -> bool:
         """Enqueue what the broker lost; return False where another daemon became the publisher meanwhile."""

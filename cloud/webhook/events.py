@@ -57,8 +57,7 @@ def announce_receiver(exists: bool) -> None:
 
 def write(kind: Kind, device_id: str, lamp_name: str, user_name: str, now: datetime) -> None:
     """Have the receiver told, if there is one; inside the write transaction of the change."""
-    said: WebhookReceiver | None = WebhookReceiver.get_or_none()
-    if said is None or not said.exists:
+    if not any(exists for (exists,) in run_sql('SELECT "exists" FROM webhook_receiver')):
         return
     data = {"device_id": device_id, "name": lamp_name, "user": user_name}
     body = json.dumps({"type": kind.value, "timestamp": shown_instant(now), "data": data})

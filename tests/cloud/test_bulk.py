@@ -49,8 +49,17 @@ def test_columns_that_are_not_given_are_alike_or_have_their_defaults() -> None:
     assert (lampi.name, lampi.user_id, lampi.associated_at) == (DEFAULT_NAME, None, None)
 
 
+@pytest.mark.usefixtures("database")
+def test_rows_get_values_of_their_own_and_the_others_keep_theirs() -> None:
+    outbox.put([Pending(number, f"a/{number}", b"old") for number in range(MANY)])
+    bulk.update(OutboxMessage, "payload", [(f"a/{number}", f"{number} {AWKWARD[3]}") for number in range(1, MANY)])
+    payloads = [message.payload.decode() for message in outbox.pending(-1, MANY)]
+    assert payloads == ["old", *(f"{number} {AWKWARD[3]}" for number in range(1, MANY))]
+
+
 def test_nothing_to_insert_asks_the_database_nothing(database: peewee.Database) -> None:
     database.close()
     bulk.insert(OutboxMessage, ("topic", "payload", "version"), [])
+    bulk.update(OutboxMessage, "payload", [])
     assert list(bulk.rows_among("SELECT topic FROM outbox_message WHERE topic {}", [])) == []
     assert database.is_closed()

@@ -48,7 +48,8 @@ def publish_all() -> None:
 def settle_roll() -> None:
     roll = RollCall()
     roll.add(KNOWN[0])
-    roll.settle(NOW)
+    while not roll.settle(NOW):
+        pass
 
 
 def associate() -> None:

@@ -67,6 +67,27 @@ def test_who_is_not_on_the_roll_is_not_there() -> None:
     roll = RollCall()
     for device_id in reversed(ids[::2]):
         roll.add(device_id)
-    assert roll.settle(NOW) == 3000
+    settle(roll)
+    assert roll.went_down == 3000
     assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected).order_by(Lampi.device_id)] == ids[::2]
-    assert roll.settle(NOW) == 0
+
+
+@pytest.mark.usefixtures("database")
+def test_who_comes_up_while_the_roll_is_settled_is_there() -> None:
+    ids = [f"{number:012x}" for number in range(12_000)]
+    Lampi.create_unassociated(ids, NOW)
+    roll = RollCall()
+    assert not roll.settle(NOW)  # the first page
+    late = [ids[0], ids[-1], ids[-257]]  # one of it, and two of the last, which share a part of the roll
+    batch = PresenceBatch()
+    for device_id in late:
+        batch.add(device_id, True)
+        roll.add(device_id)
+    batch.register(NOW)
+    settle(roll)
+    assert {lampi.device_id for lampi in Lampi.select().where(Lampi.connected)} == set(late)
+
+
+def settle(roll: RollCall) -> None:
+    while not roll.settle(NOW):
+        pass
