@@ -44,7 +44,7 @@ def end_identifying(now: datetime) -> list[str]:
     """Take the member out of the messages of up to a batch of lamps for which it is over; return the lamps' ids."""
     # What lies too far ahead was written by a clock that was wrong.
     too_far = now + IDENTIFY_FOR + CLOCK_SLACK
-    over = "SELECT 1 FROM lampi WHERE identify_until <= ? OR identify_until > ? LIMIT 1"
+    over = "SELECT 1 FROM lampi WHERE identify_until <= ? OR identify_until > ? ORDER BY identify_until LIMIT 1"
     if not run_sql(over, stored(now), stored(too_far)):
         return []
     shown = Lampi.select().where((Lampi.identify_until <= now) | (Lampi.identify_until > too_far))

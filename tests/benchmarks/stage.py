@@ -76,6 +76,8 @@ class Stage:
             url = self.database(kind)
             with opened(url):
                 fill(lamps, utc_now())
+                if kind == "postgresql":
+                    database_proxy.execute_sql("ANALYZE")  # as its autovacuum does before long
             self._filled[kind, lamps] = url
         return self._filled[kind, lamps]
 
