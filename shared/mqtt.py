@@ -211,9 +211,7 @@ class BrokerLink:
             self._on_connection(False)
 
     def _say_outage(self, what: str) -> None:
-        if (
-            not self._outage_said and not self._stopping
-        ):  # an attempt may end long after stop(), and nothing tries again
+        if not self._outage_said and not self._stopping:  # an attempt may end long after stop()
             self._outage_said = True
             log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
 

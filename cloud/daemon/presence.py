@@ -116,12 +116,12 @@ class RollCall:
         page = _connected_after(self._settled_up_to)
         if not page:
             return True
-        self._settled_up_to = page[-1]
         absent = [device_id for device_id in page if not self._was_called(int(device_id, 16))]
         if absent:
             with write_transaction():
                 _set_presence(absent, False, now)
         self.went_down += len(absent)
+        self._settled_up_to = page[-1]  # only now: a database that fails above is asked for this page again
         return False
 
     def _was_called(self, number: int) -> bool:

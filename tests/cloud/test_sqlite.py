@@ -11,7 +11,7 @@ import pytest
 from cloud import outbox
 from cloud.association import add_user, associate_by_code
 from cloud.daemon.presence import PresenceBatch
-from cloud.database import write_transaction
+from cloud.database import expect_crowds, write_transaction
 from cloud.errors import UnknownCode
 from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi, User
@@ -108,3 +108,18 @@ def test_an_owners_lamps_are_found_by_their_index(sqlite_database: peewee.Databa
     ada = add_user("ada")
     (plan,) = plans(sqlite_database, "SELECT", lambda: list(Lampi.select().where(Lampi.user == ada)))
     assert plan == "SEARCH lampi USING INDEX lampi_user_id (user_id=?)"
+
+
+def test_the_daemon_empties_the_log_before_anybody_who_waits_for_an_answer(
+    sqlite_database: peewee.SqliteDatabase,
+) -> None:
+    def setting(name: str) -> int:
+        ((value,),) = sqlite_database.execute_sql(f"PRAGMA {name}").fetchall()
+        return int(value)
+
+    pages, memory = setting("wal_autocheckpoint"), -setting("cache_size")
+    expect_crowds(sqlite_database)
+    for _ in range(2):
+        assert setting("wal_autocheckpoint") <= pages // 2
+        assert -setting("cache_size") > memory
+        sqlite_database.close()  # as the daemon does when its database fails

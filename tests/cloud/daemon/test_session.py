@@ -1,7 +1,10 @@
 """What one connection tells: the mark, the roll of lamps that are up, the end of it, and what was dropped."""
 
 import itertools
+import sqlite3
+from contextlib import closing
 
+import peewee
 import pytest
 
 from cloud.daemon.presence import PresenceBatch, RollCall
@@ -86,6 +89,22 @@ def test_who_comes_up_while_the_roll_is_settled_is_there() -> None:
     batch.register(NOW)
     settle(roll)
     assert {lampi.device_id for lampi in Lampi.select().where(Lampi.connected)} == set(late)
+
+
+def test_a_page_for_which_the_database_failed_is_settled_when_it_is_back(
+    sqlite_database: peewee.SqliteDatabase,
+) -> None:
+    Lampi.create_unassociated(["b827ebba0387", "b827ebba0388"], NOW)
+    roll = RollCall()
+    roll.add("b827ebba0388")
+    sqlite_database.execute_sql("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(sqlite_database.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(peewee.OperationalError):
+            roll.settle(NOW)
+    settle(roll)
+    assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected)] == ["b827ebba0388"]
+    assert roll.went_down == 1
 
 
 def settle(roll: RollCall) -> None:
