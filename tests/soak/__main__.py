@@ -21,7 +21,7 @@ from tests.soak.world import World, soak_folder
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite", show_default=True)
 @click.option("--broken", type=click.Choice(sorted(SABOTAGES)), help="Run a build that is broken on purpose.")
 @click.option("--only", default="", metavar="TEXT", help="Inject just the faults whose names contain this.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Where logs and stores stay, for a look at them.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Where logs and stores stay, whether or not it fails.")
 def soak(
     *,
     rounds: int,
@@ -36,9 +36,12 @@ def soak(
     """Have everything die at random moments, and see that nothing is lost; exit status 1 when something was."""
     logging.basicConfig(level=logging.CRITICAL)  # that brokers go away is what we are here for
     extent = Extent(rounds, lamps, seconds, random.SystemRandom().randrange(10**6) if seed is None else seed, only=only)
-    with soak_folder(keep) as folder, World(folder, database, broken) as world:
-        kept = Soak(world, extent, say).run()
-    sys.exit(0 if kept else 1)
+    with soak_folder(keep) as folder:
+        with World(folder, database, broken) as world:
+            kept = Soak(world, extent, say).run()
+        if not kept:
+            say(f"logs and stores are in {folder}")
+            sys.exit(1)
 
 
 def say(line: str) -> None:

@@ -31,15 +31,17 @@ class KeptDaemon:
         self.paused = False
         self.expects_crash = False
         self._command = command
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._log_from = 0
         self._ended_by_us = False
 
     def start(self) -> None:
         self.starts += 1
-        self._ended_by_us = False
         self._log_from = self.log_file.stat().st_size if self.log_file.exists() else 0
-        with self.log_file.open("ab") as log:
+        # A signal that comes meanwhile is for the new process: it may have the old environment.
+        with self.log_file.open("ab") as log, self._lock:
+            self._ended_by_us = False
             self._process = subprocess.Popen(
                 [*self._command, "daemon"],
                 env=self.environment,
@@ -55,11 +57,12 @@ class KeptDaemon:
         return self._process.pid
 
     def send(self, signal_number: signal.Signals) -> None:
-        assert self._process is not None
-        if signal_number in (signal.SIGKILL, signal.SIGTERM):
-            self._ended_by_us = True
-        self.paused = signal_number == signal.SIGSTOP
-        self._process.send_signal(signal_number)
+        with self._lock:
+            assert self._process is not None
+            if signal_number in (signal.SIGKILL, signal.SIGTERM):
+                self._ended_by_us = True
+            self.paused = signal_number == signal.SIGSTOP
+            self._process.send_signal(signal_number)
 
     def wait(self) -> None:
         assert self._process is not None

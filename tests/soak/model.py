@@ -81,9 +81,11 @@ class Model:
             self._break(lamp, f"{outcomes[0].verb} succeeded {len(done)} times at once: {done}")
         for outcome in outcomes:
             self._count_win(lamp, outcome)
-            if outcome.result == REFUSED and not done:
-                before = self._narrow(lamp, before, outcome, any(other.result == UNKNOWN for other in outcomes))
         wanted = {self._after(outcome) for outcome in outcomes if outcome.result == UNKNOWN}
+        refused = [outcome for outcome in outcomes if outcome.result == REFUSED]
+        if refused and not done and not wanted:
+            # Each by itself: a lamp may come up between two calls, which then were refused for different reasons.
+            before = set().union(*(self._narrow(lamp, before, outcome) for outcome in refused))
         fits = before & self._needs(outcomes[0].verb, before)
         if done:
             if not fits:
@@ -104,14 +106,14 @@ class Model:
             self._break(lamp, f"code {outcome.code} was won twice, by {self._won[key]} and {outcome.user}")
         self._won[key] = str(outcome.user)
 
-    def _narrow(self, lamp: ModelLamp, before: set[str], outcome: Outcome, unsure: bool) -> set[str]:
+    def _narrow(self, lamp: ModelLamp, before: set[str], outcome: Outcome) -> set[str]:
         """Return what a refusal leaves possible."""
         allowed = {
             "UnknownLamp": {ABSENT},
             "NotAssociated": {NOBODY},
             "AlreadyAssociated": {state for state in before if state not in (ABSENT, NOBODY)},
         }.get(outcome.reason or "")
-        if allowed is None or unsure:
+        if allowed is None:
             return before
         left = before & allowed
         if not left:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -131,12 +132,16 @@ class World:
 
 @contextlib.contextmanager
 def soak_folder(keep: Path | None = None) -> Iterator[Path]:
-    """Give a folder that PostgreSQL's own user may enter, in memory where that can be had."""
+    """Give a folder that PostgreSQL's own user may enter, in memory where that can be had.
+
+    It stays where ``keep`` says so, or where the block raises.
+    """
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
         return
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="lampi-soak-", dir=memory) as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    folder = Path(tempfile.mkdtemp(prefix="lampi-soak-", dir=memory))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

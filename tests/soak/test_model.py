@@ -1,0 +1,49 @@
+"""What the chaos suite takes for a broken promise, and what not."""
+
+import pytest
+
+from tests.soak.model import ABSENT, NOBODY, OK, REFUSED, UNKNOWN, Model, ModelLamp, Outcome, Violations
+
+
+def refused(verb: str, reason: str) -> Outcome:
+    return Outcome(verb, None, None, REFUSED, reason)
+
+
+def applied(lamp: ModelLamp, *outcomes: Outcome) -> list[str]:
+    violations = Violations()
+    Model(violations).apply(lamp, outcomes)
+    return violations.found
+
+
+def a_lamp(*possible: str, up: bool = False) -> ModelLamp:
+    return ModelLamp("b827eb00000a", possible=set(possible), up=up)
+
+
+def test_a_lamp_that_comes_up_between_two_calls_is_refused_for_two_reasons() -> None:
+    lamp = a_lamp(ABSENT, up=True)
+    assert applied(lamp, refused("release", "UnknownLamp"), refused("release", "NotAssociated")) == []
+    assert lamp.possible == {ABSENT, NOBODY}
+
+
+@pytest.mark.parametrize(
+    ("lamp", "outcome"),
+    [
+        (a_lamp("user ada"), refused("release", "NotAssociated")),
+        (a_lamp("user ada"), refused("release", "UnknownLamp")),
+        (a_lamp(ABSENT), refused("release", "NotAssociated")),
+        (a_lamp(NOBODY), refused("associate", "AlreadyAssociated")),
+    ],
+)
+def test_a_refusal_that_contradicts_what_was_reported_breaks_a_promise(lamp: ModelLamp, outcome: Outcome) -> None:
+    assert len(applied(lamp, outcome)) == 1
+
+
+def test_two_successes_at_once_break_a_promise() -> None:
+    won = [Outcome("associate", user, None, OK) for user in ("ada", "bob")]
+    assert any("succeeded 2 times" in violation for violation in applied(a_lamp(NOBODY), *won))
+
+
+def test_a_refusal_beside_a_caller_that_died_says_nothing() -> None:
+    lamp = a_lamp("user ada")
+    assert applied(lamp, Outcome("release", None, None, UNKNOWN), refused("release", "NotAssociated")) == []
+    assert lamp.possible == {"user ada", NOBODY}
