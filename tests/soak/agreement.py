@@ -49,6 +49,8 @@ class Agreement:
         except peewee.PeeweeException as fault:
             self._world.facts.close()
             self._wrong = [f"the database can't be read: {fault}"]
+        except (OSError, EOFError) as fault:
+            self._wrong = [f"the broker can't be read: {fault!r}"]
         return not self._wrong
 
     def _differences(self) -> Iterator[str]:

@@ -63,7 +63,11 @@ class Facts:
 
 
 def retained(broker: Mosquitto) -> dict[str, bytes]:
-    """Return what the broker retains for each lamp, by device id; the distribution's client is far faster than paho."""
+    """Return what the broker retains for each lamp, by device id; the distribution's client is far faster than paho.
+
+    Raises:
+        EOFError: it did not tell all.
+    """
     end = f"tests/end/{uuid.uuid4().hex}"
     broker.publish(end, b"end", retain=True)
     address = ["-h", "127.0.0.1", "-p", str(broker.port)]
@@ -95,4 +99,4 @@ def retained(broker: Mosquitto) -> dict[str, bytes]:
         listening.wait()
         listening.stdout.close()
         broker.publish(end, None, retain=True)
-    raise AssertionError("the broker did not tell all that it retains")
+    raise EOFError("the broker did not tell all that it retains")
