@@ -119,7 +119,7 @@ class Daemon:
         self._await()
         self._register()
         if self._session is not None:
-            self._reading_back.step(self._session, self._link)
+            self._reading_back.step(self._session, self._link, crowded=self._inbox.waiting >= LARGEST_BATCH)
             self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
             self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
             self._pump()
@@ -184,7 +184,7 @@ class Daemon:
         elif isinstance(event, HighWaterMark):
             self._session.mark = event
         elif isinstance(event, Probe):
-            self._session.note_probe(event.word)
+            self._session.note_probe(event.word, time.monotonic())
         elif isinstance(event, Dropped):
             self._note_dropped(event.count, self._session)
 

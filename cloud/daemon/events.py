@@ -62,6 +62,11 @@ class Inbox:
         self._events: list[Event] = []
         self._closed = False
 
+    @property
+    def waiting(self) -> int:
+        """How many events wait that are not confirmations."""
+        return len(self._events)
+
     def put(self, event: Event) -> None:
         """Add an event; returns at once, and may be called on any thread."""
         with self._filled:

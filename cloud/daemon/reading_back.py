@@ -33,8 +33,11 @@ class ReadingBack:
         self._now = now
         self._hunt: GhostHunt | None = None
 
-    def step(self, session: Session, link: DaemonLink | None) -> None:
-        """Ask for the end of what the broker retains, and once it has come make up for what is not there."""
+    def step(self, session: Session, link: DaemonLink | None, *, crowded: bool) -> None:
+        """Ask for the end of what the broker retains, and once it has come make up for what is not there.
+
+        While it is ``crowded`` what can wait does.
+        """
         if session.roll is None and self._hunt is None:
             return
         if session.newest_before is None:
@@ -43,11 +46,12 @@ class ReadingBack:
             link.probe(session.word)
         if not self._leadership.held(self._now()):
             return
-        if session.all_is_read and session.roll is not None and self._settle(session.roll):
+        if session.all_is_read and not session.mark_is_settled and not self._heal(session):
+            return
+        if session.roll is not None and session.roll_is_due(crowded, time.monotonic()) and self._settle(session.roll):
             if session.roll.went_down:
                 log.info("%d lamps are no longer there", session.roll.went_down)
-            if session.mark_is_settled or self._heal(session):
-                session.roll = None
+            session.roll = None
         if self._hunt is not None and self._hunt.step(self._now()):
             self._hunt = None
 

@@ -14,6 +14,9 @@ PROBE_AGAIN_SECONDS = 10.0
 FIRST_ASK_PAUSE_SECONDS = 15.0
 LONGEST_ASK_PAUSE_SECONDS = 3600.0
 
+LONGEST_CROWD_SECONDS = 60.0
+"""How long the roll is left open while lamps come in crowds: after a restart of the broker, most bridges are back."""
+
 
 class Session:
     """From one acceptance by the broker to the loss of that connection."""
@@ -32,8 +35,13 @@ class Session:
         """Expect all that the broker retains, and after it the probe with a new word."""
         self.roll: RollCall | None = RollCall()
         self.word = uuid.uuid4().hex.encode()
-        self.all_is_read = False
         self._probed_at: float | None = None
+        self._read_at: float | None = None
+
+    @property
+    def all_is_read(self) -> bool:
+        """True once all has come that the broker retained."""
+        return self._read_at is not None
 
     def probe_is_due(self, monotonic: float) -> bool:
         """Tell whether the probe should be sent (again), and count it as sent."""
@@ -44,10 +52,14 @@ class Session:
         self._probed_at = monotonic
         return True
 
-    def note_probe(self, word: bytes) -> None:
+    def note_probe(self, word: bytes, monotonic: float) -> None:
         """Take in a probe that came back."""
         if word == self.word:
-            self.all_is_read = True
+            self._read_at = monotonic
+
+    def roll_is_due(self, crowded: bool, monotonic: float) -> bool:
+        """Tell whether to settle the roll; in a crowd it can wait, who comes in it is not gone, and others are new."""
+        return self._read_at is not None and (not crowded or monotonic >= self._read_at + LONGEST_CROWD_SECONDS)
 
     def note_presence(self, device_id: str, up: bool) -> None:
         """Put a lamp on the roll while it is called."""

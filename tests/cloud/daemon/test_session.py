@@ -8,7 +8,7 @@ import peewee
 import pytest
 
 from cloud.daemon.presence import PresenceBatch, RollCall
-from cloud.daemon.session import PROBE_AGAIN_SECONDS, Session
+from cloud.daemon.session import LONGEST_CROWD_SECONDS, PROBE_AGAIN_SECONDS, Session
 from cloud.models import Lampi
 from tests.cloud.conftest import NOW
 
@@ -18,25 +18,34 @@ def test_the_probe_is_sent_once_and_again_only_when_it_does_not_come_back() -> N
     assert session.probe_is_due(100.0)
     assert not session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS - 0.1)
     assert session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS)
-    session.note_probe(session.word)
+    session.note_probe(session.word, 111.0)
     assert session.all_is_read
     assert not session.probe_is_due(1000.0)
 
 
 def test_somebody_elses_word_is_not_ours() -> None:
     session = Session(object())
-    session.note_probe(b"another daemon's")
+    session.note_probe(b"another daemon's", 1.0)
     assert not session.all_is_read
 
 
 def test_reading_again_has_a_word_of_its_own() -> None:
     session = Session(object())
     old = session.word
-    session.note_probe(old)
+    session.note_probe(old, 1.0)
     session.begin_reading()
-    session.note_probe(old)
+    session.note_probe(old, 2.0)
     assert not session.all_is_read
     assert session.probe_is_due(0.0)
+
+
+def test_the_roll_waits_for_a_crowd_but_not_for_ever() -> None:
+    session = Session(object())
+    assert not session.roll_is_due(False, 1000.0)
+    session.note_probe(session.word, 100.0)
+    assert session.roll_is_due(False, 100.0)
+    assert not session.roll_is_due(True, 100.0 + LONGEST_CROWD_SECONDS - 0.1)
+    assert session.roll_is_due(True, 100.0 + LONGEST_CROWD_SECONDS)
 
 
 def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
