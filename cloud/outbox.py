@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from peewee import AutoField, BigIntegerField, BooleanField, CharField, TextField, fn
+from peewee import AutoField, BigIntegerField, BooleanField, CharField, SqliteDatabase, TextField, fn
 
 from cloud import bulk
 from cloud.database import Table, database_proxy, run_sql, write_transaction
 from cloud.instants import InstantField, utc_now
+
+CHANNEL = "lampi_outbox"
+"""PostgreSQL's channel on which each commit that numbered messages is told to whoever listens."""
 
 
 class OutboxMessage(Table):
@@ -52,8 +55,9 @@ class Pending:
 
 def reserve(count: int) -> int:
     """Return the first of so many new versions, for messages of the present write transaction."""
-    ((last,),) = run_sql("UPDATE outbox_sequence SET last_version = last_version + ? RETURNING last_version", count)
-    return int(last) - count + 1
+    told = "" if isinstance(database_proxy.obj, SqliteDatabase) else f", pg_notify('{CHANNEL}', '')"
+    counting = f"UPDATE outbox_sequence SET last_version = last_version + ? RETURNING last_version{told}"  # noqa: S608 - names of ours
+    return int(run_sql(counting, count)[0][0]) - count + 1
 
 
 def put(messages: Sequence[Pending]) -> None:

@@ -10,12 +10,12 @@ from types import FrameType
 import peewee
 
 from cloud import claim_address
-from cloud.bulk import ROWS_A_STATEMENT
 from cloud.config import CloudSettings
-from cloud.daemon.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe
+from cloud.daemon.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe, Told
 from cloud.daemon.leadership import Leadership
 from cloud.daemon.link import DaemonLink
 from cloud.daemon.metrics import Metrics, MetricsPort
+from cloud.daemon.news import news_from
 from cloud.daemon.presence import OtherBridges, PresenceBatch, say_new
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.reading_back import ReadingBack
@@ -35,16 +35,13 @@ from shared.payloads import HighWaterMark
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.04
-"""How long a change that another process made can stay unnoticed."""
+"""How long a change that another process made can stay unnoticed, where the database does not tell us of it."""
 
-LOOKS_A_ROUND = 2
-"""A look asks the database for one number; a round does all that there may be to do, and costs several times that."""
+LOOKS_A_ROUND = 10
+"""A look costs next to nothing (see `news`); a round does all that there may be to do."""
 
 BUSY_SECONDS = 1.0
 """How long a write waits for another process's: short, since what arrives meanwhile is kept and tried again."""
-
-LARGEST_BATCH = 4 * ROWS_A_STATEMENT
-"""Events taken at once: registering so many new lamps takes less than a lease lasts, on a slow disk, too."""
 
 FLUSH_SECONDS = 1.5
 FIRST_PAUSE_SECONDS = 0.25
@@ -65,10 +62,11 @@ class Daemon:
         self._database_ready = False
         self._stopping = False
         self._inbox = Inbox()
-        self._leadership = Leadership()
+        self._leadership = Leadership(now)
         self._presence = PresenceBatch()
         self._other_bridges = OtherBridges()
-        self._publisher = Publisher(self._publish)
+        self._news = news_from(settings.database_url, lambda: self._inbox.put(Told()))
+        self._publisher = Publisher(self._publish, self._news.may_be)
         self._link: DaemonLink | None = None
         self._session: Session | None = None
         self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
@@ -112,14 +110,14 @@ class Daemon:
         if not self._database_ready:
             expect_crowds(open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS))
             self._database_ready = True
-        if self._leadership.keep(self._now(), time.monotonic()):
+        if self._leadership.keep():
             self._connect()
         else:
             self._disconnect()
         self._await()
         self._register()
         if self._session is not None:
-            self._reading_back.step(self._session, self._link, crowded=self._inbox.waiting >= LARGEST_BATCH)
+            self._reading_back.step(self._session, self._link, crowded=self._inbox.is_crowded)
             self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
             self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
             self._pump()
@@ -138,15 +136,17 @@ class Daemon:
                 self._settings.presence_filters,
                 self._inbox,
                 self._other_bridges,
-                again=self._we_lead,
+                again=self._leadership.held,
                 on_ignored=self._metrics.ignore,
             )
             self._link.start()
+            self._news.start()
             self._metrics.leader.set(1)
 
     def _disconnect(self) -> None:
         if self._link is not None:
             self._webhook.stop()
+            self._news.stop()
             self._inbox.close()  # else paho's thread might wait for room in it, and the link for that thread
             self._link.stop()
             self._link = None
@@ -157,13 +157,16 @@ class Daemon:
 
     def _await(self) -> None:
         """Take what arrives, or wait until there is something new to publish, but no longer than a round lasts."""
-        for _ in range(LOOKS_A_ROUND - 1):
+        looks = 1 if self._session is not None and self._reading_back.is_under_way(self._session) else LOOKS_A_ROUND
+        if self._news.comes_unasked:
+            self._take(looks * LOOK_SECONDS)
+            return
+        for _ in range(looks):
             if self._take(LOOK_SECONDS) or (self._session is not None and self._publisher.has_news()):
                 return
-        self._take(LOOK_SECONDS)
 
     def _take(self, seconds: float) -> bool:
-        for event in (events := self._inbox.take(seconds, LARGEST_BATCH)):
+        for event in (events := self._inbox.take(seconds)):
             self._note(event)
         return bool(events)
 
@@ -195,7 +198,7 @@ class Daemon:
             self._link.ask_again()
 
     def _register(self) -> None:
-        if not self._presence or not self._we_lead():
+        if not self._presence or not self._leadership.held():
             return
         with self._metrics.batch_seconds.time():
             created = self._presence.register(self._now())
@@ -204,20 +207,17 @@ class Daemon:
         say_new(created)
 
     def _pump(self) -> None:
-        if self._we_lead():
+        if self._leadership.held():
             self._publisher.pump()
 
     def _publish(self, publication: Publication) -> int | None:
         # Asked again for each message: the database may have taken longer to answer than the lease lasts.
-        if self._link is None or self._session is None or not self._we_lead():
+        if self._link is None or self._session is None or not self._leadership.held():
             return None
         # Over the session that we know of: a mark that was reckoned before the broker forgot must not reach it after.
         number = self._link.publish(publication, self._session.of_link)
         self._metrics.published.inc(number is not None)
         return number
-
-    def _we_lead(self) -> bool:
-        return self._leadership.held(self._now())
 
     def _wait_out(self, seconds: float) -> None:
         """Let a failing database be for a while; what arrives meanwhile is kept, a stop is heeded."""

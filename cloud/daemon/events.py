@@ -1,8 +1,9 @@
-"""What reaches the daemon from the broker, and the one queue through which it comes."""
+"""What reaches the daemon from broker and database, and the one queue through which it comes."""
 
 import threading
 from dataclasses import dataclass
 
+from cloud.bulk import ROWS_A_STATEMENT
 from shared.payloads import HighWaterMark
 
 
@@ -42,7 +43,12 @@ class Dropped:
     count: int
 
 
-Event = Connection | Presence | Confirmation | HighWaterMark | Probe | Dropped
+@dataclass(frozen=True)
+class Told:
+    """The database told us that there may be something to publish."""
+
+
+Event = Connection | Presence | Confirmation | HighWaterMark | Probe | Dropped | Told
 
 
 class Inbox:
@@ -54,6 +60,9 @@ class Inbox:
     MOST_WAITING = 30_000
     """Enough that paho's thread is through with most crowds, and can publish, while the database is being written."""
 
+    MOST_AT_ONCE = 4 * ROWS_A_STATEMENT
+    """Registering so many new lamps takes less than a lease lasts, on a slow disk, too."""
+
     def __init__(self) -> None:
         # Not a SimpleQueue: when a signal arrives as its timeout ends, CPython 3.11's waits for ever, deaf to TERM.
         lock = threading.Lock()
@@ -63,9 +72,9 @@ class Inbox:
         self._closed = False
 
     @property
-    def waiting(self) -> int:
-        """How many events wait that are not confirmations."""
-        return len(self._events)
+    def is_crowded(self) -> bool:
+        """True where more waits than is taken at once."""
+        return len(self._events) > self.MOST_AT_ONCE
 
     def put(self, event: Event) -> None:
         """Add an event; returns at once, and may be called on any thread."""
@@ -81,7 +90,7 @@ class Inbox:
             self._events.append(event)
             self._filled.notify()
 
-    def take(self, seconds: float, most: int) -> list[Event]:
+    def take(self, seconds: float, most: int = MOST_AT_ONCE) -> list[Event]:
         """Wait for an event, at most so long; return the confirmations that have come, and up to so many others."""
         with self._filled:
             if not self._events and not self._confirmations:

@@ -1,6 +1,8 @@
 """Whether this daemon publishes, or stands by."""
 
 import logging
+import time
+from collections.abc import Callable
 from datetime import datetime
 
 import peewee
@@ -14,19 +16,21 @@ log = logging.getLogger(__name__)
 class Leadership:
     """Renews the lease in time and says when it changes hands."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._lease = PublisherLease()
         self._leader: str | None = None
         self._renew_at = 0.0
 
-    def held(self, now: datetime) -> bool:
+    def held(self) -> bool:
         """Tell whether we may publish at this instant."""
-        return self._lease.held(now)
+        return self._lease.held(self._now())
 
-    def keep(self, now: datetime, monotonic: float) -> bool:
+    def keep(self) -> bool:
         """Take or renew the lease when it is time to; return whether it is ours."""
+        now, monotonic = self._now(), time.monotonic()
         we_lead = self._leader == self._lease.holder
-        if monotonic < self._renew_at and (self.held(now) or not we_lead):
+        if monotonic < self._renew_at and (self._lease.held(now) or not we_lead):
             return we_lead
         leader = self._lease.acquire(now)
         self._renew_at = monotonic + RENEW_SECONDS

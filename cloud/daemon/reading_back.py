@@ -33,18 +33,22 @@ class ReadingBack:
         self._now = now
         self._hunt: GhostHunt | None = None
 
+    def is_under_way(self, session: Session) -> bool:
+        """Tell whether there is still something to do on this connection."""
+        return session.roll is not None or self._hunt is not None
+
     def step(self, session: Session, link: DaemonLink | None, *, crowded: bool) -> None:
         """Ask for the end of what the broker retains, and once it has come make up for what is not there.
 
         While it is ``crowded`` what can wait does.
         """
-        if session.roll is None and self._hunt is None:
+        if not self.is_under_way(session):
             return
         if session.newest_before is None:
             session.newest_before = outbox.last_version()
         if link is not None and session.probe_is_due(time.monotonic()):
             link.probe(session.word)
-        if not self._leadership.held(self._now()):
+        if not self._leadership.held():
             return
         if session.all_is_read and not session.mark_is_settled and not self._heal(session):
             return
@@ -69,7 +73,7 @@ class ReadingBack:
         for batch in healing.tell_again(after, session.newest_before or 0, self._now()):
             told += batch
             # Many lamps take longer than a lease lasts, and a successor would have to begin again.
-            if not self._leadership.keep(self._now(), time.monotonic()):
+            if not self._leadership.keep():
                 return False
         if told:
             log.warning("The broker had lost up to %d messages; saying them again", told)

@@ -1,0 +1,133 @@
+"""Word that the outbox may hold something new: for less than a look at it costs, and from PostgreSQL unasked."""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import peewee
+import psycopg
+
+from cloud.database import connect_database, one_line, sqlite_file
+from cloud.errors import DatabaseAway, UnusableDatabase
+from cloud.outbox import CHANNEL
+
+log = logging.getLogger(__name__)
+
+LOOK_ANYWAY_SECONDS = 1.0
+"""After how long it is worth a look though nothing says so: a file's time or a server's word may fail us."""
+
+JUST_WRITTEN_SECONDS = 0.1
+"""A file that was written so shortly ago may be written again under the same time: its clock ticks slowly."""
+
+LISTEN_AGAIN_SECONDS = 1.0
+STOP_SECONDS = 0.5
+
+
+class News:
+    """Whether the outbox may hold what it did not when this was last asked."""
+
+    def __init__(self) -> None:
+        self._look_at = 0.0
+
+    @property
+    def comes_unasked(self) -> bool:
+        """True where a change is told as soon as it is committed, so that nobody needs to ask often."""
+        return False
+
+    def start(self) -> None:
+        """Begin to listen, where there is something to be heard."""
+
+    def stop(self) -> None:
+        """Listen no more."""
+
+    def may_be(self) -> bool:
+        """Tell whether to look; asks no database."""
+        if not self._changed() and time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + LOOK_ANYWAY_SECONDS
+        return True
+
+    def _changed(self) -> bool:
+        raise NotImplementedError
+
+
+class NewsOfFile(News):
+    """SQLite's: whoever commits writes to its log, and the file's time and size say so."""
+
+    def __init__(self, database: Path) -> None:
+        super().__init__()
+        self._wal = f"{database}-wal"
+        self._seen: tuple[int, int, int] | None = None
+
+    def _changed(self) -> bool:
+        try:
+            found = os.stat(self._wal)
+        except OSError:
+            return True
+        before, self._seen = self._seen, (found.st_ino, found.st_size, found.st_mtime_ns)
+        return self._seen != before or time.time() - found.st_mtime < JUST_WRITTEN_SECONDS
+
+
+class NewsOfServer(News):
+    """PostgreSQL's: it tells of each commit that numbered messages, on a connection and a thread that only listen.
+
+    It counts as told only once a word from another connection has come through: a pooler in between may keep them.
+    """
+
+    def __init__(self, database_url: str, on_news: Callable[[], None]) -> None:
+        super().__init__()
+        self._url = database_url
+        self._on_news = on_news
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._hears = False
+        self._heard = False
+
+    @property
+    def comes_unasked(self) -> bool:
+        """True while the server's word comes through."""
+        return self._hears
+
+    def start(self) -> None:
+        """Begin to listen, now or as soon as the server can be reached; returns at once."""
+        # A new event for each thread: one that is stuck must still find its own set when the next has begun.
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(self._stopping,), name="news", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Listen no more, within a second or so."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(2 * STOP_SECONDS)
+            self._thread = None
+
+    def _changed(self) -> bool:
+        heard, self._heard = self._heard, False  # before the look: what comes from now on is another one's business
+        return heard or not self._hears
+
+    def _work(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            try:
+                with contextlib.closing(connect_database(self._url)) as database:
+                    database.execute_sql(f"LISTEN {CHANNEL}")
+                    with contextlib.closing(connect_database(self._url)) as another:
+                        another.execute_sql(f"NOTIFY {CHANNEL}")
+                    while not stopping.is_set():
+                        for _ in database.connection().notifies(timeout=STOP_SECONDS):
+                            self._hears = self._heard = True
+                            self._on_news()
+            except (peewee.PeeweeException, psycopg.Error, DatabaseAway, UnusableDatabase) as fault:
+                log.debug("The database can't be listened to (%s); looking often instead", one_line(fault))
+            self._hears = False
+            stopping.wait(LISTEN_AGAIN_SECONDS)
+
+
+def news_from(database_url: str, on_news: Callable[[], None]) -> News:
+    """Return what tells of news in this database; ``on_news`` is called, on another thread, where it comes unasked."""
+    file = sqlite_file(database_url)
+    return NewsOfServer(database_url, on_news) if file is None else NewsOfFile(file)

@@ -1,0 +1,125 @@
+"""Word of what is new in the outbox: none where nobody wrote, soon where somebody did, and in time if it fails."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import peewee
+import pytest
+
+from cloud import outbox
+from cloud.daemon import news
+from cloud.daemon.news import News, NewsOfFile, NewsOfServer, news_from
+from cloud.database import connect_database, write_transaction
+from cloud.outbox import Pending
+from tests.support.waiting import wait_until
+
+
+@contextlib.contextmanager
+def running(word: News) -> Iterator[News]:
+    """Have it listen, if that is what it does, until there is nothing new."""
+    word.start()
+    try:
+        wait_until(lambda: word.comes_unasked or isinstance(word, NewsOfFile), "the server's word to come through")
+        wait_until(lambda: not word.may_be(), "silence")
+        yield word
+    finally:
+        word.stop()
+
+
+def enqueue(topic: str) -> None:
+    with write_transaction():
+        outbox.put([Pending(outbox.reserve(1), topic, b"1")])
+
+
+@pytest.fixture
+def never_anyway(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Have no look be due that nothing asks for."""
+    return lambda: monkeypatch.setattr(News, "may_be", lambda word: word._changed())
+
+
+@pytest.mark.usefixtures("database")
+def test_a_message_is_news_until_it_was_asked_about(database_url: str, never_anyway: Callable[[], None]) -> None:
+    never_anyway()
+    with running(news_from(database_url, lambda: None)) as word:
+        for topic in ("a", "b"):
+            enqueue(topic)
+            wait_until(word.may_be, "news")
+            wait_until(lambda: not word.may_be(), "silence")
+
+
+@pytest.mark.usefixtures("database")
+def test_a_look_is_due_now_and_then_though_nothing_is_heard(database_url: str) -> None:
+    with running(news_from(database_url, lambda: None)) as word:
+        wait_until(word.may_be, "a look that nothing asks for", news.LOOK_ANYWAY_SECONDS + 1)
+        assert not word.may_be()
+
+
+def test_a_log_that_was_just_written_may_have_been_written_again(
+    sqlite_database: peewee.SqliteDatabase, never_anyway: Callable[[], None]
+) -> None:
+    never_anyway()
+    log = f"{sqlite_database.database}-wal"
+    with running(NewsOfFile(Path(sqlite_database.database))) as word:
+        enqueue("a")
+        assert word.may_be()
+        written = os.stat(log)
+        enqueue("a")
+        os.utime(log, ns=(written.st_atime_ns, written.st_mtime_ns))  # its clock has not ticked meanwhile
+        assert word.may_be()
+
+
+def test_a_database_without_a_log_is_looked_at(tmp_path: Path) -> None:
+    word = NewsOfFile(tmp_path / "lampi.db")
+    assert word.may_be()
+    assert word.may_be()
+
+
+class TestServer:
+    """PostgreSQL's word, which comes unasked."""
+
+    @pytest.fixture(params=["postgresql"])
+    def database_url(self, database_url: str) -> str:
+        return database_url
+
+    def test_it_comes_with_the_commit(self, database: peewee.Database, database_url: str) -> None:
+        told = threading.Event()
+        with running(NewsOfServer(database_url, told.set)):
+            told.clear()
+            with database.atomic():
+                enqueue("a")
+                assert not told.wait(0.2)
+            assert told.wait(1)
+
+    def test_a_connection_that_dies_is_made_again(self, database: peewee.Database, database_url: str) -> None:
+        with running(NewsOfServer(database_url, lambda: None)) as word:
+            database.execute_sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+            wait_until(lambda: not word.comes_unasked, "the loss to be noticed")
+            assert word.may_be()
+            assert word.may_be()
+            wait_until(lambda: word.comes_unasked, "the server's word to come through again")
+
+    def test_a_word_that_a_pooler_keeps_does_not_count(
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said, told = threading.Event(), threading.Event()
+
+        def connect_without_listening(url: str) -> peewee.Database:
+            found = connect_database(url)
+            really = found.execute_sql
+            monkeypatch.setattr(found, "execute_sql", lambda sql: said.set() if "LISTEN" in sql else really(sql))
+            return found
+
+        monkeypatch.setattr(news, "connect_database", connect_without_listening)
+        word = NewsOfServer(database_url, told.set)
+        word.start()
+        assert said.wait(5)
+        assert not told.wait(0.3)
+        assert not word.comes_unasked
+        assert word.may_be()
+        word.stop()
