@@ -34,7 +34,7 @@ from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.04
+LOOK_SECONDS = 0.03
 """How long a change that another process made can stay unnoticed, where the database does not tell us of it."""
 
 LOOKS_A_ROUND = 10

@@ -56,7 +56,7 @@ def storm(stage: Stage, kind: str, lamps: int, seconds: float) -> list[Row]:
             rows.append(_memory_row(part, peak))
             if kind == "sqlite":
                 written += f"; the database has {size_megabytes(url):,.0f} MB"
-            rows.append(Row(part, "enqueued by the storm at the start, the last new lamp among them", written))
+            rows.append(Row(part, "enqueued by the storm at the start: the new lamps behind it", written))
             rows.append(Row(part, "the broker's memory after it", f"{resident_megabytes(broker.pid):,.0f} MB"))
     return rows
 
