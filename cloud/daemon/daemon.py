@@ -66,7 +66,7 @@ class Daemon:
         self._presence = PresenceBatch()
         self._other_bridges = OtherBridges()
         self._news = news_from(settings.database_url, lambda: self._inbox.put(Told()))
-        self._publisher = Publisher(self._publish, self._news.may_be)
+        self._publisher = Publisher(self._publish)
         self._link: DaemonLink | None = None
         self._session: Session | None = None
         self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
@@ -120,7 +120,8 @@ class Daemon:
             self._reading_back.step(self._session, self._link, crowded=self._inbox.is_crowded)
             self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
             self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
-            self._pump()
+            if self._leadership.held():
+                self._publisher.pump()
         self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
 
     def _connect(self) -> None:
@@ -162,7 +163,7 @@ class Daemon:
             self._take(looks * LOOK_SECONDS)
             return
         for _ in range(looks):
-            if self._take(LOOK_SECONDS) or (self._session is not None and self._publisher.has_news()):
+            if self._take(LOOK_SECONDS) or (self._session and self._news.may_be() and self._publisher.has_news()):
                 return
 
     def _take(self, seconds: float) -> bool:
@@ -206,10 +207,6 @@ class Daemon:
         self._metrics.created.inc(len(created))
         say_new(created)
 
-    def _pump(self) -> None:
-        if self._leadership.held():
-            self._publisher.pump()
-
     def _publish(self, publication: Publication) -> int | None:
         # Asked again for each message: the database may have taken longer to answer than the lease lasts.
         if self._link is None or self._session is None or not self._leadership.held():
@@ -237,7 +234,8 @@ class Daemon:
             while self._session is not None and time.monotonic() < end:
                 self._take(LOOK_SECONDS)
                 self._register()
-                self._pump()
+                if self._leadership.held():
+                    self._publisher.pump()
                 if self._publisher.idle and not self._presence:
                     break
         except peewee.PeeweeException as fault:

@@ -1,4 +1,7 @@
-"""Word that the outbox may hold something new: for less than a look at it costs, and from PostgreSQL unasked."""
+"""Word that the outbox may hold something new: for less than a look at it costs, and from PostgreSQL unasked.
+
+It only saves looks and makes them sooner: the daemon looks once a round whatever it hears.
+"""
 
 import contextlib
 import logging
@@ -17,9 +20,6 @@ from cloud.outbox import CHANNEL
 
 log = logging.getLogger(__name__)
 
-LOOK_ANYWAY_SECONDS = 1.0
-"""After how long it is worth a look though nothing says so: a file's time or a server's word may fail us."""
-
 JUST_WRITTEN_SECONDS = 0.1
 """A file that was written so shortly ago may be written again under the same time: its clock ticks slowly."""
 
@@ -29,9 +29,6 @@ STOP_SECONDS = 0.5
 
 class News:
     """Whether the outbox may hold what it did not when this was last asked."""
-
-    def __init__(self) -> None:
-        self._look_at = 0.0
 
     @property
     def comes_unasked(self) -> bool:
@@ -45,25 +42,19 @@ class News:
         """Listen no more."""
 
     def may_be(self) -> bool:
-        """Tell whether to look; asks no database."""
-        if not self._changed() and time.monotonic() < self._look_at:
-            return False
-        self._look_at = time.monotonic() + LOOK_ANYWAY_SECONDS
+        """Tell whether it is worth a look; asks no database."""
         return True
-
-    def _changed(self) -> bool:
-        raise NotImplementedError
 
 
 class NewsOfFile(News):
     """SQLite's: whoever commits writes to its log, and the file's time and size say so."""
 
     def __init__(self, database: Path) -> None:
-        super().__init__()
         self._wal = f"{database}-wal"
         self._seen: tuple[int, int, int] | None = None
 
-    def _changed(self) -> bool:
+    def may_be(self) -> bool:
+        """Tell whether the log was written since this was last asked, or may have been."""
         try:
             found = os.stat(self._wal)
         except OSError:
@@ -79,13 +70,10 @@ class NewsOfServer(News):
     """
 
     def __init__(self, database_url: str, on_news: Callable[[], None]) -> None:
-        super().__init__()
         self._url = database_url
         self._on_news = on_news
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
         self._hears = False
-        self._heard = False
 
     @property
     def comes_unasked(self) -> bool:
@@ -94,21 +82,14 @@ class NewsOfServer(News):
 
     def start(self) -> None:
         """Begin to listen, now or as soon as the server can be reached; returns at once."""
-        # A new event for each thread: one that is stuck must still find its own set when the next has begun.
+        # A new event for each thread: the last one may not have ended yet, and must still find its own set.
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, args=(self._stopping,), name="news", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._work, args=(self._stopping,), name="news", daemon=True).start()
 
     def stop(self) -> None:
-        """Listen no more, within a second or so."""
+        """Listen no more; returns at once, and the connection ends within `STOP_SECONDS`."""
         self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(2 * STOP_SECONDS)
-            self._thread = None
-
-    def _changed(self) -> bool:
-        heard, self._heard = self._heard, False  # before the look: what comes from now on is another one's business
-        return heard or not self._hears
+        self._hears = False
 
     def _work(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -119,11 +100,12 @@ class NewsOfServer(News):
                         another.execute_sql(f"NOTIFY {CHANNEL}")
                     while not stopping.is_set():
                         for _ in database.connection().notifies(timeout=STOP_SECONDS):
-                            self._hears = self._heard = True
+                            self._hears = not stopping.is_set()
                             self._on_news()
             except (peewee.PeeweeException, psycopg.Error, DatabaseAway, UnusableDatabase) as fault:
                 log.debug("The database can't be listened to (%s); looking often instead", one_line(fault))
-            self._hears = False
+            finally:
+                self._hears = False
             stopping.wait(LISTEN_AGAIN_SECONDS)
 
 

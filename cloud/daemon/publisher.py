@@ -28,10 +28,8 @@ _ASSOCIATED = Associated().encode()
 class Publisher:
     """Publishes what the outbox holds, oldest first, over a connection that may come and go."""
 
-    def __init__(self, publish: Callable[[Publication], int | None], may_be_news: Callable[[], bool]) -> None:
+    def __init__(self, publish: Callable[[Publication], int | None]) -> None:
         self._publish = publish
-        self._may_be_news = may_be_news
-        self._newest = 0
         self._under_way: dict[int, Pending] = {}
         self._confirmed: set[int] = set()
         self._sent_up_to = 0
@@ -72,9 +70,7 @@ class Publisher:
 
     def has_news(self) -> bool:
         """Tell whether the outbox holds what was not published yet over this connection."""
-        if self._may_be_news():
-            self._newest = outbox.newest_version()
-        return self._newest > self._sent_up_to
+        return outbox.newest_version() > self._sent_up_to
 
     def pump(self) -> None:
         """Remove what is confirmed and publish what is new, as far as the window has room."""

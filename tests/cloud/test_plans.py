@@ -37,7 +37,7 @@ def heard(device_ids: list[str], up: bool) -> None:
 
 def publish_all() -> None:
     numbers = iter(range(1, 10_000))
-    publisher = Publisher(lambda _publication: next(numbers), lambda: True)
+    publisher = Publisher(lambda _publication: next(numbers))
     publisher.take_over_mark()
     publisher.pump()
     for number in range(1, 1000):

@@ -46,7 +46,7 @@ def connection() -> Connection:
 
 @pytest.fixture
 def publisher(connection: Connection) -> Publisher:
-    return Publisher(connection.publish, lambda: True)
+    return Publisher(connection.publish)
 
 
 def test_publishes_once_retained_at_qos_2(publisher: Publisher, connection: Connection) -> None:
