@@ -46,7 +46,8 @@ class PublisherLease:
 
     def held(self, now: datetime) -> bool:
         """Tell whether we may publish at this instant, going by what we last wrote."""
-        return self._expires_at is not None and now < self._expires_at
+        expires_at = self._expires_at  # once: another thread may lose it in between
+        return expires_at is not None and now < expires_at
 
     def acquire(self, now: datetime) -> str:
         """Take or renew the lease where it is ours to have; return who holds it now."""

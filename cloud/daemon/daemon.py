@@ -11,7 +11,7 @@ import peewee
 
 from cloud import claim_address
 from cloud.config import CloudSettings
-from cloud.daemon.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe, Told
+from cloud.daemon.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe
 from cloud.daemon.leadership import Leadership
 from cloud.daemon.link import DaemonLink
 from cloud.daemon.metrics import Metrics, MetricsPort
@@ -65,7 +65,7 @@ class Daemon:
         self._leadership = Leadership(now)
         self._presence = PresenceBatch()
         self._other_bridges = OtherBridges()
-        self._news = news_from(settings.database_url, lambda: self._inbox.put(Told()))
+        self._news = news_from(settings.database_url, lambda: self._inbox.wake())  # noqa: PLW0108 - each link has one
         self._publisher = Publisher(self._publish)
         self._link: DaemonLink | None = None
         self._session: Session | None = None

@@ -1,4 +1,4 @@
-"""What reaches the daemon from broker and database, and the one queue through which it comes."""
+"""What reaches the daemon from the broker, and the one queue through which it comes."""
 
 import threading
 from dataclasses import dataclass
@@ -43,12 +43,7 @@ class Dropped:
     count: int
 
 
-@dataclass(frozen=True)
-class Told:
-    """The database told us that there may be something to publish."""
-
-
-Event = Connection | Presence | Confirmation | HighWaterMark | Probe | Dropped | Told
+Event = Connection | Presence | Confirmation | HighWaterMark | Probe | Dropped
 
 
 class Inbox:
@@ -69,6 +64,7 @@ class Inbox:
         self._filled, self._emptied = threading.Condition(lock), threading.Condition(lock)
         self._confirmations: list[Event] = []
         self._events: list[Event] = []
+        self._woken = False
         self._closed = False
 
     @property
@@ -82,6 +78,12 @@ class Inbox:
             (self._confirmations if isinstance(event, Confirmation) else self._events).append(event)
             self._filled.notify()
 
+    def wake(self) -> None:
+        """End the wait of whoever takes, also where there is nothing; may be called on any thread."""
+        with self._filled:
+            self._woken = True
+            self._filled.notify()
+
     def put_patiently(self, event: Event) -> None:
         """Add an event when there is room; only where the caller holds nothing that the daemon's thread may need."""
         with self._filled:
@@ -91,10 +93,11 @@ class Inbox:
             self._filled.notify()
 
     def take(self, seconds: float, most: int = MOST_AT_ONCE) -> list[Event]:
-        """Wait for an event, at most so long; return the confirmations that have come, and up to so many others."""
+        """Wait for an event or `wake`, at most so long; return all confirmations and up to so many other events."""
         with self._filled:
-            if not self._events and not self._confirmations:
+            if not (self._events or self._confirmations or self._woken):
                 self._filled.wait(seconds)
+            self._woken = False
             taken, self._events = self._confirmations + self._events[:most], self._events[most:]
             self._confirmations = []
             self._emptied.notify()

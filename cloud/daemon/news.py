@@ -20,8 +20,12 @@ from cloud.outbox import CHANNEL
 
 log = logging.getLogger(__name__)
 
-JUST_WRITTEN_SECONDS = 0.1
-"""A file that was written so shortly ago may be written again under the same time: its clock ticks slowly."""
+JUST_WRITTEN_SECONDS = 0.5
+"""What was written so shortly ago may not be committed yet: the disk is forced in between. And a file's clock ticks
+slowly, so that it may be written again under the same time."""
+
+SILENCE_SECONDS = 2.0
+"""After how long a server whose word did not come through is said to be silent."""
 
 LISTEN_AGAIN_SECONDS = 1.0
 STOP_SECONDS = 0.5
@@ -50,7 +54,7 @@ class NewsOfFile(News):
     """SQLite's: whoever commits writes to its log, and the file's time and size say so."""
 
     def __init__(self, database: Path) -> None:
-        self._wal = f"{database}-wal"
+        self._wal = f"{database.resolve()}-wal"  # SQLite has it beside the file itself, not beside a link to it
         self._seen: tuple[int, int, int] | None = None
 
     def may_be(self) -> bool:
@@ -74,6 +78,7 @@ class NewsOfServer(News):
         self._on_news = on_news
         self._stopping = threading.Event()
         self._hears = False
+        self._said: bool | None = None
 
     @property
     def comes_unasked(self) -> bool:
@@ -98,15 +103,30 @@ class NewsOfServer(News):
                     database.execute_sql(f"LISTEN {CHANNEL}")
                     with contextlib.closing(connect_database(self._url)) as another:
                         another.execute_sql(f"NOTIFY {CHANNEL}")
-                    while not stopping.is_set():
-                        for _ in database.connection().notifies(timeout=STOP_SECONDS):
-                            self._hears = not stopping.is_set()
-                            self._on_news()
+                    self._listen(database.connection(), stopping)
             except (peewee.PeeweeException, psycopg.Error, DatabaseAway, UnusableDatabase) as fault:
-                log.debug("The database can't be listened to (%s); looking often instead", one_line(fault))
+                log.debug("The database can't be listened to (%s)", one_line(fault))
             finally:
-                self._hears = False
+                self._note(False, stopping)
             stopping.wait(LISTEN_AGAIN_SECONDS)
+
+    def _listen(self, connection: psycopg.Connection, stopping: threading.Event) -> None:
+        silent_at = time.monotonic() + SILENCE_SECONDS
+        while not stopping.is_set():
+            for _ in connection.notifies(timeout=STOP_SECONDS):
+                self._note(True, stopping)
+                self._on_news()
+            if not self._hears and time.monotonic() > silent_at:
+                self._note(False, stopping)
+
+    def _note(self, hears: bool, stopping: threading.Event) -> None:
+        """Take in whether the server is heard; a thread that is to end has no say any more."""
+        if stopping.is_set():
+            return
+        self._hears = hears
+        if hears is not self._said:
+            self._said = hears
+            log.info("The database tells what is new" if hears else "The database does not tell what is new: asking it")
 
 
 def news_from(database_url: str, on_news: Callable[[], None]) -> News:

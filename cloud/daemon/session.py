@@ -15,7 +15,7 @@ FIRST_ASK_PAUSE_SECONDS = 15.0
 LONGEST_ASK_PAUSE_SECONDS = 3600.0
 
 LONGEST_CROWD_SECONDS = 60.0
-"""How long the roll is left open while lamps come in crowds: after a restart of the broker, most bridges are back."""
+"""How long the roll is left open at most while more lamps arrive than can be dealt with."""
 
 
 class Session:

@@ -40,7 +40,6 @@ def soak(
         with World(folder, database, broken) as world:
             kept = Soak(world, extent, say).run()
         if not kept:
-            say(f"logs and stores are in {folder}")
             sys.exit(1)
 
 

@@ -84,8 +84,12 @@ class Model:
         wanted = {self._after(outcome) for outcome in outcomes if outcome.result == UNKNOWN}
         refused = [outcome for outcome in outcomes if outcome.result == REFUSED]
         if refused and not done and not wanted:
-            # Each by itself: a lamp may come up between two calls, which then were refused for different reasons.
-            before = set().union(*(self._narrow(lamp, before, outcome) for outcome in refused))
+            # A lamp may come up between two calls, which then were refused for different reasons.
+            may_have_come = lamp.up or lamp.up_since_settling
+            left = [self._narrow(lamp, before, outcome) for outcome in refused]
+            before = set.union(*left) if may_have_come else set.intersection(*left)
+            if not before:
+                self._break(lamp, f"it was refused for reasons that exclude one another: {refused}")
         fits = before & self._needs(outcomes[0].verb, before)
         if done:
             if not fits:

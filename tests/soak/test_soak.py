@@ -11,8 +11,7 @@ def test_nothing_is_lost_whatever_dies(database: str) -> None:
     said: list[str] = []
     extent = Extent(rounds=8, lamps=120, seconds=60, seed=11, rounds_a_settling=4, round_seconds=0.6, faults_a_round=2)
     with soak_folder() as folder, World(folder, database) as world:
-        kept = Soak(world, extent, said.append).run()
-    assert kept, "\n".join(said)
+        assert Soak(world, extent, said.append).run(), "\n".join(said)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +37,5 @@ def test_a_build_that_is_broken_on_purpose_is_caught(broken: str, fault: str) ->
         code_ttls=(0,),
     )
     with soak_folder() as folder, World(folder, "sqlite", broken) as world:
-        kept = Soak(world, extent, said.append).run()
-    assert not kept, "\n".join(said)
+        assert not Soak(world, extent, said.append).run(), "\n".join(said)
     assert any("its screen shows" in line or "daemons say that they lead" in line for line in said), "\n".join(said)

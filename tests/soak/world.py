@@ -143,5 +143,9 @@ def soak_folder(keep: Path | None = None) -> Iterator[Path]:
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     folder = Path(tempfile.mkdtemp(prefix="lampi-soak-", dir=memory))
     folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    try:
+        yield folder
+    except BaseException:
+        print(f"Logs and stores are in {folder}", file=sys.stderr)  # noqa: T201
+        raise
+    shutil.rmtree(folder, ignore_errors=True)  # something of PostgreSQL's may go by itself meanwhile

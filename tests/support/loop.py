@@ -70,9 +70,9 @@ def opened_database(cloud: Cloud) -> Iterator[None]:
         database.close()
 
 
-def made_cloud(folder: Path, broker_port: int) -> Cloud:
+def made_cloud(folder: Path, broker_port: int, database_url: str | None = None) -> Cloud:
     """Return a cloud whose database is of this release and knows `USER`."""
-    cloud = Cloud(folder, broker_port)
+    cloud = Cloud(folder, broker_port, database_url)
     database = open_database(cloud.database_url, create=True)
     upgrade(database)
     add_user(USER)

@@ -1,6 +1,7 @@
 """The inbox: what waits in it is bounded, and nobody waits for it for ever."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -46,6 +47,28 @@ def test_whoever_waits_is_woken() -> None:
     for event in (UP, Confirmation(1)):
         threading.Timer(0.05, inbox.put, [event]).start()
         assert inbox.take(DEADLINE_SECONDS, 10) == [event]
+
+
+def test_a_wait_can_be_ended_without_an_event() -> None:
+    inbox = Inbox()
+    threading.Timer(0.05, inbox.wake).start()
+    began = time.monotonic()
+    assert inbox.take(DEADLINE_SECONDS) == []
+    assert time.monotonic() - began < DEADLINE_SECONDS / 2
+    inbox.wake()  # before anybody waits
+    assert inbox.take(DEADLINE_SECONDS) == []
+    assert time.monotonic() - began < DEADLINE_SECONDS / 2
+
+
+def test_it_is_crowded_where_more_waits_than_is_taken_at_once() -> None:
+    inbox = Inbox()
+    for _ in range(Inbox.MOST_AT_ONCE):
+        inbox.put(UP)
+    assert not inbox.is_crowded
+    inbox.put(UP)
+    assert inbox.is_crowded
+    inbox.take(0)
+    assert not inbox.is_crowded
 
 
 def test_presence_waits_for_room(full: Inbox) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,14 +47,29 @@ def test_a_message_is_news_until_it_was_asked_about(database_url: str) -> None:
             wait_until(lambda: not word.may_be(), "silence")
 
 
-def test_a_log_that_was_just_written_may_have_been_written_again(sqlite_database: peewee.SqliteDatabase) -> None:
+def test_what_was_just_written_may_not_be_committed_yet(sqlite_database: peewee.SqliteDatabase) -> None:
+    """The disk is forced in between, and says nothing once it is done."""
     log = f"{sqlite_database.database}-wal"
     with running(NewsOfFile(Path(sqlite_database.database))) as word:
         enqueue("a")
+        os.utime(log)
         assert word.may_be()
-        written = os.stat(log)
+        assert word.may_be()
+        long_ago = time.time() - 2 * news.JUST_WRITTEN_SECONDS
+        os.utime(log, (long_ago, long_ago))
+        assert word.may_be()
+        assert not word.may_be()
+
+
+def test_the_log_is_beside_the_file_to_which_a_link_leads(
+    sqlite_database: peewee.SqliteDatabase, tmp_path: Path
+) -> None:
+    link = tmp_path / "elsewhere" / "lampi.db"
+    link.parent.mkdir()
+    link.symlink_to(sqlite_database.database)
+    Path(f"{link}-wal").touch()  # left from when the database was here
+    with running(NewsOfFile(link)) as word:
         enqueue("a")
-        os.utime(log, ns=(written.st_atime_ns, written.st_mtime_ns))  # its clock has not ticked meanwhile
         assert word.may_be()
 
 
@@ -73,6 +89,7 @@ class TestServer:
     def test_it_comes_with_the_commit(self, database: peewee.Database, database_url: str) -> None:
         told = threading.Event()
         with running(NewsOfServer(database_url, told.set)):
+            assert told.wait(5)  # its own
             told.clear()
             with database.atomic():
                 enqueue("a")
