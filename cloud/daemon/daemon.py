@@ -35,7 +35,8 @@ from shared.payloads import HighWaterMark
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.03
-"""How long a change that another process made can stay unnoticed, where the database does not tell us of it."""
+"""How long a change that another process made stays unnoticed, where the database does not tell us of it: on a disk
+that takes over half a second to commit, a round."""
 
 LOOKS_A_ROUND = 10
 """A look costs next to nothing (see `news`); a round does all that there may be to do."""

@@ -38,6 +38,12 @@ def test_a_refusal_that_contradicts_what_was_reported_breaks_a_promise(lamp: Mod
     assert len(applied(lamp, outcome)) == 1
 
 
+def test_a_lamp_that_can_not_have_come_up_is_refused_for_one_reason() -> None:
+    lamp = a_lamp(ABSENT, NOBODY)
+    found = applied(lamp, refused("release", "UnknownLamp"), refused("release", "NotAssociated"))
+    assert any("exclude one another" in violation for violation in found)
+
+
 def test_two_successes_at_once_break_a_promise() -> None:
     won = [Outcome("associate", user, None, OK) for user in ("ada", "bob")]
     assert any("succeeded 2 times" in violation for violation in applied(a_lamp(NOBODY), *won))

@@ -107,8 +107,10 @@ class TestServer:
             wait_until(lambda: word.comes_unasked, "the server's word to come through again")
 
     def test_a_word_that_a_pooler_keeps_does_not_count(
-        self, database_url: str, monkeypatch: pytest.MonkeyPatch
+        self, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
+        caplog.set_level("INFO")
+        monkeypatch.setattr(news, "SILENCE_SECONDS", 0.1)
         said, told = threading.Event(), threading.Event()
 
         def connect_without_listening(url: str) -> peewee.Database:
@@ -124,4 +126,5 @@ class TestServer:
         assert not told.wait(0.3)
         assert not word.comes_unasked
         assert word.may_be()
+        wait_until(lambda: "The database does not tell what is new" in caplog.text, "the log to say so")
         word.stop()
