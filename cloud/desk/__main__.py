@@ -82,12 +82,16 @@ class Screen:
             click.echo(simulator.popup(device_id, shown))
         if isinstance(shown, Unassociated):
             short = shown.code[: shown.short_code_length]
-            click.echo(f"\nThe lamp {device_id} shows the code {short}. To make it yours, open")
-            click.echo(f"\n    {self._desk.web_url}/associate?code={short}\n\nor type in another terminal:\n")
-            click.echo(f"    {_command('associate', short, '--user', USER)}\n")
+            click.echo(
+                f"\nThe lamp {device_id} shows the code {short}. To make it yours, open\n"
+                f"\n    {self._desk.web_url}/associate?code={short}\n\nor type in another terminal:\n"
+                f"\n    {_command('associate', short, '--user', USER)}\n"
+            )
         elif shown is not None:
-            click.echo(f"\nThe lamp {device_id} is associated. To make it nobody's again:\n")
-            click.echo(f"    {_command('release', device_id)}\n")
+            click.echo(
+                f"\nThe lamp {device_id} is associated. To make it nobody's again:\n"
+                f"\n    {_command('release', device_id)}\n"
+            )
 
 
 def _command(*words: str) -> str:

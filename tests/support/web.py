@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.support.cloud import Cloud
 from tests.support.pages import PASSWORD
@@ -109,4 +109,10 @@ def sign_up(page: Page, url: str, name: str = "ada") -> None:
     page.goto(f"{url}/sign-up")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Make an account").click()
+    follow(page.get_by_role("button", name="Make an account"))
+
+
+def follow(leads: Locator) -> None:
+    """Click what leads to a page, and return when that page is there, whole: a click alone does not wait for it."""
+    with leads.page.expect_navigation():
+        leads.click()

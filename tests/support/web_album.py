@@ -24,7 +24,7 @@ from cloud.outbox import OutboxMessage
 from tests.support.broker import free_port
 from tests.support.cloud import Cloud
 from tests.support.loop import made_cloud, opened_database
-from tests.support.web import WebProcess, chromium, sign_up
+from tests.support.web import WebProcess, chromium, follow, sign_up
 
 SIZES = {"360": (360, 740), "1280": (1280, 800)}
 SCHEMES = ("dark", "light")
@@ -62,13 +62,13 @@ def _accounts(page: Page, url: str, name: str) -> Iterator[Shot]:
     yield "sign-in", page
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill("not the password")
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
     yield "sign-in-refused", page
     page.goto(f"{url}/sign-up")
     yield "sign-up", page
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill("short")
-    page.get_by_role("button", name="Make an account").click()
+    follow(page.get_by_role("button", name="Make an account"))
     yield "sign-up-refused", page
     sign_up(page, url, name)
     yield "lamps-none", page
@@ -81,37 +81,37 @@ def _association(page: Page, url: str, cloud: Cloud) -> Iterator[Shot]:
     yield "associate-scanned", page
     page.goto(f"{url}/associate")
     page.get_by_label("The code").fill("b71 e0")
-    page.get_by_role("button", name="Find the lamp").click()
+    follow(page.get_by_role("button", name="Find the lamp"))
     yield "associate-refused", page
     page.goto(f"{url}/associate")
     page.get_by_label("The code").fill(f"{code[:3]} {code[3:6]}")
     yield "associate", page
-    page.get_by_role("button", name="Find the lamp").click()
+    follow(page.get_by_role("button", name="Find the lamp"))
     yield "this-lamp", page
     with opened_database(cloud):
         daemon = PublisherLease()
         daemon.acquire(utc_now())
-    page.get_by_role("button", name="Show it on the lamp").click()
+    follow(page.get_by_role("button", name="Show it on the lamp"))
     yield "this-lamp-identified", page
     with opened_database(cloud):
         daemon.give_back()
-    page.get_by_role("button", name="make it mine").click()
+    follow(page.get_by_role("button", name="make it mine"))
     yield "yours-service-away", page
     with opened_database(cloud):
         OutboxMessage.delete().execute()
     page.reload()
     yield "yours", page
     page.get_by_label("called").fill("Kitchen")
-    page.get_by_role("button", name="Call it that").click()
+    follow(page.get_by_role("button", name="Call it that"))
 
 
 def _own_lamps(page: Page, url: str, cloud: Cloud, name: str) -> Iterator[Shot]:
     page.goto(f"{url}/lamps")
     yield "lamps", page
-    page.get_by_role("link", name="Rename Kitchen").click()
+    follow(page.get_by_role("link", name="Rename Kitchen"))
     yield "rename", page
     page.goto(f"{url}/lamps")
-    page.get_by_role("link", name="Release Kitchen").click()
+    follow(page.get_by_role("link", name="Release Kitchen"))
     yield "release", page
     with opened_database(cloud):
         make_token(user_named(name), "The hotel's front desk", utc_now())
