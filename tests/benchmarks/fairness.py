@@ -6,29 +6,27 @@ it, by how much the database with its log, and the daemon's own log, have grown.
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from itertools import cycle, islice
 
 from tests.benchmarks.contenders import percentile
 from tests.benchmarks.growth import NEW
-from tests.benchmarks.stage import PATIENCE_SECONDS, Stage, daemon, device_id, opened, presence, size_megabytes
+from tests.benchmarks.newcomers import EACH_SECONDS, waits
+from tests.benchmarks.stage import Stage, daemon, opened, presence, size_megabytes
 from tests.benchmarks.table import Row
 from tests.benchmarks.wire import Wire
 from tests.support.broker import Ear, Mosquitto
 from tests.support.cloud import DaemonProcess
-from tests.support.loop import associated
 
 FLAPS_A_SECOND = 1000
 MOST_DELAY_SECONDS, MOST_MEGABYTES, MOST_LINES = 1.0, 10.0, 10
-_NEXT_SECONDS = 0.1
 
 
 def fairness(stage: Stage, kind: str, seconds: float) -> list[Row]:
     """Measure for so many seconds."""
     part = f"fairness, {kind}"
     url = stage.database(kind)
-    count = int(seconds / _NEXT_SECONDS)
+    count = int(seconds / EACH_SECONDS)
     with (
         stage.broker() as broker,
         opened(url),
@@ -36,10 +34,10 @@ def fairness(stage: Stage, kind: str, seconds: float) -> list[Row]:
         Ear(broker.port, "devices/+/lamp/associated") as ear,
         Wire(broker.port, "new") as wire,
     ):
-        alone = _delays(ear, wire, range(NEW, NEW + count // 2))
+        alone = waits(ear, wire, range(NEW, NEW + count // 2))
         before, said_before = _size(kind, url), _lines(process)
         with _flapping(broker, int(2 * seconds * FLAPS_A_SECOND)):
-            beside = _delays(ear, wire, range(2 * NEW, 2 * NEW + count))
+            beside = waits(ear, wire, range(2 * NEW, 2 * NEW + count))
         grown, said = _size(kind, url) - before, _lines(process) - said_before
     worst = max(beside)
     shown = f"median {1000 * percentile(beside, 50):.0f} ms; without it at worst {1000 * max(alone):.0f} ms"
@@ -72,19 +70,6 @@ def _flapping(broker: Mosquitto, times: int) -> Iterator[None]:
 
 def _lines(process: DaemonProcess) -> int:
     return sum("New lamp" not in line for line in process.log().splitlines())
-
-
-def _delays(ear: Ear, wire: Wire, numbers: range) -> list[float]:
-    delays = []
-    pause = threading.Event()
-    for number in numbers:
-        sent = time.monotonic()
-        wire.send(presence([number])[0])
-        while ear.next(PATIENCE_SECONDS).topic != associated(device_id(number)):
-            pass
-        delays.append(time.monotonic() - sent)
-        pause.wait(max(sent + _NEXT_SECONDS - time.monotonic(), 0))
-    return delays
 
 
 def _size(kind: str, url: str) -> float:

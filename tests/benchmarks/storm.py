@@ -12,6 +12,7 @@ from itertools import chain, count, islice
 
 from cloud import outbox
 from tests.benchmarks.contenders import percentile
+from tests.benchmarks.newcomers import EACH_SECONDS, waits
 from tests.benchmarks.processes import peak_megabytes, resident_megabytes
 from tests.benchmarks.stage import (
     PATIENCE_SECONDS,
@@ -31,7 +32,6 @@ from tests.support.loop import associated
 
 ASKED_RATE, MOST_MEGABYTES, MOST_SECONDS = 30_000, 200, 2.0
 _MARKERS = 1 << 36
-_MARKER_SECONDS = 0.1
 
 
 def storm(stage: Stage, kind: str, lamps: int, seconds: float) -> list[Row]:
@@ -89,7 +89,7 @@ def _until_told(broker: Mosquitto, began: float) -> float:
         def come_up() -> None:
             for packet in presence(islice(count(_MARKERS + int(began * 1000)), 10_000)):
                 wire.send(packet)
-                if told.wait(_MARKER_SECONDS):
+                if told.wait(EACH_SECONDS):
                     return
 
         markers = threading.Thread(target=come_up)
@@ -116,7 +116,6 @@ def _back(broker: Mosquitto, lamps: int) -> float:
 
 def _live(part: str, broker: Mosquitto, lamps: int, seconds: float) -> list[Row]:
     """Have known lamps come at the rate that is asked for, and a new one each tenth of a second."""
-    delays: list[float] = []
     rate = ASKED_RATE
     known = presence(number % lamps for number in range(int(rate * seconds)))
     stop = threading.Event()
@@ -127,15 +126,8 @@ def _live(part: str, broker: Mosquitto, lamps: int, seconds: float) -> list[Row]
     ):
         flood = threading.Thread(target=wire.pace, args=(known, rate, stop))
         flood.start()
-        for number in range(2 * _MARKERS, 2 * _MARKERS + int(seconds / _MARKER_SECONDS)):
-            sent = time.monotonic()
-            new.send(presence([number])[0])
-            while ear.next(PATIENCE_SECONDS).topic != associated(device_id(number)):
-                pass
-            delays.append(time.monotonic() - sent)
-            stop.wait(max(sent + _MARKER_SECONDS - time.monotonic(), 0))
-            if not flood.is_alive():
-                break
+        numbers = range(2 * _MARKERS, 2 * _MARKERS + int(seconds / EACH_SECONDS))
+        delays = waits(ear, new, numbers, goes_on=flood.is_alive)
         stop.set()
         flood.join()
     worst = max(delays)
