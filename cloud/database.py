@@ -15,8 +15,9 @@ from playhouse.pool import PooledDatabase
 from cloud.errors import DatabaseAway, UnusableDatabase
 
 SCHEMES = ("sqlite", "postgresql")
-BUSY_SECONDS = 5.0
-"""How long a write waits for another process's write before it fails."""
+BUSY_SECONDS = 10.0
+"""How long a write waits for others' before it fails: longer than hundreds of rivals take on a slow machine, and longer
+than PostgreSQL lets one that does nothing hold them up."""
 
 _SQLITE_PRAGMAS = {
     "journal_mode": "wal",

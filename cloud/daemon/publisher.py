@@ -34,13 +34,13 @@ class Publisher:
         self._confirmed: set[int] = set()
         self._sent_up_to = 0
         self._mark_under_way: int | None = None
-        self._mark_is_ours = False
+        self._reckon_mark: Callable[[int], int] | None = None
         self._mark_may_have_moved = True
 
     @property
     def idle(self) -> bool:
         """True where all that was sent has been confirmed and removed, and the broker's mark says so."""
-        mark_is_said = self._mark_under_way is None and not (self._mark_is_ours and self._mark_may_have_moved)
+        mark_is_said = self._mark_under_way is None and (self._reckon_mark is None or not self._mark_may_have_moved)
         return not self._under_way and not self._confirmed and mark_is_said
 
     def start_over(self) -> None:
@@ -49,14 +49,14 @@ class Publisher:
         self._confirmed.clear()  # not removed yet, and the broker may have lost it since: said again, it does no harm
         self._sent_up_to = 0
         self._mark_under_way = None
-        self._mark_is_ours = False
+        self._reckon_mark = None
 
-    def take_over_mark(self) -> None:
-        """Publish the high-water mark from now on: the broker's own has been read, and what it lost is enqueued.
+    def take_over_mark(self, reckon: Callable[[int], int]) -> None:
+        """Publish the high-water mark from now on, as it is reckoned from the version up to which all is confirmed.
 
-        Before that, a new mark would hide what the broker lost.
+        The broker's own must have been read before: a new one would hide what it lost.
         """
-        self._mark_is_ours = True
+        self._reckon_mark = reckon
         self._mark_may_have_moved = True
 
     def confirm(self, number: int) -> None:
@@ -68,6 +68,10 @@ class Publisher:
             self._confirmed.add(message.version)
             _say(message)
 
+    def keeps_up(self) -> bool:
+        """Tell whether what is enqueued now is soon said: what is under way is little, and nothing waits behind it."""
+        return len(self._under_way) <= WINDOW // 2 and not self.has_news()
+
     def has_news(self) -> bool:
         """Tell whether the outbox holds what was not published yet over this connection."""
         return outbox.newest_version() > self._sent_up_to
@@ -78,8 +82,8 @@ class Publisher:
             outbox.remove(self._confirmed)
             self._confirmed.clear()
             self._mark_may_have_moved = True
-        if self._mark_is_ours and self._mark_may_have_moved and self._mark_under_way is None:
-            self._publish_mark()
+        if self._reckon_mark is not None and self._mark_may_have_moved and self._mark_under_way is None:
+            self._publish_mark(self._reckon_mark(outbox.confirmed_up_to()))
         room = WINDOW - len(self._under_way)
         if room < WORTHWHILE or not self.has_news():
             return
@@ -90,9 +94,9 @@ class Publisher:
             self._under_way[number] = message
             self._sent_up_to = message.version
 
-    def _publish_mark(self) -> None:
+    def _publish_mark(self, version: int) -> None:
         """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
-        mark = HighWaterMark(outbox.origin(), outbox.confirmed_up_to())
+        mark = HighWaterMark(outbox.origin(), version)
         self._mark_under_way = self._publish(_publication(topics.HIGH_WATER_MARK, mark.encode(), topics.MARK_DELIVERY))
         self._mark_may_have_moved = self._mark_under_way is None
 

@@ -6,19 +6,23 @@ from collections.abc import Callable
 from datetime import datetime
 
 from cloud import outbox
-from cloud.agreement import healing
 from cloud.agreement.ghosts import GhostHunt
+from cloud.agreement.healing import Healing, SaidBefore, version_to_heal_from
 from cloud.daemon.leadership import Leadership
 from cloud.daemon.link import DaemonLink
 from cloud.daemon.presence import RollCall
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.session import Session
 from shared.broker_url import BrokerUrl
+from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.2
 """How long the roll is settled in one step; what arrives meanwhile is dealt with before the next."""
+
+LONGEST_PAUSE_SECONDS = 1.0
+"""How long the healing waits at most between two steps while other messages are in its way."""
 
 
 class ReadingBack:
@@ -32,10 +36,11 @@ class ReadingBack:
         self._publisher = publisher
         self._now = now
         self._hunt: GhostHunt | None = None
+        self._healed_at = -LONGEST_PAUSE_SECONDS
 
     def is_under_way(self, session: Session) -> bool:
         """Tell whether there is still something to do on this connection."""
-        return session.roll is not None or self._hunt is not None
+        return session.roll is not None or not session.is_healed or self._hunt is not None
 
     def step(self, session: Session, link: DaemonLink | None, *, crowded: bool) -> None:
         """Ask for the end of what the broker retains, and once it has come make up for what is not there.
@@ -44,14 +49,15 @@ class ReadingBack:
         """
         if not self.is_under_way(session):
             return
-        if session.newest_before is None:
-            session.newest_before = outbox.last_version()
+        if session.said_before is None:
+            session.said_before = SaidBefore.now()
         if link is not None and session.probe_is_due(time.monotonic()):
             link.probe(session.word)
         if not self._leadership.held():
             return
-        if session.all_is_read and not session.mark_is_settled and not self._heal(session):
-            return
+        if session.all_is_read and not session.is_healed:
+            self._heal(session, session.said_before)
+        crowded = crowded or not session.is_healed  # first what lamps show, then who is not there
         if session.roll is not None and session.roll_is_due(crowded, time.monotonic()) and self._settle(session.roll):
             if session.roll.went_down:
                 log.info("%d lamps are no longer there", session.roll.went_down)
@@ -66,19 +72,27 @@ class ReadingBack:
             pass
         return done
 
-    def _heal(self, session: Session) -> bool:
-        """Enqueue what the broker lost; return False where another daemon became the publisher meanwhile."""
-        after = healing.version_to_heal_from(session.mark)
-        told = 0
-        for batch in healing.tell_again(after, session.newest_before or 0, self._now()):
-            told += batch
-            # Many lamps take longer than a lease lasts, and a successor would have to begin again.
-            if not self._leadership.keep():
-                return False
-        if told:
-            log.warning("The broker had lost up to %d messages; saying them again", told)
-        if outbox.broker_is_suspect():
-            self._hunt = GhostHunt(self._broker)
-        session.mark_is_settled = True
-        self._publisher.take_over_mark()
-        return True
+    def _heal(self, session: Session, before: SaidBefore) -> None:
+        """Enqueue some of what the broker lost, no faster than it is said: a new lamp's code comes soon behind it."""
+        if session.healing is None:
+            session.healing = self._begin_healing(session.mark, before)
+        elif not self._publisher.keeps_up() and time.monotonic() < self._healed_at + LONGEST_PAUSE_SECONDS:
+            return
+        suspect = outbox.broker_is_suspect()
+        first = not session.healing.told
+        session.healing.step(self._now())
+        self._healed_at = time.monotonic()
+        if session.healing.done:
+            self._publisher.take_over_mark(session.healing.mark)
+            if suspect:
+                self._hunt = GhostHunt(self._broker)
+            if session.healing.told:
+                log.warning("The broker had lost up to %d messages; they are said again", session.healing.told)
+        elif first and session.healing.told:
+            log.warning("The broker has lost many messages; saying them again")
+
+    def _begin_healing(self, mark: HighWaterMark | None, before: SaidBefore) -> Healing:
+        healing = Healing(version_to_heal_from(mark), before)
+        if not outbox.broker_is_suspect():  # else the broker's mark stays, which says of this database that it is older
+            self._publisher.take_over_mark(healing.mark)
+        return healing

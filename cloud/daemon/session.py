@@ -3,6 +3,7 @@
 import logging
 import uuid
 
+from cloud.agreement.healing import Healing, SaidBefore
 from cloud.daemon.presence import RollCall
 from shared.payloads import HighWaterMark
 
@@ -24,8 +25,8 @@ class Session:
     def __init__(self, of_link: object) -> None:
         self.of_link = of_link
         self.mark: HighWaterMark | None = None
-        self.mark_is_settled = False
-        self.newest_before: int | None = None
+        self.healing: Healing | None = None
+        self.said_before: SaidBefore | None = None
         self._dropped: int | None = None
         self._ask_at = 0.0
         self._ask_pause = FIRST_ASK_PAUSE_SECONDS
@@ -37,6 +38,11 @@ class Session:
         self.word = uuid.uuid4().hex.encode()
         self._probed_at: float | None = None
         self._read_at: float | None = None
+
+    @property
+    def is_healed(self) -> bool:
+        """True once all that the broker had lost is enqueued."""
+        return self.healing is not None and self.healing.done
 
     @property
     def all_is_read(self) -> bool:

@@ -1,7 +1,7 @@
 """Healing: a broker that lost its whole store is told again where every lamp stands, and meanwhile new lamps come up.
 
-From the daemon's start until the broker has confirmed it all. Its new lamps come one after the other: how long each of
-them waits for its code.
+From the start of the daemon until the broker has confirmed it all; no bridge is back yet. New lamps come one after the
+other: how long each of them waits for its code.
 """
 
 import time
@@ -10,7 +10,7 @@ from cloud import outbox
 from cloud.models import Lampi
 from tests.benchmarks.contenders import percentile
 from tests.benchmarks.newcomers import waits
-from tests.benchmarks.stage import Stage, daemon, device_id, opened, retain_presence
+from tests.benchmarks.stage import Stage, daemon, device_id, opened
 from tests.benchmarks.table import Row
 from tests.benchmarks.wire import Wire
 from tests.support.broker import Ear
@@ -29,7 +29,6 @@ def healing(stage: Stage, kind: str, lamps: int) -> list[Row]:
     # Only of the new lamps: to hear what all are told would take as long as it takes to say it.
     theirs = [associated(device_id(number)) for number in numbers]
     with stage.broker() as broker, opened(url), Ear(broker.port, *theirs) as ear, Wire(broker.port, "new") as wire:
-        retain_presence(broker, range(lamps))
         under_way = _Healing(outbox.last_version())
         with daemon(stage, broker, url):
             began = time.monotonic()

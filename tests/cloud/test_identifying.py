@@ -9,7 +9,6 @@ import peewee
 import pytest
 
 from cloud import outbox
-from cloud.agreement.healing import tell_again
 from cloud.association import associate_by_code, release
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.daemon.presence import PresenceBatch
@@ -21,6 +20,7 @@ from cloud.identifying import CLOCK_SLACK, IDENTIFY_FOR, end_identifying, identi
 from cloud.models import Lampi, User
 from shared.payloads import Associated, Association, Unassociated, decode_association
 from tests.cloud.conftest import NOW
+from tests.support.healing import heal
 
 LAMP = "b827ebba0387"
 END = NOW + IDENTIFY_FOR
@@ -117,7 +117,7 @@ def test_a_new_code_meanwhile_keeps_it(lamp: Lampi) -> None:
 def test_a_broker_that_forgot_is_told_what_the_database_says(lamp: Lampi) -> None:
     identify(LAMP, NOW)
     outbox.remove([message.version for message in outbox.pending(after=0, limit=10)])
-    assert list(tell_again(0, outbox.last_version(), NOW)) == [1]
+    assert heal(0, NOW) == 1
     assert told() == Unassociated(lamp.association_code, identify=SHOWN_END)
 
 

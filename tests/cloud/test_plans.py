@@ -1,6 +1,7 @@
 """No statement that is issued for each lamp, or many times a second, reads a whole table that grows."""
 
 import re
+from array import array
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -8,7 +9,7 @@ import peewee
 import pytest
 
 from cloud import outbox
-from cloud.agreement import healing
+from cloud.agreement.healing import SaidBefore
 from cloud.association import add_user, associate_by_code, associate_by_device_id, release
 from cloud.daemon.presence import PresenceBatch, RollCall
 from cloud.daemon.publisher import Publisher
@@ -17,6 +18,7 @@ from cloud.daemon.upkeep import Upkeep
 from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi
 from tests.cloud.conftest import NOW
+from tests.support.healing import heal
 from tests.support.plans import plans
 
 GROWING = "lampi|outbox_message|forgotten|history|guess_count|webhook_event"
@@ -38,7 +40,7 @@ def heard(device_ids: list[str], up: bool) -> None:
 def publish_all() -> None:
     numbers = iter(range(1, 10_000))
     publisher = Publisher(lambda _publication: next(numbers))
-    publisher.take_over_mark()
+    publisher.take_over_mark(lambda confirmed: confirmed)
     publisher.pump()
     for number in range(1, 1000):
         publisher.confirm(number)
@@ -69,7 +71,7 @@ HOT: dict[str, Callable[[], object]] = {
     "associating and releasing": associate,
     "rotating": lambda: rotate(NOW, NOW + timedelta(seconds=1)),
     "looking for what is over": lambda: Upkeep().step(NOW, 1.0),
-    "healing": lambda: list(healing.tell_again(0, 100, NOW)),
+    "healing": lambda: heal(0, NOW, SaidBefore(600, array("q"))),
 }
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from cloud import association, outbox
-from cloud.agreement.healing import tell_again
+from cloud.agreement.healing import Healing, SaidBefore
 from cloud.daemon.presence import PresenceBatch
 from cloud.daemon.rotation import rotate
 from cloud.database import open_database
@@ -55,10 +55,15 @@ class Association(RuleBasedStateMachine):
         self.lamps: dict[str, Lamp] = {}
         self.issued_at: dict[str, object] = {}
         self.retained: dict[str, bytes] = {}
+        self.mark = 0
         self.saved: tuple[dict[str, bytes], int] = ({}, 0)
+        self.daemon_connects()
 
     def teardown(self) -> None:
         if hasattr(self, "database"):
+            while not self.healing.done:
+                self.daemon_heals(1)
+            self.broker_will_agree()
             self.database.close()
             self.folder.cleanup()
 
@@ -161,14 +166,27 @@ class Association(RuleBasedStateMachine):
         outbox.remove([message.version for message in messages])
 
     @rule()
+    def daemon_says_the_mark(self) -> None:
+        self.mark = self.healing.mark(outbox.confirmed_up_to())
+
+    @rule()
     def broker_saves(self) -> None:
-        self.saved = (dict(self.retained), outbox.confirmed_up_to())
+        self.saved = (dict(self.retained), self.mark)
 
     @rule()
     def broker_loses_what_it_did_not_save(self) -> None:
-        retained, mark = self.saved
+        retained, self.mark = self.saved
         self.retained = dict(retained)
-        list(tell_again(mark, outbox.last_version(), self.now))
+        self.daemon_connects()
+
+    @rule()
+    def daemon_connects(self) -> None:
+        self.healing = Healing(self.mark, SaidBefore.now())
+
+    @rule(most=st.integers(1, 3))
+    def daemon_heals(self, most: int) -> None:
+        if not self.healing.done:
+            self.healing.step(self.now, most)
 
     @invariant()
     def the_database_is_as_the_model(self) -> None:
@@ -190,9 +208,11 @@ class Association(RuleBasedStateMachine):
         assert live_codes(CodePolicy(ttl=None), self.now) == Counter(waiting)
 
     @invariant()
-    def the_broker_will_agree_once_the_outbox_is_empty(self) -> None:
-        if not hasattr(self, "database"):
-            return
+    def the_broker_will_agree_once_it_is_healed_and_the_outbox_is_empty(self) -> None:
+        if hasattr(self, "database") and self.healing.done:
+            self.broker_will_agree()
+
+    def broker_will_agree(self) -> None:
         retained = dict(self.retained)
         for message in outbox.pending(after=0, limit=1000):
             retained[message.topic] = message.payload

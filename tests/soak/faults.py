@@ -95,7 +95,7 @@ class Faults:
             Fault("broker saves its store", "broker", 4, self._save_store),
             Fault("broker SIGKILL", "broker", 2, self._kill_broker),
             Fault("broker SIGKILL, store rolled back", "broker", 3, self._roll_back),
-            Fault("broker SIGKILL, store lost", "broker", 0.1, self._lose_store),
+            Fault("broker SIGKILL, store lost", "broker", 0.5, self._lose_store),
             Fault("broker away", "broker", 1.5, self._broker_away),
             Fault("rival SIGKILL", "rivals", 4, self._kill_rival),
             Fault("rivals SIGKILL as a lamp hears", "rivals", 4, self._kill_rivals_as_a_lamp_hears),

@@ -144,7 +144,7 @@ def test_the_mark_follows_what_is_confirmed_and_only_once_it_is_ours(
     publisher.confirm(1)
     publisher.pump()
     assert connection.payloads() == [b"1"]
-    publisher.take_over_mark()
+    publisher.take_over_mark(lambda confirmed: confirmed)
     publisher.pump()
     assert decode_high_water_mark(connection.payloads()[-1]) == HighWaterMark(outbox.origin(), 1)
     publisher.confirm(2)
@@ -155,7 +155,7 @@ def test_the_mark_follows_what_is_confirmed_and_only_once_it_is_ours(
 
 
 def test_it_is_not_idle_before_the_mark_is_confirmed(publisher: Publisher) -> None:
-    publisher.take_over_mark()
+    publisher.take_over_mark(lambda confirmed: confirmed)
     assert not publisher.idle
     publisher.pump()
     assert not publisher.idle

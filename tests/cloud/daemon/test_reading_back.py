@@ -1,14 +1,21 @@
 """What is made up for on a new connection, and in what order: first what lamps show, then who is no longer there."""
 
+from datetime import datetime
+
 import pytest
 
 from cloud import outbox
+from cloud.bulk import ROWS_A_STATEMENT
+from cloud.daemon import reading_back as module
 from cloud.daemon.leadership import Leadership
-from cloud.daemon.publisher import Publisher
+from cloud.daemon.publisher import WINDOW, Publisher
 from cloud.daemon.reading_back import ReadingBack
-from cloud.daemon.session import Session
+from cloud.daemon.session import LONGEST_CROWD_SECONDS, Session
 from cloud.models import Lampi
+from shared import topics
 from shared.broker_url import BrokerUrl
+from shared.messages import Publication
+from shared.payloads import HighWaterMark, decode_high_water_mark
 from tests.cloud.conftest import NOW
 
 HERE, GONE = "b827ebba0387", "b827ebba0388"
@@ -16,14 +23,56 @@ HERE, GONE = "b827ebba0387", "b827ebba0388"
 pytestmark = pytest.mark.usefixtures("database")
 
 
+class Broker:
+    """Stands for the connection: confirms when it is told to, in order."""
+
+    def __init__(self) -> None:
+        self.publisher = Publisher(self._publish)
+        self.taken: list[Publication] = []
+        self._confirmed = 0
+
+    def confirm_all(self) -> None:
+        """Have all confirmed that was published, and what waits for that published."""
+        while self._confirmed < len(self.taken):
+            self._confirmed += 1
+            self.publisher.confirm(self._confirmed)
+        self.publisher.pump()
+
+    def marks(self) -> list[int]:
+        """Return the high-water marks that were published."""
+        return [
+            decode_high_water_mark(one.payload).version for one in self.taken if one.topic == topics.HIGH_WATER_MARK
+        ]
+
+    def _publish(self, publication: Publication) -> int:
+        self.taken.append(publication)
+        return len(self.taken)
+
+
 @pytest.fixture
-def reading_back() -> ReadingBack:
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def reading_back(broker: Broker) -> ReadingBack:
     """Give a leader's, of two lamps that were there before, and whose messages the broker has lost."""
-    Lampi.create_unassociated([HERE, GONE], NOW)
-    outbox.remove([message.version for message in outbox.pending(0, 10)])
+    know([HERE, GONE])
     leadership = Leadership(lambda: NOW)
     leadership.keep()
-    return ReadingBack(BrokerUrl("127.0.0.1", 1), leadership, Publisher(lambda _publication: None), lambda: NOW)
+    return ReadingBack(BrokerUrl("127.0.0.1", 1), leadership, broker.publisher, lambda: NOW)
+
+
+def know(device_ids: list[str]) -> None:
+    """Have lamps that were told where they stand."""
+    Lampi.create_unassociated(device_ids, NOW)
+    outbox.remove(outbox.pending_versions())
+
+
+def know_many() -> int:
+    """Have so many more that telling them takes three steps, and return how many there are then."""
+    know([f"b827eb{number:06x}" for number in range(2 * ROWS_A_STATEMENT)])
+    return outbox.last_version()
 
 
 @pytest.fixture
@@ -40,7 +89,7 @@ def connected() -> list[str]:
 
 
 def told_again() -> int:
-    return len(outbox.pending(0, 10))
+    return len(outbox.pending_versions())
 
 
 def test_in_a_crowd_lamps_are_told_at_once_and_the_roll_is_left_open(
@@ -48,7 +97,7 @@ def test_in_a_crowd_lamps_are_told_at_once_and_the_roll_is_left_open(
 ) -> None:
     reading_back.step(session, None, crowded=True)
     assert told_again() == 2
-    assert session.mark_is_settled
+    assert session.is_healed
     assert connected() == [HERE, GONE]
     assert reading_back.is_under_way(session)
 
@@ -59,3 +108,119 @@ def test_once_it_is_through_who_did_not_come_is_not_there(reading_back: ReadingB
     assert connected() == [HERE]
     assert told_again() == 2
     assert not reading_back.is_under_way(session)
+
+
+def test_many_are_told_no_faster_than_it_is_said(reading_back: ReadingBack, session: Session, broker: Broker) -> None:
+    lost = know_many()
+    for _ in range(3):
+        reading_back.step(session, None, crowded=False)
+        assert told_again() == ROWS_A_STATEMENT
+    for step in (2, 3):
+        broker.publisher.pump()
+        reading_back.step(session, None, crowded=False)
+        assert told_again() == min(step * ROWS_A_STATEMENT, lost)
+    assert session.is_healed
+
+
+def test_nor_while_much_is_under_way(reading_back: ReadingBack, session: Session, broker: Broker) -> None:
+    reading_back.step(session, None, crowded=False)  # two are told, and that is all
+    know_many()
+    again = Session(object())
+    again.note_probe(again.word, 0.0)
+    new = [f"b827ec{number:06x}" for number in range(WINDOW // 2)]
+    reading_back.step(again, None, crowded=False)
+    Lampi.create_unassociated(new, NOW)
+    broker.publisher.pump()
+    before = told_again()
+    reading_back.step(again, None, crowded=False)
+    assert told_again() == before
+    broker.confirm_all()
+    reading_back.step(again, None, crowded=False)
+    assert told_again() == ROWS_A_STATEMENT
+
+
+def test_a_crowd_that_does_not_end_does_not_keep_it_back(
+    reading_back: ReadingBack, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = know_many()
+    monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.0)
+    for _ in range(3):  # and nothing of it is published meanwhile
+        reading_back.step(session, None, crowded=True)
+    assert told_again() == lost
+    assert session.is_healed
+
+
+def test_it_goes_on_when_the_roll_is_settled_before(reading_back: ReadingBack, session: Session) -> None:
+    know_many()
+    session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+    reading_back.step(session, None, crowded=False)
+    assert session.roll is None
+    assert connected() == [HERE]
+    assert reading_back.is_under_way(session)
+
+
+def test_the_mark_follows_step_by_step(reading_back: ReadingBack, session: Session, broker: Broker) -> None:
+    lost = know_many()
+    while reading_back.is_under_way(session) or not broker.publisher.idle:
+        reading_back.step(session, None, crowded=False)
+        session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+        broker.publisher.pump()
+        broker.confirm_all()
+    marks = broker.marks()
+    assert marks == sorted(marks)
+    assert {0, ROWS_A_STATEMENT, 2 * lost} <= set(marks)
+
+
+def test_until_all_is_told_the_roll_is_left_open(reading_back: ReadingBack, session: Session) -> None:
+    know_many()
+    reading_back.step(session, None, crowded=False)
+    assert session.roll is not None
+    assert HERE in connected()
+    assert GONE in connected()
+
+
+class Hunt:
+    """Stands for the hunt for ghosts, which takes a broker."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def step(self, _now: datetime) -> bool:
+        self.steps += 1
+        return self.steps == 3
+
+
+def test_what_says_that_this_database_is_an_older_copy_stays_until_all_is_told(
+    reading_back: ReadingBack,
+    session: Session,
+    broker: Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun: list[Hunt] = []
+
+    def begin(_broker: BrokerUrl) -> Hunt:
+        begun.append(Hunt())
+        return begun[-1]
+
+    monkeypatch.setattr(module, "GhostHunt", begin)
+    lost = know_many()
+    session.mark = HighWaterMark(outbox.origin(), 5000)
+    reading_back.step(session, None, crowded=False)
+    while not session.is_healed:
+        assert outbox.broker_is_suspect()
+        assert begun == []
+        broker.confirm_all()
+        broker.confirm_all()
+        assert broker.marks() == []
+        reading_back.step(session, None, crowded=False)
+    while not broker.publisher.idle or reading_back.is_under_way(session):
+        broker.confirm_all()
+        reading_back.step(session, None, crowded=False)
+        session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+    assert broker.marks()[-1] == 5000 + lost
+    assert [hunt.steps for hunt in begun] == [3]
+    assert [line for line in caplog.messages if "lost" in line] == [
+        "The broker has lost many messages; saying them again",
+        f"The broker had lost up to {lost} messages; they are said again",
+    ]
