@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cloud.claim_address import parse_claim_url
-from cloud.database import parse_database_url, shown_url
+from cloud.database_url import parse_database_url, shown_url
 from cloud.guessing.policy import CodePolicy
 from cloud.webhook.receiver import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
 from shared import topics

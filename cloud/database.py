@@ -4,17 +4,15 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 import peewee
 from playhouse import db_url
 from playhouse.pool import PooledDatabase
 
+from cloud.database_url import shown_url, sqlite_file
 from cloud.errors import DatabaseAway, UnusableDatabase
 
-SCHEMES = ("sqlite", "postgresql")
 BUSY_SECONDS = 10.0
 """How long a write waits for others' before it fails: longer than hundreds of rivals take on a slow machine, and longer
 than PostgreSQL lets one that does nothing hold them up."""
@@ -66,51 +64,6 @@ class Table(peewee.Model):
 
         database = database_proxy
         legacy_table_names = False
-
-
-def parse_database_url(text: str) -> str:
-    """Return a database URL, checked.
-
-    Raises:
-        ValueError: it is not one that we can use; the text quotes no password.
-    """
-    try:
-        parts = urlsplit(text.strip())
-    except ValueError:
-        raise ValueError("not a URL") from None
-    if parts.scheme not in SCHEMES:
-        raise ValueError("must start with sqlite:/// or postgresql://")
-    if not parts.path.strip("/"):
-        raise ValueError("names no database, as in sqlite:///lampi.db or postgresql://user@host/lampi")
-    if parts.scheme == "sqlite" and parts.netloc:
-        raise ValueError("wants three slashes before a file's name (four before an absolute path): sqlite:///lampi.db")
-    if "password" in dict(parse_qsl(parts.query)):
-        raise ValueError("wants the password before the host, as in postgresql://user:password@host/lampi")
-    if "@" in parts.path or "@" in parts.query or "@" in parts.fragment or not _has_a_port_or_none(parts):
-        raise ValueError("wants special characters of a password written as %XX (%2F for /, %40 for @, %23 for #)")
-    return text.strip()
-
-
-def _has_a_port_or_none(parts: SplitResult) -> bool:
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False
-
-
-def shown_url(url: str) -> str:
-    """Return a database URL as a person or a log may see it, without its password."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}"))
-
-
-def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite URL, or None for another database."""
-    parts = urlsplit(url)
-    return Path(parts.path[1:]) if parts.scheme == "sqlite" else None
 
 
 def open_database(

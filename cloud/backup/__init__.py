@@ -7,7 +7,7 @@ from pathlib import Path
 from cloud.backup import postgresql, sqlite
 from cloud.backup.contents import Contents
 from cloud.backup.files import kind_of, new_file
-from cloud.database import shown_url, sqlite_file
+from cloud.database_url import shown_url, sqlite_file
 from cloud.errors import UnusableBackup
 
 _KINDS = {"sqlite": sqlite.HEADER, "postgresql": postgresql.HEADER}

@@ -5,7 +5,8 @@ import sys
 import click
 
 from cloud.copying import copy_database, rows_to_copy
-from cloud.database import connect_database, parse_database_url, shown_url
+from cloud.database import connect_database
+from cloud.database_url import parse_database_url, shown_url
 from cloud.instants import utc_now
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import peewee
 import psycopg
 
-from cloud.database import connect_database, one_line, sqlite_file
+from cloud.database import connect_database, one_line
+from cloud.database_url import sqlite_file
 from cloud.errors import DatabaseAway, UnusableDatabase
 from cloud.outbox import CHANNEL
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from cloud.config import DEFAULT_DATABASE_URL
-from cloud.database import parse_database_url
+from cloud.database_url import parse_database_url
 from shared.errors import quoted
 from shared.logs import parse_format, parse_level
 from shared.settings import SettingsReader

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cloud import bulk, outbox
-from cloud.database import database_proxy, open_database, sqlite_file, write_transaction
+from cloud.database import database_proxy, open_database, write_transaction
+from cloud.database_url import sqlite_file
 from cloud.instants import utc_now
 from cloud.models import Lampi
 from cloud.outbox import OutboxSequence

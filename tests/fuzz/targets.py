@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cloud.cli.history import Instant
 from cloud.codes import read_code
 from cloud.config import read_settings
-from cloud.database import parse_database_url, shown_url
+from cloud.database_url import parse_database_url, shown_url
 from cloud.errors import MalformedCode
 from cloud.guessing import sources
 from cloud.provisioning.errors import BadName
