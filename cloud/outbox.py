@@ -4,7 +4,6 @@ A change and its row are written in one transaction, so a kill between commit an
 goes when the broker has confirmed exactly its version; a newer one stays.
 """
 
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -84,12 +83,6 @@ def pending(after: int, limit: int) -> list[Pending]:
         .tuples()
     )
     return [Pending(version, topic, payload.encode()) for version, topic, payload in rows]
-
-
-def pending_versions() -> "array[int]":
-    """Return the versions of all rows in their order: eight bytes each."""
-    rows = database_proxy.execute_sql("SELECT version FROM outbox_message ORDER BY version")
-    return array("q", (version for (version,) in rows))
 
 
 def newest_version() -> int:

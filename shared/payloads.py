@@ -135,14 +135,21 @@ def decode_lamp_config(payload: bytes) -> LampConfig:
 
 @dataclass(frozen=True)
 class HighWaterMark:
-    """Up to which version of a database's publications (``origin`` names it) the broker has everything."""
+    """What the broker has of a database's publications (``origin`` names it): all up to a version, and all in ``also``.
+
+    ``also`` are ranges, each above one version and up to another; what lies between them is still to be told again.
+    """
 
     origin: str
     version: int
+    also: tuple[tuple[int, int], ...] = ()
 
     def encode(self) -> bytes:
-        """Return the payload."""
-        return json.dumps({"origin": self.origin, "version": self.version}).encode()
+        """Return the payload; ``also`` appears only where there is something in it."""
+        members: dict[str, Any] = {"origin": self.origin, "version": self.version}
+        if self.also:
+            members["also"] = self.also
+        return json.dumps(members).encode()
 
 
 def decode_high_water_mark(payload: bytes) -> HighWaterMark:
@@ -152,7 +159,8 @@ def decode_high_water_mark(payload: bytes) -> HighWaterMark:
         BadPayload: see `decode_object`; or a member is missing or of the wrong type.
     """
     members = decode_object(payload)
-    return HighWaterMark(_text(members, "origin"), _whole(members, "version", 0, MOST_PUBLICATIONS))
+    origin, version = _text(members, "origin"), _whole(members, "version", 0, MOST_PUBLICATIONS)
+    return HighWaterMark(origin, version, _ranges(members, "also") if "also" in members else ())
 
 
 def decode_count(payload: bytes) -> int:
@@ -207,6 +215,14 @@ def _whole(members: dict[str, Any], name: str, lowest: int, highest: int) -> int
     if not whole or not lowest <= value <= highest:
         raise BadPayload(f"{name!r} is not a whole number from {lowest} to {highest}")
     return int(value)
+
+
+def _ranges(members: dict[str, Any], name: str) -> tuple[tuple[int, int], ...]:
+    value = _member(members, name)
+    if not isinstance(value, list) or not all(isinstance(one, list) and len(one) == 2 for one in value):
+        raise BadPayload(f"{name!r} is not a list of pairs")
+    versions = [[_whole({name: version}, name, 0, MOST_PUBLICATIONS) for version in one] for one in value]
+    return tuple((after, up_to) for after, up_to in versions)
 
 
 def _fraction(members: dict[str, Any], name: str) -> float:

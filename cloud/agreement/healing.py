@@ -5,19 +5,16 @@ retains the high-water mark of what they cover, so the mark is lost with them, a
 """
 
 import logging
-from array import array
-from bisect import bisect_left
-from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Self
+from typing import TypeVar
 
-from peewee import SQL, ModelSelect, fn
+from peewee import SQL, Value, fn
 
 from cloud import outbox
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.database import write_transaction
-from cloud.forgotten import Forgotten
+from cloud.forgotten import Forgotten, associated_topic
 from cloud.models import Lampi
 from cloud.outbox import OutboxMessage
 from shared.payloads import HighWaterMark
@@ -30,16 +27,93 @@ FURTHEST_AHEAD = 2**40
 REMEMBERED_FOR = timedelta(days=30)
 """How long the clearing of a forgotten lamp's message can be done again; no broker saves less often."""
 
+MOST_RANGES = 16
+"""How many ranges a mark names at most; one more comes with each connection on which the healing is broken off."""
 
-def version_to_heal_from(mark: HighWaterMark | None) -> int:
-    """Return the version up to which the broker has everything, going by the mark that it retains.
+Range = tuple[int, int]
+"""Versions: above the first, up to the second."""
+
+Told = TypeVar("Told", Lampi, Forgotten)
+
+_PREFIX, _SUFFIX = associated_topic("0" * 12).split("0" * 12)
+
+
+class Healing:
+    """Has told again, in its order and a batch at a time, what a broker lost that retains this mark.
+
+    ``newest`` is the last version before the connection on which the mark was read: what was published over that
+    connection can't have been lost before it. What the outbox holds is left to it, unless the broker is ``suspect``:
+    then nothing that it retains counts. ``told`` is how many messages were told again so far.
+    """
+
+    def __init__(self, mark: HighWaterMark | None, newest: int) -> None:
+        believed = _believed(mark)
+        self.suspect = outbox.broker_is_suspect()
+        self.done = False
+        self.told = 0
+        self._left = rest([] if believed is None else [(0, believed.version), *believed.also], newest)
+
+    def step(self, now: datetime, most: int = ROWS_A_STATEMENT) -> None:
+        """Have the next of them told again, up to so many lamps and so many forgotten ones."""
+        left, told = self._left, 0
+        with write_transaction():
+            while left and not told:
+                (after, newest), *others = left
+                lamps, up_to = self._next_of(Lampi, after, newest, most)
+                forgotten, up_to = self._next_of(Forgotten, after, up_to, most)
+                lamps = [lampi for lampi in lamps if lampi.message_version <= up_to]
+                Lampi.tell(lamps)
+                Forgotten.tell([lamp.device_id for lamp in forgotten], now)
+                told = len(lamps) + len(forgotten)
+                # The last version may be that of others, too, as after an upgrade; what was told has left it.
+                is_all = max(len(lamps), len(forgotten)) < most and up_to == newest
+                left = others if is_all else [(up_to - 1, newest), *others]
+            if not left:
+                Forgotten.delete().where(Forgotten.forgotten_at < now - REMEMBERED_FOR).execute()
+        self._left, self.done = left, not left
+        self.told += told
+
+    def mark(self, confirmed: int) -> HighWaterMark:
+        """Return the high-water mark where the broker has confirmed all up to a version.
+
+        What was told again is of later versions, and what is left to tell is left out. So whoever dies halfway, daemon
+        or connection, leaves the other half to do.
+        """
+        covered = rest(self._left, confirmed)
+        version = covered.pop(0)[1] if covered and covered[0][0] == 0 else 0
+        widest = sorted(covered, key=lambda one: one[0] - one[1])[:MOST_RANGES]
+        return HighWaterMark(outbox.origin(), version, tuple(sorted(widest)))
+
+    def _next_of(self, table: type[Told], after: int, up_to: int, most: int) -> tuple[list[Told], int]:
+        """Return what was last said between two versions, up to so many, and the version that this goes up to."""
+        lost = table.message_version.between(after + 1, up_to)
+        if not self.suspect:
+            topic = Value(_PREFIX).concat(table.device_id).concat(_SUFFIX)
+            lost &= ~fn.EXISTS(OutboxMessage.select(SQL("1")).where(OutboxMessage.topic == topic))
+        rows = list(table.select().where(lost).order_by(table.message_version).limit(most))
+        return rows, rows[-1].message_version if len(rows) == most else up_to
+
+
+def rest(ranges: Iterable[Range], top: int) -> list[Range]:
+    """Return what lies above 0, up to ``top``, and in none of these ranges; in order."""
+    found, reached = [], 0
+    for after, up_to in sorted(one for one in ranges if one[0] < one[1]):
+        if reached < min(after, top):
+            found.append((reached, min(after, top)))
+        reached = max(reached, up_to)
+    return [*found, (reached, top)] if reached < top else found
+
+
+def _believed(mark: HighWaterMark | None) -> HighWaterMark | None:
+    """Return the mark that the broker retains, or None where it can't be gone by and all must be told again.
 
     A mark of another database means nothing. One that is ahead of us says that this database is an older copy:
     then versions go on above it, and nothing that is retained is trusted until all has been told and every ghost
     is cleared. The database itself remembers that, since the mark can say it only once.
     """
     if mark is not None:
-        ahead = mark.version - outbox.last_version()
+        reached = max([mark.version, *(up_to for _, up_to in mark.also)])
+        ahead = reached - outbox.last_version()
         if mark.origin != outbox.origin() or ahead > FURTHEST_AHEAD:
             log.warning(
                 "Another database's daemon spoke to this broker before; should it still run, stop one of the two"
@@ -47,77 +121,9 @@ def version_to_heal_from(mark: HighWaterMark | None) -> int:
             mark = None
         elif ahead > 0:
             with write_transaction():
-                outbox.skip_to(mark.version)
+                outbox.skip_to(reached)
                 outbox.suspect_broker(True)
     if outbox.broker_is_suspect():
         log.warning("This database is an older copy of what the broker was told; telling every lamp again")
-        return 0
-    return 0 if mark is None else mark.version
-
-
-@dataclass(frozen=True)
-class SaidBefore:
-    """What was said before a connection came up, and may be lost: up to a version, but not what was pending then."""
-
-    newest: int
-    pending: "array[int]" = field(repr=False)
-
-    @classmethod
-    def now(cls) -> Self:
-        """Look at it as the connection comes up, before anything is published over it."""
-        newest = outbox.last_version()  # first: what is enqueued in between lies above it
-        return cls(newest, outbox.pending_versions())
-
-    def was_pending(self, version: int) -> bool:
-        """Tell whether this version was not yet confirmed then, so that it is or will be said over the connection."""
-        place = bisect_left(self.pending, version)
-        return place < len(self.pending) and self.pending[place] == version
-
-
-class Healing:
-    """What was last said after a version and before the connection is told again, in that order, a batch at a time.
-
-    ``told`` is how many messages that were so far.
-    """
-
-    def __init__(self, after: int, before: SaidBefore) -> None:
-        self.done = False
-        self.told = 0
-        self._before = before
-        self._told_up_to = self._mark = after
-        self._steps: deque[tuple[int, int]] = deque()
-
-    def step(self, now: datetime, most: int = ROWS_A_STATEMENT) -> None:
-        """Have the next of them told again, up to so many lamps and so many forgotten ones."""
-        with write_transaction():
-            lamps, forgotten = list(self._next_of(Lampi, most)), list(self._next_of(Forgotten, most))
-            # Where one table has more to come, the other waits for it: all up to a version, then the next.
-            full = [rows[-1].message_version for rows in (lamps, forgotten) if len(rows) == most]
-            told_up_to = min([self._before.newest, *full])
-            lamps, forgotten = ([row for row in rows if self._is_lost(row, told_up_to)] for rows in (lamps, forgotten))
-            Lampi.tell(lamps)
-            Forgotten.tell([lamp.device_id for lamp in forgotten], now)
-            if done := told_up_to == self._before.newest:
-                Forgotten.delete().where(Forgotten.forgotten_at < now - REMEMBERED_FOR).execute()
-            said_with = outbox.last_version()
-        self._steps.append((told_up_to, said_with))
-        self._told_up_to, self.done = told_up_to, done
-        self.told += len(lamps) + len(forgotten)
-
-    def mark(self, confirmed: int) -> int:
-        """Return the high-water mark where the broker has confirmed all up to a version.
-
-        Until all is told again it is the version up to which nothing is lost any more. So who dies halfway, daemon or
-        connection, leaves half of it to do.
-        """
-        while self._steps and self._steps[0][1] <= confirmed:
-            self._mark, _ = self._steps.popleft()
-        return confirmed if self.done else min(self._mark, confirmed)
-
-    def _next_of(self, table: type[Lampi] | type[Forgotten], most: int) -> ModelSelect:
-        pending = OutboxMessage.select(SQL("1")).where(OutboxMessage.version == table.message_version)
-        left = table.message_version.between(self._told_up_to + 1, self._before.newest)
-        return table.select().where(left & ~fn.EXISTS(pending)).order_by(table.message_version).limit(most)
-
-    def _is_lost(self, row: Lampi | Forgotten, up_to: int) -> bool:
-        return row.message_version <= up_to and not self._before.was_pending(row.message_version)
+        return None
+    return mark

@@ -34,7 +34,7 @@ class Publisher:
         self._confirmed: set[int] = set()
         self._sent_up_to = 0
         self._mark_under_way: int | None = None
-        self._reckon_mark: Callable[[int], int] | None = None
+        self._reckon_mark: Callable[[int], HighWaterMark] | None = None
         self._mark_may_have_moved = True
 
     @property
@@ -51,7 +51,7 @@ class Publisher:
         self._mark_under_way = None
         self._reckon_mark = None
 
-    def take_over_mark(self, reckon: Callable[[int], int]) -> None:
+    def take_over_mark(self, reckon: Callable[[int], HighWaterMark]) -> None:
         """Publish the high-water mark from now on, as it is reckoned from the version up to which all is confirmed.
 
         The broker's own must have been read before: a new one would hide what it lost.
@@ -94,9 +94,8 @@ class Publisher:
             self._under_way[number] = message
             self._sent_up_to = message.version
 
-    def _publish_mark(self, version: int) -> None:
+    def _publish_mark(self, mark: HighWaterMark) -> None:
         """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
-        mark = HighWaterMark(outbox.origin(), version)
         self._mark_under_way = self._publish(_publication(topics.HIGH_WATER_MARK, mark.encode(), topics.MARK_DELIVERY))
         self._mark_may_have_moved = self._mark_under_way is None
 

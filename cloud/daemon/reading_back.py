@@ -7,19 +7,22 @@ from datetime import datetime
 
 from cloud import outbox
 from cloud.agreement.ghosts import GhostHunt
-from cloud.agreement.healing import Healing, SaidBefore, version_to_heal_from
+from cloud.agreement.healing import Healing
+from cloud.bulk import ROWS_A_STATEMENT
 from cloud.daemon.leadership import Leadership
 from cloud.daemon.link import DaemonLink
 from cloud.daemon.presence import RollCall
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.session import Session
 from shared.broker_url import BrokerUrl
-from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.2
 """How long the roll is settled in one step; what arrives meanwhile is dealt with before the next."""
+
+MOST_AT_ONCE = 4 * ROWS_A_STATEMENT
+"""How many lamps are told again at once, before anything waits for what is under way: most brokers lose less."""
 
 LONGEST_PAUSE_SECONDS = 1.0
 """How long the healing waits at most between two steps while other messages are in its way."""
@@ -36,7 +39,7 @@ class ReadingBack:
         self._publisher = publisher
         self._now = now
         self._hunt: GhostHunt | None = None
-        self._healed_at = -LONGEST_PAUSE_SECONDS
+        self._healed_at = 0.0
 
     def is_under_way(self, session: Session) -> bool:
         """Tell whether there is still something to do on this connection."""
@@ -49,14 +52,15 @@ class ReadingBack:
         """
         if not self.is_under_way(session):
             return
-        if session.said_before is None:
-            session.said_before = SaidBefore.now()
+        if session.newest_before is None:
+            session.newest_before = outbox.last_version()
+            self._hunt = None  # it read what the broker of an earlier connection retained
         if link is not None and session.probe_is_due(time.monotonic()):
             link.probe(session.word)
         if not self._leadership.held():
             return
         if session.all_is_read and not session.is_healed:
-            self._heal(session, session.said_before)
+            self._heal(session, session.newest_before)
         crowded = crowded or not session.is_healed  # first what lamps show, then who is not there
         if session.roll is not None and session.roll_is_due(crowded, time.monotonic()) and self._settle(session.roll):
             if session.roll.went_down:
@@ -72,27 +76,25 @@ class ReadingBack:
             pass
         return done
 
-    def _heal(self, session: Session, before: SaidBefore) -> None:
+    def _heal(self, session: Session, newest_before: int) -> None:
         """Enqueue some of what the broker lost, no faster than it is said: a new lamp's code comes soon behind it."""
         if session.healing is None:
-            session.healing = self._begin_healing(session.mark, before)
-        elif not self._publisher.keeps_up() and time.monotonic() < self._healed_at + LONGEST_PAUSE_SECONDS:
+            session.healing = Healing(session.mark, newest_before)
+            if not session.healing.suspect:  # else its mark stays, which says of this database that it is older
+                self._publisher.take_over_mark(session.healing.mark)
+        healing = session.healing
+        if healing.told == 0:
+            healing.step(self._now(), MOST_AT_ONCE)
+            if not healing.done:
+                log.warning("The broker has lost messages; saying them again")
+        elif self._publisher.keeps_up() or time.monotonic() >= self._healed_at + LONGEST_PAUSE_SECONDS:
+            healing.step(self._now())
+        else:
             return
-        suspect = outbox.broker_is_suspect()
-        first = not session.healing.told
-        session.healing.step(self._now())
         self._healed_at = time.monotonic()
-        if session.healing.done:
-            self._publisher.take_over_mark(session.healing.mark)
-            if suspect:
-                self._hunt = GhostHunt(self._broker)
-            if session.healing.told:
-                log.warning("The broker had lost up to %d messages; they are said again", session.healing.told)
-        elif first and session.healing.told:
-            log.warning("The broker has lost many messages; saying them again")
-
-    def _begin_healing(self, mark: HighWaterMark | None, before: SaidBefore) -> Healing:
-        healing = Healing(version_to_heal_from(mark), before)
-        if not outbox.broker_is_suspect():  # else the broker's mark stays, which says of this database that it is older
+        if healing.done:
             self._publisher.take_over_mark(healing.mark)
-        return healing
+            if healing.suspect:
+                self._hunt = GhostHunt(self._broker)
+            if healing.told:
+                log.warning("The broker had lost up to %d messages; they are said again", healing.told)

@@ -3,7 +3,7 @@
 import logging
 import uuid
 
-from cloud.agreement.healing import Healing, SaidBefore
+from cloud.agreement.healing import Healing
 from cloud.daemon.presence import RollCall
 from shared.payloads import HighWaterMark
 
@@ -26,7 +26,7 @@ class Session:
         self.of_link = of_link
         self.mark: HighWaterMark | None = None
         self.healing: Healing | None = None
-        self.said_before: SaidBefore | None = None
+        self.newest_before: int | None = None
         self._dropped: int | None = None
         self._ask_at = 0.0
         self._ask_pause = FIRST_ASK_PAUSE_SECONDS

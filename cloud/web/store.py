@@ -17,7 +17,9 @@ log = logging.getLogger(__name__)
 MOST_CONNECTIONS = 16
 """Open at once, however many browsers there are: a request waits for its turn, a stream of events needs none."""
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS = 7.0
+"""How long a write waits for others': longer than PostgreSQL lets one that does nothing hold them up, and no longer,
+since a person waits."""
 
 
 class WebSecret(Table):

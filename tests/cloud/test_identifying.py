@@ -117,7 +117,7 @@ def test_a_new_code_meanwhile_keeps_it(lamp: Lampi) -> None:
 def test_a_broker_that_forgot_is_told_what_the_database_says(lamp: Lampi) -> None:
     identify(LAMP, NOW)
     outbox.remove([message.version for message in outbox.pending(after=0, limit=10)])
-    assert heal(0, NOW) == 1
+    assert heal(None, NOW) == 1
     assert told() == Unassociated(lamp.association_code, identify=SHOWN_END)
 
 

@@ -1,7 +1,6 @@
 """No statement that is issued for each lamp, or many times a second, reads a whole table that grows."""
 
 import re
-from array import array
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,7 +8,6 @@ import peewee
 import pytest
 
 from cloud import outbox
-from cloud.agreement.healing import SaidBefore
 from cloud.association import add_user, associate_by_code, associate_by_device_id, release
 from cloud.daemon.presence import PresenceBatch, RollCall
 from cloud.daemon.publisher import Publisher
@@ -18,7 +16,7 @@ from cloud.daemon.upkeep import Upkeep
 from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi
 from tests.cloud.conftest import NOW
-from tests.support.healing import heal
+from tests.support.healing import heal, our_mark
 from tests.support.plans import plans
 
 GROWING = "lampi|outbox_message|forgotten|history|guess_count|webhook_event"
@@ -40,7 +38,7 @@ def heard(device_ids: list[str], up: bool) -> None:
 def publish_all() -> None:
     numbers = iter(range(1, 10_000))
     publisher = Publisher(lambda _publication: next(numbers))
-    publisher.take_over_mark(lambda confirmed: confirmed)
+    publisher.take_over_mark(our_mark)
     publisher.pump()
     for number in range(1, 1000):
         publisher.confirm(number)
@@ -71,7 +69,7 @@ HOT: dict[str, Callable[[], object]] = {
     "associating and releasing": associate,
     "rotating": lambda: rotate(NOW, NOW + timedelta(seconds=1)),
     "looking for what is over": lambda: Upkeep().step(NOW, 1.0),
-    "healing": lambda: heal(0, NOW, SaidBefore(600, array("q"))),
+    "healing": lambda: heal(None, NOW),
 }
 
 

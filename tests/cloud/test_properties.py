@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from cloud import association, outbox
-from cloud.agreement.healing import Healing, SaidBefore
+from cloud.agreement.healing import Healing
 from cloud.daemon.presence import PresenceBatch
 from cloud.daemon.rotation import rotate
 from cloud.database import open_database
@@ -23,6 +23,7 @@ from cloud.models import Lampi
 from cloud.schema import upgrade
 from shared.payloads import Associated, Unassociated, decode_association
 from tests.cloud.conftest import NOW
+from tests.support.healing import our_mark
 
 TTL = timedelta(seconds=100)
 DEVICE_IDS = st.sampled_from([f"b827ebba038{digit}" for digit in range(4)])
@@ -55,8 +56,8 @@ class Association(RuleBasedStateMachine):
         self.lamps: dict[str, Lamp] = {}
         self.issued_at: dict[str, object] = {}
         self.retained: dict[str, bytes] = {}
-        self.mark = 0
-        self.saved: tuple[dict[str, bytes], int] = ({}, 0)
+        self.mark = our_mark(0)
+        self.saved = (dict(self.retained), self.mark)
         self.daemon_connects()
 
     def teardown(self) -> None:
@@ -181,7 +182,7 @@ class Association(RuleBasedStateMachine):
 
     @rule()
     def daemon_connects(self) -> None:
-        self.healing = Healing(self.mark, SaidBefore.now())
+        self.healing = Healing(self.mark, outbox.last_version())
 
     @rule(most=st.integers(1, 3))
     def daemon_heals(self, most: int) -> None:

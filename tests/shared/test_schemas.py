@@ -88,7 +88,10 @@ def test_a_configuration_that_is_written_is_valid(config: LampConfig) -> None:
     assert schema_accepts("lamp_config", config.encode())
 
 
-@given(st.builds(HighWaterMark, st.text(), st.integers(0, MOST_PUBLICATIONS)))
+VERSIONS = st.integers(0, MOST_PUBLICATIONS)
+
+
+@given(st.builds(HighWaterMark, st.text(), VERSIONS, st.lists(st.tuples(VERSIONS, VERSIONS)).map(tuple)))
 def test_a_high_water_mark_that_is_written_is_valid_and_read_back(mark: HighWaterMark) -> None:
     assert schema_accepts("high_water_mark", mark.encode())
     assert decode_high_water_mark(mark.encode()) == mark
@@ -136,6 +139,14 @@ def test_a_state_that_is_written_is_valid(up: bool) -> None:
         ("lamp_config", '{"client": 1}', False),
         ("high_water_mark", '{"origin": "a", "version": 7}', True),
         ("high_water_mark", '{"origin": "a", "version": 7.0, "more": []}', True),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": []}', True),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": [[9, 12.0], [30, 20]]}', True),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": [[9]]}', False),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": [[9, 12, 13]]}', False),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": [[9, -1]]}', False),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": [[9, "12"]]}', False),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": [9, 12]}', False),
+        ("high_water_mark", '{"origin": "a", "version": 7, "also": null}', False),
         ("high_water_mark", '{"origin": "a", "version": 7.5}', False),
         ("high_water_mark", '{"origin": "a", "version": -1}', False),
         ("high_water_mark", '{"origin": "a", "version": 9007199254740993}', False),

@@ -1,13 +1,40 @@
-"""Healing at one go what a broker lost."""
+"""What a broker lost, has confirmed, and is told again."""
 
 from datetime import datetime
 
-from cloud.agreement.healing import Healing, SaidBefore
+from cloud import outbox
+from cloud.agreement.healing import Healing
+from shared.payloads import HighWaterMark
 
 
-def heal(after: int, now: datetime, before: SaidBefore | None = None) -> int:
-    """Have all told again that was last said after a version, and return how many messages that is."""
-    healing = Healing(after, before or SaidBefore.now())
+def our_mark(version: int, *also: tuple[int, int]) -> HighWaterMark:
+    """Return a mark of the open database."""
+    return HighWaterMark(outbox.origin(), version, also)
+
+
+def heal(mark: HighWaterMark | None, now: datetime, newest: int | None = None) -> int:
+    """Have all told again that a broker with this mark lost, and return how many messages that is."""
+    healing = Healing(mark, outbox.last_version() if newest is None else newest)
     while not healing.done:
         healing.step(now)
     return healing.told
+
+
+def versions_told() -> list[int]:
+    """Return the versions that the outbox holds, in their order."""
+    return [message.version for message in outbox.pending(after=0, limit=10_000)]
+
+
+def confirm_all() -> None:
+    """Have the broker confirm all that the outbox holds."""
+    outbox.remove(versions_told())
+
+
+def told() -> dict[str, bytes]:
+    """Return what the outbox holds: payloads by topic, in the order of their versions."""
+    return {message.topic: message.payload for message in outbox.pending(after=0, limit=10_000)}
+
+
+def topic(device_id: str) -> str:
+    """Return where a lamp is told."""
+    return f"devices/{device_id}/lamp/associated"

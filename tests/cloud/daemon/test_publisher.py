@@ -9,7 +9,8 @@ from cloud.daemon.publisher import WINDOW, WORTHWHILE, Publisher
 from cloud.database import write_transaction
 from cloud.outbox import Pending
 from shared.messages import Publication
-from shared.payloads import HighWaterMark, decode_high_water_mark
+from shared.payloads import decode_high_water_mark
+from tests.support.healing import our_mark
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -144,9 +145,9 @@ def test_the_mark_follows_what_is_confirmed_and_only_once_it_is_ours(
     publisher.confirm(1)
     publisher.pump()
     assert connection.payloads() == [b"1"]
-    publisher.take_over_mark(lambda confirmed: confirmed)
+    publisher.take_over_mark(our_mark)
     publisher.pump()
-    assert decode_high_water_mark(connection.payloads()[-1]) == HighWaterMark(outbox.origin(), 1)
+    assert decode_high_water_mark(connection.payloads()[-1]) == our_mark(1)
     publisher.confirm(2)
     enqueue(("a", b"2"))
     publisher.pump()
@@ -155,7 +156,7 @@ def test_the_mark_follows_what_is_confirmed_and_only_once_it_is_ours(
 
 
 def test_it_is_not_idle_before_the_mark_is_confirmed(publisher: Publisher) -> None:
-    publisher.take_over_mark(lambda confirmed: confirmed)
+    publisher.take_over_mark(our_mark)
     assert not publisher.idle
     publisher.pump()
     assert not publisher.idle
