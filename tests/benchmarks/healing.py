@@ -1,7 +1,7 @@
 """Healing: a broker that lost its whole store is told again where every lamp stands, and meanwhile new lamps come up.
 
-From the start of the daemon until the broker has confirmed it all; no bridge is back yet. New lamps come one after the
-other: how long each of them waits for its code.
+From when the daemon has connected until the broker has confirmed it all; no bridge of the others is back yet. New lamps
+come one after the other: how long each of them waits for its code.
 """
 
 import time
@@ -34,6 +34,7 @@ def healing(stage: Stage, kind: str, lamps: int) -> list[Row]:
             began = time.monotonic()
             delays = waits(ear, wire, numbers, goes_on=under_way.goes_on)
             taken = time.monotonic() - began
+            assert not under_way.goes_on(), "there were too few new lamps"
     worst = max(delays)
     beside = f"median {1000 * percentile(delays, 50):.0f} ms, of {len(delays)}"
     asked = f"<= {MOST_SECONDS:.0f} s"

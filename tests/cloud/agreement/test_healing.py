@@ -159,6 +159,14 @@ def test_it_goes_step_by_step_through_lamps_and_forgotten_ones(
         assert order[-1] == topic(lamps[then[-1]])
 
 
+def test_a_step_tells_something_if_there_is_something_left(lamps: list[str]) -> None:
+    Lampi.named(lamps[0]).publish_unassociated_msg()
+    confirm_all()
+    healing = Healing(our_mark(0, (1, 4), (10, 11)), outbox.last_version())  # of the first gap nothing is left
+    healing.step(NOW, most=3)
+    assert told().keys() == {topic(device_id) for device_id in lamps[4:7]}
+
+
 @pytest.mark.parametrize("later", [0, 3])
 def test_lamps_that_share_a_version_are_all_told(lamps: list[str], later: int) -> None:
     """As those do that an upgrade found: which publication told each of them last had not been kept."""

@@ -155,6 +155,16 @@ def test_the_mark_follows_what_is_confirmed_and_only_once_it_is_ours(
     assert connection.payloads()[2:] == [b"2"]
 
 
+def test_on_a_new_connection_the_mark_is_left_until_it_was_read(publisher: Publisher, connection: Connection) -> None:
+    publisher.take_over_mark(our_mark)
+    publisher.start_over()
+    enqueue(("a", b"1"))
+    publisher.pump()
+    publisher.confirm(1)
+    publisher.pump()
+    assert connection.payloads() == [b"1"]
+
+
 def test_it_is_not_idle_before_the_mark_is_confirmed(publisher: Publisher) -> None:
     publisher.take_over_mark(our_mark)
     assert not publisher.idle
