@@ -137,7 +137,7 @@ def decode_lamp_config(payload: bytes) -> LampConfig:
 class HighWaterMark:
     """What the broker has of a database's publications (``origin`` names it): all up to a version, and all in ``also``.
 
-    ``also`` are ranges, each above one version and up to another; what lies between them is still to be told again.
+    ``also`` are ranges, each above one version and up to another; what lies between them the broker may lack.
     """
 
     origin: str

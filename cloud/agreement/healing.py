@@ -47,8 +47,10 @@ class Healing:
     """
 
     def __init__(self, mark: HighWaterMark | None, newest: int) -> None:
-        believed = _believed(mark)
+        believed = _believed(mark, newest)
         self.suspect = outbox.broker_is_suspect()
+        if self.suspect:  # also what was numbered since: the mark hid it, should the broker lose it
+            newest = outbox.last_version()
         self.done = False
         self.told = 0
         self._left = rest([] if believed is None else [(0, believed.version), *believed.also], newest)
@@ -81,8 +83,8 @@ class Healing:
         """
         covered = rest(self._left, confirmed)
         version = covered.pop(0)[1] if covered and covered[0][0] == 0 else 0
-        widest = sorted(covered, key=lambda one: one[0] - one[1])[:MOST_RANGES]
-        return HighWaterMark(outbox.origin(), version, tuple(sorted(widest)))
+        widest = sorted(covered[:-1], key=lambda one: one[0] - one[1])[: MOST_RANGES - 1]
+        return HighWaterMark(outbox.origin(), version, (*sorted(widest), *covered[-1:]))
 
     def _next_of(self, table: type[Told], after: int, up_to: int, most: int) -> tuple[list[Told], int]:
         """Return what was last said between two versions, up to so many, and the version that this goes up to."""
@@ -104,16 +106,17 @@ def rest(ranges: Iterable[Range], top: int) -> list[Range]:
     return [*found, (reached, top)] if reached < top else found
 
 
-def _believed(mark: HighWaterMark | None) -> HighWaterMark | None:
+def _believed(mark: HighWaterMark | None, newest: int) -> HighWaterMark | None:
     """Return the mark that the broker retains, or None where it can't be gone by and all must be told again.
 
     A mark of another database means nothing. One that is ahead of us says that this database is an older copy:
     then versions go on above it, and nothing that is retained is trusted until all has been told and every ghost
-    is cleared. The database itself remembers that, since the mark can say it only once.
+    is cleared. The database itself remembers that, since the mark can say it only once. It is held against what was
+    the newest before the connection: what that brings is numbered, too.
     """
     if mark is not None:
         reached = max([mark.version, *(up_to for _, up_to in mark.also)])
-        ahead = reached - outbox.last_version()
+        ahead = reached - newest
         if mark.origin != outbox.origin() or ahead > FURTHEST_AHEAD:
             log.warning(
                 "Another database's daemon spoke to this broker before; should it still run, stop one of the two"

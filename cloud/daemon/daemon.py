@@ -116,6 +116,7 @@ class Daemon:
         else:
             self._disconnect()
         self._await()
+        self._reading_back.begin(self._session)
         self._register()
         if self._session is not None:
             self._reading_back.step(self._session, self._link, crowded=self._inbox.is_crowded)

@@ -45,6 +45,12 @@ class ReadingBack:
         """Tell whether there is still something to do on this connection."""
         return session.roll is not None or not session.is_healed or self._hunt is not None
 
+    def begin(self, session: Session | None) -> None:
+        """Keep in mind what was numbered before this connection; before anything is numbered that it brings."""
+        if session is not None and session.newest_before is None:
+            session.newest_before = outbox.last_version()
+            self._hunt = None  # it read what the broker of an earlier connection retained
+
     def step(self, session: Session, link: DaemonLink | None, *, crowded: bool) -> None:
         """Ask for the end of what the broker retains, and once it has come make up for what is not there.
 
@@ -52,14 +58,11 @@ class ReadingBack:
         """
         if not self.is_under_way(session):
             return
-        if session.newest_before is None:
-            session.newest_before = outbox.last_version()
-            self._hunt = None  # it read what the broker of an earlier connection retained
         if link is not None and session.probe_is_due(time.monotonic()):
             link.probe(session.word)
         if not self._leadership.held():
             return
-        if session.all_is_read and not session.is_healed:
+        if session.newest_before is not None and session.all_is_read and not session.is_healed:
             self._heal(session, session.newest_before)
         crowded = crowded or not session.is_healed  # first what lamps show, then who is not there
         if session.roll is not None and session.roll_is_due(crowded, time.monotonic()) and self._settle(session.roll):
@@ -86,7 +89,7 @@ class ReadingBack:
         if healing.told == 0:
             healing.step(self._now(), MOST_AT_ONCE)
             if not healing.done:
-                log.warning("The broker has lost messages; saying them again")
+                log.warning("Many lamps must be told again; doing so a little at a time")
         elif self._publisher.keeps_up() or time.monotonic() >= self._healed_at + LONGEST_PAUSE_SECONDS:
             healing.step(self._now())
         else:

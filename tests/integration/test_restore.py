@@ -1,6 +1,7 @@
 """A restored database and a broker that knows better come to agree: the database is what counts."""
 
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -132,3 +133,22 @@ def test_a_database_copied_by_hand_is_noticed_by_the_broker_s_mark(
     with cloud.daemon("now"):
         wait_until_agreed(cloud)
         assert associated(GHOST) not in broker.retained("devices/#")
+
+
+def test_a_file_that_is_a_little_older_is_noticed_though_many_lamps_come_at_once(
+    cloud: Cloud, broker: Mosquitto, tmp_path: Path
+) -> None:
+    """As after a snapshot of the machine: by the time all is read, more was numbered than was lost."""
+    file = cloud.folder / "lampi.db"
+    with cloud.daemon(), closing(Loop(broker, cloud)) as loop:
+        code = loop.new_lamp(WAITING)
+    snapshot = shutil.copy(file, tmp_path / "snapshot.db")
+    with cloud.daemon():
+        cloud.command("associate", code, "--user", USER)
+        wait_for_state(broker, WAITING, ASSOCIATED)
+    shutil.copy(snapshot, file)
+    broker.publish_all([(presence(f"b827ebba05{number:02d}"), b"1") for number in range(50)], retain=True)
+    with cloud.daemon("again") as daemon:
+        daemon.wait_to_say("older copy")
+        wait_until_agreed(cloud)
+    assert code_in(retained_state(broker, WAITING) or b"") == code

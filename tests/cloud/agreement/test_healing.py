@@ -81,6 +81,22 @@ def test_an_older_copy_stays_one_until_it_has_caught_up() -> None:
     assert not Healing(our_mark(5000), 5010).suspect
 
 
+def test_an_older_copy_is_noticed_though_it_registers_lamps_meanwhile(lamps: list[str]) -> None:
+    newest_before = outbox.last_version()
+    Lampi.create_unassociated([f"b827ebba04{number:02d}" for number in range(5)], NOW)
+    assert heal(our_mark(13), NOW, newest_before) == 15
+    assert outbox.broker_is_suspect()
+
+
+def test_an_older_copy_numbers_those_anew_that_it_registers_meanwhile(lamps: list[str]) -> None:
+    """The broker that loses this connection, too, has a mark that would hide them."""
+    newest_before = outbox.last_version()
+    Lampi.create_unassociated(["b827ebba0400"], NOW)
+    confirm_all()
+    heal(our_mark(5000), NOW, newest_before)
+    assert Lampi.named("b827ebba0400").message_version > 5000
+
+
 def test_an_older_copy_trusts_nothing_that_is_under_way_either(lamps: list[str]) -> None:
     """It was numbered by the copy: the mark that the broker has would hide it, should the broker lose it again."""
     Lampi.named(lamps[2]).publish_unassociated_msg()

@@ -66,6 +66,8 @@ def test_a_mark_with_many_gaps_is_kept_short_and_covers_no_more() -> None:
         outbox.skip_to(5000)
     mark = Healing(our_mark(1, *gaps), 5000).mark(confirmed=5000)
     assert mark == our_mark(1, *gaps[-MOST_RANGES:])
+    alike = [(100 * number, 100 * number + 1) for number in range(1, 40)]
+    assert Healing(our_mark(1, *alike), 5000).mark(confirmed=5000).also[-1] == alike[-1]
 
 
 RANGES = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6)

@@ -1,6 +1,5 @@
 """The daemon's own loop, a round at a time, where a fault must come at one exact point."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -11,10 +10,45 @@ import pytest
 from cloud import claim_address
 from cloud.config import CloudSettings
 from cloud.daemon.daemon import Daemon
+from cloud.daemon.events import Connection, Presence
+from cloud.daemon.session import Session
 from cloud.guessing import policy
+from cloud.models import Lampi
 from cloud.webhook import events
 from tests.support.broker import Mosquitto
 from tests.support.waiting import wait_until
+
+LAMP = "b827ebba0387"
+
+
+def connect(daemon: Daemon) -> Session:
+    """Have it go on until it is connected to the broker, and return that connection."""
+
+    def session() -> Session | None:
+        daemon._step()
+        return daemon._session
+
+    connected = wait_until(session, "the daemon to be connected to the broker")
+    assert connected is not None
+    return connected
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, broker: Mosquitto) -> Daemon:
+    return Daemon(CloudSettings(broker.url, f"sqlite:///{tmp_path / 'lampi.db'}"), migrate=True)
+
+
+def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: Daemon) -> None:
+    """Else an older copy of the database would soon not look older than what the broker was told."""
+    first = connect(daemon)
+    daemon._inbox.put(Connection(first.of_link))
+    daemon._inbox.put(Presence(LAMP, up=True))
+    daemon._step()
+    assert daemon._session is not first
+    assert daemon._session is not None
+    assert daemon._session.newest_before == 0
+    assert Lampi.named(LAMP).message_version == 1
+    daemon._leave()
 
 
 @pytest.mark.parametrize(
@@ -23,17 +57,10 @@ from tests.support.waiting import wait_until
     ids=lambda at: at[0].__name__,
 )
 def test_a_database_that_fails_as_it_begins_to_lead_does_not_keep_it_from_the_broker(
-    tmp_path: Path, broker: Mosquitto, fails: tuple[Any, str]
+    daemon: Daemon, fails: tuple[Any, str]
 ) -> None:
-    daemon = Daemon(CloudSettings(broker.url, f"sqlite:///{tmp_path / 'lampi.db'}"), migrate=True)
-    step: Callable[[], None] = daemon._step
     gone = peewee.OperationalError("server closed the connection")
     with patch.object(*fails, side_effect=gone), pytest.raises(peewee.OperationalError):
-        step()
-
-    def connected() -> bool:
-        step()
-        return daemon._session is not None
-
-    wait_until(connected, "the daemon to be connected to the broker")
+        daemon._step()
+    connect(daemon)
     daemon._leave()
