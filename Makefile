@@ -123,11 +123,19 @@ check: .venv/test-ready ## Check style and types, and the dependencies for known
 	$(BIN)/python -m tests.support.audit
 
 .PHONY: constraints
-constraints: .venv/test-ready ## Install the newest dependencies that setup.cfg allows, and write down their versions
-	@$(BIN)/pip install --quiet --upgrade --upgrade-strategy eager --editable '.[cloud,ui,dev]'
-	$(BIN)/python -m tests.support.pins >constraints.new
+constraints: .venv/test-ready ## Pin the newest versions that setup.cfg and the package.json files allow
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[pins]'
+	{
+	  sed '/^#/!d' constraints.txt
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --all-extras --no-header --no-annotate setup.cfg \
+	    | sed "/sys_platform == 'win32'/d"
+	} >constraints.new
 	mv constraints.new constraints.txt
-	git --no-pager diff --stat constraints.txt
+	sed -i "s/\"setuptools==[^\"]*\"/\"$$(grep '^setuptools==' constraints.txt)\"/" pyproject.toml
+	for folder in $(NPM_FOLDERS); do
+	  npm update --prefix $$folder --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --silent
+	done
+	git --no-pager diff --stat
 	echo "Now run: make check test"
 
 .PHONY: clean
@@ -141,11 +149,11 @@ clean: ## Remove what was made here: the environment, the desk, caches
 .venv/test-ready: setup.cfg pyproject.toml constraints.txt
 	@$(call environment,cloud$(comma)web$(comma)ui$(comma)dev)
 
-# The clustered broker and the checks of accessibility that tests run. No lock file: it would name the registry.
-$(NODE_MODULES): %/node_modules: %/package.json
+# The clustered broker and the accessibility checks that tests run. The lock files name no registry.
+$(NODE_MODULES): %/node_modules: %/package.json %/package-lock.json
 	@command -v npm >/dev/null || { $(call install,nodejs npm); }
 	echo "Installing from npm into $*"
-	npm install --prefix $* --no-package-lock --no-audit --no-fund --silent
+	npm ci --prefix $* --no-audit --no-fund --silent
 	touch $@
 
 comma := ,

@@ -1,11 +1,13 @@
-"""The versions that are pinned for deployment, and the audit of them."""
+"""The pinned versions, and the audit of them."""
 
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support import audit, pins
@@ -19,18 +21,40 @@ VULNERABLE = {
 }
 
 
-def test_what_is_pinned_is_what_the_tests_run_with() -> None:
-    assert pins.written() == pins.deployed(), "`make constraints` writes them anew"
+def test_every_installed_version_is_pinned() -> None:
+    assert pins.unpinned(pins.installed(), pins.pinned()) == [], "run `make constraints`, or make the environment again"
 
 
-def test_what_is_pinned_satisfies_what_setup_cfg_asks_for() -> None:
-    pinned = pins.written()
-    asked = [each for extra, lines in pins.wanted().items() if extra not in pins.NOT_DEPLOYED for each in lines]
-    missing = {each.name for each in asked if canonicalize_name(each.name) not in pinned}
-    assert missing == {"lgpio"}  # a Pi's own
-    for each in asked:
-        if each.name not in missing:
-            assert each.specifier.contains(pinned[canonicalize_name(each.name)]), each
+def test_an_installed_version_that_is_not_pinned_is_reported() -> None:
+    pinned = {"babel": Requirement("babel==2.19.0"), "ruff": Requirement("ruff==0.17.6")}
+    found = {"babel": "2.19.0", "ruff": "0.17.7", "stray": "1.0", "pip": "24.0"}
+    assert pins.unpinned(found, pinned) == ["ruff==0.17.7", "stray==1.0"]
+
+
+def test_the_pins_satisfy_setup_cfg() -> None:
+    pinned = pins.pinned()
+    for each in pins.required():
+        (pin,) = pinned[canonicalize_name(each.name)].specifier
+        assert pin.operator == "=="
+        assert each.specifier.contains(pin.version), each
+
+
+def test_the_package_is_built_with_the_pinned_setuptools() -> None:
+    build_system = tomllib.loads((pins.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    assert build_system["requires"] == [str(pins.pinned()["setuptools"])]
+
+
+@pytest.mark.parametrize("folder", ["axe", "cluster"])
+def test_every_npm_package_is_pinned(folder: str) -> None:
+    place = pins.ROOT / "tests" / "support" / folder
+    locked = json.loads((place / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = json.loads((place / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    assert locked.pop("")["dependencies"] == wanted
+    assert all(each["version"] and each["integrity"] and "resolved" not in each for each in locked.values())
+    there = json.loads((place / "node_modules" / ".package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert {name: each["version"] for name, each in there.items()} == {
+        name: each["version"] for name, each in locked.items()
+    }
 
 
 def test_pip_takes_the_file(tmp_path: Path) -> None:
