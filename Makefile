@@ -122,6 +122,14 @@ check: .venv/test-ready ## Check style and types, and the dependencies for known
 	$(BIN)/mypy
 	$(BIN)/python -m tests.support.audit
 
+DEBIAN ?= trixie
+AS ?= root
+TARGETS ?= run test
+
+.PHONY: try
+try: ## Try make's targets on a fresh Debian (DEBIAN=trixie, AS=root or user, TARGETS="run test"); needs debootstrap
+	@exec tests/debian/try.sh $(DEBIAN) $(AS) $(TARGETS)
+
 .PHONY: constraints
 constraints: .venv/test-ready ## Pin the newest versions that setup.cfg and the package.json files allow
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[pins]'
