@@ -17,6 +17,7 @@ await() {
 }
 
 try_run() {
+  : >run.log
   setsid make run >run.log 2>&1 &
   run=$!
   await 'Associate your Lamp'
