@@ -1,31 +1,60 @@
 """The command line `lampi-cloud`, a module a subject."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 import shared
-from cloud.cli.backup import backup, restore_command
-from cloud.cli.ca import ca
-from cloud.cli.copy_database import copy_database_command
-from cloud.cli.daemon import daemon, migrate
 from cloud.cli.edge import Commands
-from cloud.cli.history import history
-from cloud.cli.install import install
-from cloud.cli.lamps import associate, forget, identify, lamps, release, rotate
-from cloud.cli.provision import deprovision_command, provision_command
-from cloud.cli.reconcile import reconcile
-from cloud.cli.shell import shell
-from cloud.cli.simulate import simulate
-from cloud.cli.status import status
-from cloud.cli.users import user
-from cloud.cli.web import web
 from shared.settings import read_settings_file
+
+_COMMANDS = {
+    "associate": "lamps:associate",
+    "backup": "backup:backup",
+    "ca": "ca:ca",
+    "copy-database": "copy_database:copy_database_command",
+    "daemon": "daemon:daemon",
+    "deprovision": "provision:deprovision_command",
+    "forget": "lamps:forget",
+    "history": "history:history",
+    "identify": "lamps:identify",
+    "install": "install:install",
+    "lamps": "lamps:lamps",
+    "migrate": "daemon:migrate",
+    "provision": "provision:provision_command",
+    "reconcile": "reconcile:reconcile",
+    "release": "lamps:release",
+    "restore": "backup:restore_command",
+    "rotate": "lamps:rotate",
+    "shell": "shell:shell",
+    "simulate": "simulate:simulate",
+    "status": "status:status",
+    "user": "users:user",
+    "web": "web:web",
+}
+"""Each command's name, and where in this package it is defined."""
+
+
+class LazyCommands(Commands):
+    """Imports a command's module when the command runs: to import all of them takes longer than most commands do."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names, sorted."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Return a command, None for an unknown name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), attribute)
+        return command
 
 
 @click.group(
-    cls=Commands, epilog="Each setting can be given by its environment variable, or by the option of its name."
+    cls=LazyCommands, epilog="Each setting can be given by its environment variable, or by the option of its name."
 )
 @click.version_option(shared.__version__)
 @click.option(
@@ -40,30 +69,3 @@ def commands(settings_file: Path | None) -> None:
     if settings_file is not None:
         for name, value in read_settings_file(settings_file).items():
             os.environ.setdefault(name, value)
-
-
-for command in (
-    migrate,
-    daemon,
-    web,
-    user,
-    lamps,
-    associate,
-    release,
-    identify,
-    rotate,
-    forget,
-    history,
-    reconcile,
-    install,
-    ca,
-    provision_command,
-    deprovision_command,
-    status,
-    backup,
-    restore_command,
-    copy_database_command,
-    simulate,
-    shell,
-):
-    commands.add_command(command)

@@ -13,7 +13,8 @@ import peewee
 
 from cloud.database import database_proxy, one_line
 from cloud.webhook import events as webhook_events
-from cloud.webhook.receiver import NotDelivered, Receiver, deliver
+from cloud.webhook.delivery import NotDelivered, deliver
+from cloud.webhook.receiver import Receiver
 
 log = logging.getLogger(__name__)
 

@@ -1,8 +1,11 @@
 """The command line: what it prints, its exit statuses, and what it says of a fault."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -144,3 +147,19 @@ def test_the_shell_has_the_models_at_hand(run: Run, lampi: Lampi) -> None:
     assert said.exit_code == 0
     assert "b827ebba0387" in said.output
     assert Lampi.select().count() == 0
+
+
+def test_every_command_is_found_under_its_name() -> None:
+    context = click.Context(commands)
+    for name in commands.list_commands(context):
+        command = commands.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert command.help
+
+
+def test_a_command_is_quick_to_start() -> None:
+    """None of what other commands need is imported: `lamps` knows neither passwords, certificates nor HTTP."""
+    program = "import sys, cloud.cli.lamps; print(*{'argon2', 'cryptography', 'urllib3', 'flask'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -43,6 +43,7 @@ remove() { [ -n "${KEEP-}" ] || $as_root rm -rf --one-file-system "$root"; }
 trap remove EXIT
 $as_root cp -a --reflink=auto "$cache/base" "$root"
 $as_root cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+echo "127.0.0.1 localhost $(uname -n)" | $as_root tee "$root/etc/hosts" >/dev/null # sudo looks the host up
 
 home=/root
 if [ "$as" = user ]; then
