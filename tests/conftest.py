@@ -1,17 +1,34 @@
 """What every test may ask for."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cloud.database import connect_database
+from cloud.schema import upgrade
 from tests.support.attempts import pytest_terminal_summary  # noqa: F401 - pytest finds it by its name
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.log_scan import nothing_secret_is_logged  # noqa: F401 - pytest finds it by its name
 from tests.support.postgres import Postgres
+
+
+SERVER_FIXTURES = {"broker", "postgres", "postgres_server"}
+SERVER_FOLDERS = {"benchmarks", "fuzz", "integration", "security", "soak"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that need a server, a display or a browser; `make quick` runs the others."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if folder in SERVER_FOLDERS or fixtures & SERVER_FIXTURES or "postgresql" in values:
+            item.add_marker("server")
 
 
 @pytest.fixture
@@ -21,11 +38,21 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield mosquitto
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite file of this release: to copy it takes a tenth of making another."""
+    file = tmp_path_factory.mktemp("migrated") / "lampi.db"
+    made = connect_database(f"sqlite:///{file}", create=True)
+    upgrade(made)
+    made.close()
+    return file
+
+
 @pytest.fixture
-def cloud(tmp_path: Path, broker: Mosquitto) -> Cloud:
+def cloud(tmp_path: Path, broker: Mosquitto, migrated: Path) -> Cloud:
     """Give a cloud on the test's broker, with an empty database of this release."""
     made = Cloud(tmp_path / "cloud", broker.port)
-    made.command("migrate")
+    shutil.copy(migrated, made.folder / "lampi.db")
     return made
 
 

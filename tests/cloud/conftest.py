@@ -1,5 +1,6 @@
 """A real database of this release, on which the cloud's modules work in this process."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +11,24 @@ import pytest
 from cloud.association import add_user
 from cloud.database import open_database
 from cloud.models import User
-from cloud.schema import upgrade
 from tests.support.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give an empty database of either kind: what the cloud promises, it promises on both."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
+    """Give a database of either kind, with this release's tables: what the cloud promises, it promises on both."""
+    if request.param == "sqlite":
+        shutil.copy(migrated, tmp_path / "lampi.db")
+        return f"sqlite:///{tmp_path / 'lampi.db'}"
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.make_migrated_database()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give a database of either kind without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'lampi.db'}"
     postgres: Postgres = request.getfixturevalue("postgres")
@@ -27,17 +37,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[peewee.Database]:
-    opened = open_database(database_url, create=True)
-    upgrade(opened)
+    opened = open_database(database_url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def sqlite_database(tmp_path: Path) -> Iterator[peewee.Database]:
+def sqlite_database(tmp_path: Path, migrated: Path) -> Iterator[peewee.Database]:
     """Give a migrated SQLite database, for what can be seen on SQLite alone."""
-    opened = open_database(f"sqlite:///{tmp_path / 'lampi.db'}", create=True)
-    upgrade(opened)
+    shutil.copy(migrated, tmp_path / "lampi.db")
+    opened = open_database(f"sqlite:///{tmp_path / 'lampi.db'}")
     yield opened
     opened.close()
 

@@ -17,12 +17,16 @@ from tests.cloud.conftest import NOW
 Run = Callable[..., Result]
 
 
-@pytest.fixture
-def run(database_url: str) -> Run:
+def run_on(database_url: str) -> Run:
     def command(*words: str, given: str | None = None) -> Result:
         return CliRunner().invoke(commands, words, input=given, env={"LAMPI_DATABASE_URL": database_url})
 
     return command
+
+
+@pytest.fixture
+def run(database_url: str) -> Run:
+    return run_on(database_url)
 
 
 @pytest.fixture
@@ -42,7 +46,8 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     assert said.output.startswith("Usage:")
 
 
-def test_migrate_says_what_it_did(run: Run) -> None:
+def test_migrate_says_what_it_did(empty_database_url: str) -> None:
+    run = run_on(empty_database_url)
     said = run("migrate").output
     assert said.startswith("Applied 0001_lamps.\nApplied 0002_association.\nApplied 0003_durability.\n")
     again = run("migrate")

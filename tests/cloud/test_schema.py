@@ -67,8 +67,8 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: peewee.Data
     assert {column.name for column in empty.get_columns("lampi")} == {"device_id", "name", "user_id", "created_at"}
 
 
-def test_many_may_upgrade_at_once(database_url: str) -> None:
-    environment = os.environ | {"LAMPI_DATABASE_URL": database_url}
+def test_many_may_upgrade_at_once(empty_database_url: str) -> None:
+    environment = os.environ | {"LAMPI_DATABASE_URL": empty_database_url}
     upgrades = [
         subprocess.Popen([sys.executable, "-m", "cloud", "migrate"], env=environment, stderr=subprocess.PIPE)
         for _ in range(4)

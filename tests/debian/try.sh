@@ -4,9 +4,10 @@
 #   tests/debian/try.sh SUITE USER [MAKE_TARGET...]
 #
 # SUITE is bookworm or trixie. USER is root, or user for an ordinary user with sudo. Without targets: `run`, which has to
-# reach the lamp's popup and lose it again when the lamp is associated, and `test`.
+# reach the lamp's popup and lose it again when the lamp is associated, and `test`. The target `lamp` installs the lamp's
+# program as on a Pi, without a compiler; its picture is left in .debian/.
 #
-# Needs debootstrap, and root or sudo. Base systems and downloaded packages stay in .debian/ for the next time; the root
+# Needs debootstrap, and root or sudo; with ARCH=arm64 on another machine also qemu-user-static. Base systems and downloaded packages stay in .debian/ for the next time; the root
 # itself is removed at the end, unless KEEP is set. Proxies, registries and certificate bundles come from the environment.
 set -euo pipefail
 
@@ -14,8 +15,9 @@ suite=$1 as=$2
 shift 2
 [ $# -gt 0 ] || set -- run test
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
-cache=$checkout/.debian/$suite
-root=$checkout/.debian/roots/$suite-$as-$$
+arch=${ARCH:-$(dpkg --print-architecture)}
+cache=$checkout/.debian/$suite-$arch
+root=$checkout/.debian/roots/$suite-$arch-$as-$$
 passed_on='http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
   PIP_CERT PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_DEFAULT_TIMEOUT SSL_CERT_FILE NODE_EXTRA_CA_CERTS npm_config_registry
   CI PYTEST_ADDOPTS'
@@ -26,10 +28,10 @@ command -v debootstrap >/dev/null || PATH=$PATH:/usr/sbin
 command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2; exit 1; }
 
 if ! $as_root test -e "$cache/base/complete"; then
-  echo "== $suite: debootstrap"
+  echo "== $suite, $arch: debootstrap"
   $as_root rm -rf "$cache/base"
   mkdir -p "$cache/debs/partial"
-  $as_root debootstrap --variant=minbase --include=ca-certificates,sudo,python3,make,git "$suite" "$cache/base" \
+  $as_root debootstrap --arch="$arch" --variant=minbase --include=ca-certificates,sudo,python3,make,git "$suite" "$cache/base" \
     >"$cache/debootstrap.log" || { tail -n 5 "$cache/debootstrap.log" >&2; exit 1; }
   # No service starts: all of them would share this machine's ports.
   printf '#!/bin/sh\nexit 101\n' | $as_root tee "$cache/base/usr/sbin/policy-rc.d" >/dev/null
@@ -41,6 +43,7 @@ echo "== $suite: a fresh root for ${as/user/a user with sudo}"
 mkdir -p "${root%/*}"
 remove() { [ -n "${KEEP-}" ] || $as_root rm -rf --one-file-system "$root"; }
 trap remove EXIT
+keep() { ! $as_root test -e "$root$home/lampi/lamp.png" || $as_root cp "$root$home/lampi/lamp.png" "$cache/lamp.png"; }
 $as_root cp -a --reflink=auto "$cache/base" "$root"
 $as_root cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 echo "127.0.0.1 localhost $(uname -n)" | $as_root tee "$root/etc/hosts" >/dev/null # sudo looks the host up
@@ -72,3 +75,4 @@ $as_root env -i "${settings[@]}" SUITE_ROOT="$root" SUITE_DEBS="$cache/debs" SUI
     mount -t proc proc "$SUITE_ROOT/proc"
     mount --bind "$SUITE_DEBS" "$SUITE_ROOT/var/cache/apt/archives"
     exec chroot --userspec="$SUITE_USER" "$SUITE_ROOT" bash "$HOME/lampi/tests/debian/inside.sh" "$@"' -- "$@"
+keep

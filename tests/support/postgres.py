@@ -10,9 +10,12 @@ from typing import Self
 
 import psycopg
 
+from cloud.database import connect_database
+from cloud.schema import upgrade
 from tests.support.broker import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
+_MIGRATED = "migrated"
 _SERVER_USER = "postgres"
 """Who runs the server where we are root, whom PostgreSQL refuses; the distribution's package makes this user."""
 
@@ -34,6 +37,7 @@ class Postgres:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._made: list[str] = []
+        self._has_migrated = False
         self._as_user = ["setpriv", f"--reuid={_SERVER_USER}", f"--regid={_SERVER_USER}", "--clear-groups"]
         if os.geteuid() != 0:
             self._as_user = []
@@ -66,11 +70,27 @@ class Postgres:
 
     def make_database(self) -> str:
         """Return the URL of a new empty database."""
+        return self._make("template1")
+
+    def make_migrated_database(self) -> str:
+        """Return the URL of a new database with this release's tables: a copy takes a tenth of making them."""
+        if not self._has_migrated:
+            self._create(_MIGRATED, "template1")
+            made = connect_database(self._url(_MIGRATED), create=True)
+            upgrade(made)
+            made.close()
+            self._has_migrated = True
+        return self._make(_MIGRATED)
+
+    def _make(self, template: str) -> str:
         name = f"test_{uuid.uuid4().hex[:12]}"  # not like a code, in a log
-        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+        self._create(name, template)
         self._made.append(name)
         return self._url(name)
+
+    def _create(self, name: str, template: str) -> None:
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
 
     def drop_databases(self) -> None:
         """Drop the databases that were made here, whoever is connected: each takes some megabytes."""

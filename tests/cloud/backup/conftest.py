@@ -26,13 +26,18 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "backups" / "lampi.backup"
 
 
-@pytest.fixture
-def elsewhere(database_url: str, request: pytest.FixtureRequest) -> str:
-    """Give the URL that is restored into: SQLite into the same place, PostgreSQL into a new database."""
+def restore_target(database_url: str, request: pytest.FixtureRequest) -> str:
+    """Return the URL that a backup is restored into: for SQLite the same file, for PostgreSQL a new database."""
     if database_url.startswith("sqlite"):
         return database_url
     postgres: Postgres = request.getfixturevalue("postgres")
     return postgres.make_database()
+
+
+@pytest.fixture
+def elsewhere(database_url: str, request: pytest.FixtureRequest) -> str:
+    """Give the URL that a backup of the test's database is restored into."""
+    return restore_target(database_url, request)
 
 
 @pytest.fixture

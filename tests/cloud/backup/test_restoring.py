@@ -18,7 +18,7 @@ from cloud.instants import utc_now
 from cloud.lease import Lease, PublisherLease
 from cloud.models import Lampi
 from cloud.schema import MIGRATIONS
-from tests.cloud.backup.conftest import LAMP, mode, run
+from tests.cloud.backup.conftest import LAMP, mode, restore_target, run
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres
 
@@ -96,15 +96,17 @@ def test_nothing_is_restored_over_a_postgresql_database_that_is_used(
     assert (refused.exit_code, "is not empty; make a new one" in refused.stderr) == (1, True)
 
 
-def test_a_backup_of_an_earlier_release_is_upgraded(database_url: str, elsewhere: str, file: Path) -> None:
-    earlier = open_database(database_url, create=True)
+def test_a_backup_of_an_earlier_release_is_upgraded(
+    empty_database_url: str, request: pytest.FixtureRequest, file: Path
+) -> None:
+    earlier, elsewhere = open_database(empty_database_url, create=True), restore_target(empty_database_url, request)
     Runner(earlier, str(MIGRATIONS)).up("0003_durability")
     insert = (
         "INSERT INTO lampi (device_id, name, association_code, created_at, connected, code_issued_at, message_version)"
     )
     earlier.execute_sql(f"{insert} VALUES ('{LAMP}', 'Kitchen', '{'b71e09c4' * 4}', '{NOW:%F}', false, '{NOW:%F}', 0)")
     earlier.close()
-    assert run("backup", str(file), url=database_url).exit_code == 0
+    assert run("backup", str(file), url=empty_database_url).exit_code == 0
     done = run("restore", str(file), url=elsewhere)
     assert "Applied 0005_operation." in done.output
     assert "Kitchen" in run("lamps", url=elsewhere).output

@@ -9,9 +9,7 @@ import pytest
 from flask import Flask
 
 from cloud.daemon.presence import PresenceBatch
-from cloud.database import connect_database
 from cloud.models import Lampi, User
-from cloud.schema import upgrade
 from cloud.web.app import create_app
 from cloud.web.config import WebSettings
 from tests.cloud.conftest import NOW
@@ -24,22 +22,12 @@ OTHER = "b827eb11c0de"
 CODE = "b71e09c4d5f64a1f9c3a2e8b7d605143"
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a SQLite file of this release: to copy it takes a tenth of making another."""
-    file = tmp_path_factory.mktemp("migrated") / "lampi.db"
-    made = connect_database(f"sqlite:///{file}", create=True)
-    upgrade(made)
-    made.close()
-    return file
-
-
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> str:
     """Give a database: SQLite, or what a module that asks for both kinds (`BOTH_DATABASES`) is run with."""
     if getattr(request, "param", "sqlite") == "postgresql":
         postgres: Postgres = request.getfixturevalue("postgres")
-        return postgres.make_database()
+        return postgres.make_migrated_database()
     shutil.copy(migrated, tmp_path / "lampi.db")
     return f"sqlite:///{tmp_path / 'lampi.db'}"
 
