@@ -70,6 +70,19 @@ test: .venv/test-ready $(NODE_MODULES) ## Run every test
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/pytest -n 3 --dist loadgroup
 
+.PHONY: quick
+quick: .venv/test-ready ## Run the tests that need no server and take under a minute in all
+	@exec $(BIN)/pytest -q -n 2 -m 'not server and not slow' --hypothesis-profile quick
+
+# What differs between distributions: Python, and the programs that the distribution brings.
+DISTRIBUTION_TESTS := tests/integration tests/security tests/cloud/backup tests/cloud/provisioning tests/cloud/daemon \
+    tests/lamp_ui tests/shared tests/test_dependencies.py tests/test_packaging.py
+
+.PHONY: test-distribution
+test-distribution: .venv/test-ready $(NODE_MODULES) ## Run the tests of what a distribution brings
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/pytest -n 3 --dist loadgroup $(DISTRIBUTION_TESTS)
+
 ROUNDS ?= 1000
 LAMPS ?= 10000
 SECONDS ?= 3600

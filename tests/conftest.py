@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from cloud.database import connect_database
 from cloud.schema import upgrade
@@ -16,6 +17,9 @@ from tests.support.cloud import Cloud
 from tests.support.log_scan import nothing_secret_is_logged  # noqa: F401 - pytest finds it by its name
 from tests.support.postgres import Postgres
 
+# No deadline: the machine's speed is not under test. No database: a failure's example is printed, the tree stays clean.
+settings.register_profile("shared", deadline=None, database=None, max_examples=200, print_blob=True)
+settings.register_profile("quick", deadline=None, database=None, max_examples=20, print_blob=True)
 
 SERVER_FIXTURES = {"broker", "postgres", "postgres_server"}
 SERVER_FOLDERS = {"benchmarks", "fuzz", "integration", "security", "soak"}

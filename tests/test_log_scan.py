@@ -72,6 +72,7 @@ def test_file(tmp_path):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", ["0", "2"])
 def test_a_test_that_has_a_secret_logged_fails(tmp_path: Path, processes: str) -> None:
     (tmp_path / "test_leaks.py").write_text(TESTS)

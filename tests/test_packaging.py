@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("shared", "cloud", "lamp_ui")
 FOR_PEOPLE = (".po", ".png", ".md")
@@ -21,6 +23,7 @@ def shipped() -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_what_is_installed_has_every_file_that_the_programs_read(tmp_path: Path) -> None:
     source = tmp_path / "source"
     for package in PACKAGES:

@@ -233,4 +233,4 @@ Association.TestCase.settings = settings(
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
-TestAssociation = Association.TestCase
+TestAssociation = pytest.mark.slow(Association.TestCase)

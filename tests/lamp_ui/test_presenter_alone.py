@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 PURE = [
@@ -38,6 +40,7 @@ sys.exit(status or (1 if loaded or percent < 100 else 0))
 """
 
 
+@pytest.mark.slow
 def test_every_branch_is_reached_without_kivy_or_mqtt(tmp_path: Path) -> None:
     pure = " ".join(str(ROOT / "lamp_ui" / f"{name}.py") for name in PURE)
     tests = " ".join(str(ROOT / "tests" / "lamp_ui" / f"test_{name}.py") for name in TESTS)

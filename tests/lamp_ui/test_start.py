@@ -22,6 +22,7 @@ def listener() -> Iterator[socket.socket]:
         yield listener
 
 
+@pytest.mark.server
 def test_the_first_frame_is_there_before_the_network_is_tried(tmp_path: Path, listener: socket.socket) -> None:
     silent: Any = SimpleNamespace(url=BrokerUrl("127.0.0.1", listener.getsockname()[1]))
     lamp = Touchscreen(tmp_path / "lamp", cast("Mosquitto", silent), DEVICE_ID)

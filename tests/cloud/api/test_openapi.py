@@ -51,6 +51,7 @@ def test_what_a_lamp_looks_like_is_exactly_described(ask: Ask, lamp: Lampi, ada:
         Draft202012Validator(schema).validate(answer.get_json(force=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_schemathesis_finds_nothing(address: str, ada: User, lamp: Lampi, tmp_path: Path) -> None:
     announce(CodePolicy(risk=1.0, guesses_per_user=1_000_000, guesses_per_source=1_000_000))  # else it meets 429 alone

@@ -45,6 +45,7 @@ def register(lamps: int) -> None:
     batch.register(NOW)
 
 
+@pytest.mark.slow
 def test_the_attack_fails_and_every_owner_gets_in(hostile: list[User]) -> None:
     """Five guesses of each account, which would hit one of 1,000 lamps with more than a quarter's chance."""
     owners = [add_user(f"owner {number}", NOW) for number in range(OWNERS)]
@@ -58,6 +59,7 @@ def test_the_attack_fails_and_every_owner_gets_in(hostile: list[User]) -> None:
     assert {lampi.short_code_length for lampi in Lampi.select().where(Lampi.user.is_null())} == {9}
 
 
+@pytest.mark.slow
 def test_over_many_days_no_more_are_hit_than_stated(hostile: list[User]) -> None:
     """Six characters and 20,000 lamps, so that there is something to hit: 41 guesses a day bear a risk of 0.05."""
     announce(CodePolicy(ttl=None, risk=RISK, longest=6, guesses_per_source=10**6))

@@ -147,6 +147,7 @@ def test_what_is_not_good_is_renewed(authorities: Authorities, out: Path, tmp_pa
     assert [path.name for path in out.iterdir()] == [LAMP]
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_half_lamp_and_can_be_run_again(authorities: Authorities, out: Path) -> None:
     ids = [f"b827ebba{number:04x}" for number in range(400)]
     words = ["provision", "-", "--out", str(out), "--cloud", ADDRESS, "--ca", str(authorities.folder)]

@@ -57,6 +57,7 @@ def on_server(server: Postgres, clock: Clock) -> Flask:
     return create_app(WebSettings(url), now=clock)
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_and_comes_back(server: Postgres, on_server: Flask) -> None:
     reader = Reader(on_server).be(User.get())
     assert reader.open("/lamps").status == 200
