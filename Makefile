@@ -12,16 +12,19 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
-    logrotate chromium fonts-roboto-unhinted nginx-light
+    logrotate chromium fonts-roboto-unhinted nginx-light curl
 
 NPM_FOLDERS := tests/support/axe tests/support/cluster
 NODE_MODULES := $(NPM_FOLDERS:=/node_modules)
 
-# $(call install,PACKAGES): installs those that are missing.
+# $(call install,PACKAGES): installs those that neither are installed nor are provided by one that is, as Debian 13's
+# libmtdev1t64 provides libmtdev1.
 define install
+	present="$$(dpkg-query --show --showformat '$${db:Status-Abbrev} $${Package} $${Provides}\n' 2>/dev/null \
+	  | sed -n 's/^ii //p' | tr ', ' '\n\n')" || true
 	missing=""
 	for package in $(1); do
-	  dpkg-query --show --showformat '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"
+	  grep -qxF $$package <<<"$$present" || missing="$$missing $$package"
 	done
 	if [ -n "$$missing" ]; then
 	  if ! command -v apt-get >/dev/null; then
