@@ -45,8 +45,10 @@ endef
 
 # $(call environment,EXTRAS): makes the virtual environment with these extras of setup.cfg.
 define environment
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or later is needed; name it as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; name it as in: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.maxsize < 2**32)' \
+	  || { echo "A 64-bit system is needed (Raspberry Pi OS 64-bit): PyPI has no Kivy for this one" >&2; exit 1; }
 	if [ ! -x $(BIN)/pip ]; then
 	  if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
 	    $(call install,python3-venv)

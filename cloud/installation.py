@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
-from cloud import shipped
+from cloud import nginx, shipped
 from cloud.claim_address import parse_claim_url
 from cloud.errors import Refusal
 from cloud.provisioning.authorities import Authorities
@@ -21,7 +21,7 @@ from cloud.provisioning.broker_files import (
     write_program_files,
 )
 from cloud.provisioning.certificates import DAEMON
-from shared.installing import File, Folder, Owner, Row, SystemUser
+from shared.rows import File, Folder, Owner, Program, Row, SystemUser
 
 USER = "lampi"
 STATE = Path("/var/lib/lampi")
@@ -67,14 +67,16 @@ def kept_page(place: Callable[[Path], Path]) -> str | None:
         raise Refusal(f"{PAGE} can't be read ({fault}): say the page's name with --web.") from None
 
 
-def rows(service: str, page: str | None = None) -> list[Row]:
+def rows(service: str, page: str | None = None, nginx_version: nginx.Version | None = None) -> list[Row]:
     """Return what is laid out, in order.
 
     ``service`` is who runs the programs, one of `SERVICES`; ``page`` is the page's name, None for no page.
+    ``nginx_version`` decides the spelling of nginx's configuration; None where it is not known.
     """
     settings = {} if page is None else {_NO_CLAIM_URL: f"LAMPI_CLAIM_URL={_claim_url(page)}", f"# {_PROXY}": _PROXY}
     laid_out: list[Row] = [
         SystemUser(USER, STATE),
+        Program(Path(sys.prefix, "bin", "lampi-cloud"), USER),
         Folder(Path("/etc/lampi"), 0o750, Owner("root", USER)),
         Folder(STATE, 0o700, _OWN),
         Folder(STATE / "backups", 0o700, _OWN),
@@ -85,7 +87,7 @@ def rows(service: str, page: str | None = None) -> list[Row]:
     if page is not None:
         laid_out += [
             File(PAGE, f"{page}\n".encode()),
-            _file(shipped.NGINX, "/etc/nginx/conf.d/lampi.conf", values={"lamps.example.com": page}),
+            File(Path("/etc/nginx/conf.d/lampi.conf"), nginx.configuration(page, nginx_version).encode()),
         ]
     if service == "systemd":
         units = [shipped.DAEMON_UNIT] if page is None else [shipped.DAEMON_UNIT, shipped.WEB_UNIT]
@@ -156,5 +158,7 @@ def _file(
     owner: Owner | None = None,
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> File:
-    text = shipped.filled_in(template, values).replace(_ENVIRONMENT, sys.prefix)
+    # systemd and supervisord expand what follows one %.
+    environment = sys.prefix if template == shipped.COMMAND else sys.prefix.replace("%", "%%")
+    text = shipped.filled_in(template, values).replace(_ENVIRONMENT, environment)
     return File(Path(path), text.encode(), mode, owner or Owner())

@@ -6,12 +6,14 @@ import sys
 
 import click
 
+import shared
 from lamp_ui import config as settings
 from lamp_ui.config import Config, read_config
 from lamp_ui.install import install
 from lamp_ui.signals import EndSignals
 from shared.logs import start_logging
 from shared.settings import BadSettings
+from shared.terminal import escape_unshowable
 from shared.topics import lamp_prefix
 
 log = logging.getLogger("lamp_ui")
@@ -38,6 +40,7 @@ _NO_DISPLAY = (
 @click.group(
     invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
+@click.version_option(shared.__version__)
 @click.option(
     "--broker-url",
     settings.BROKER_URL,
@@ -115,6 +118,7 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
     broker may be away, at the start or later: the screen says so and keeps trying. SIGTERM and Ctrl-C
     end it.
     """
+    escape_unshowable()
     if ctx.invoked_subcommand is not None:
         return
     # Not click's own reading of the environment: for click, a variable that is set but empty is not set.

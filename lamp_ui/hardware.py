@@ -1,18 +1,17 @@
 """The hardware around the panel, its backlight and the button on the case: the real thing where it is there."""
 
 import logging
-import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from lamp_ui.button import Button
 
 log = logging.getLogger(__name__)
 
-STATUS_BUTTON_GPIO = 17
-"""The PiTFT's button that a LAMPI has always shown its status by, numbered as the chip does (BCM)."""
-
-HOLD_SECONDS = 0.7
 BACKLIGHTS = Path("/sys/class/backlight")
+DEVICES = Path("/dev")
 _FEWEST_STEPS = 4
 """A backlight with fewer can only be switched off, and a screen that is off shows nothing to wake for."""
 
@@ -37,15 +36,16 @@ class Hardware(Protocol):
 
 
 class LampHardware:
-    """A PiTFT: its backlight through Linux, its button through gpiozero; each may be missing.
+    """A PiTFT: its backlight through sysfs, its button through gpiod; each may be missing.
 
-    ``backlights`` is the folder in which Linux lists them.
+    ``backlights`` is the folder in which Linux lists them, ``devices`` the one with the GPIO chips.
     """
 
-    def __init__(self, backlights: Path = BACKLIGHTS) -> None:
+    def __init__(self, backlights: Path = BACKLIGHTS, devices: Path = DEVICES) -> None:
         self._backlight = _find_backlight(backlights)
         self._full = 0 if self._backlight is None else _read_number(self._backlight / "brightness")
-        self._button: Any = None
+        self._devices = devices
+        self._button: Button | None = None
 
     @property
     def dims(self) -> bool:
@@ -53,20 +53,19 @@ class LampHardware:
         return self._backlight is not None
 
     def start(self, on_button_held: Callable[[], None]) -> None:
-        """Listen to the button, where there is one; the callback comes on gpiozero's thread."""
+        """Watch the button, if there is one; the callback comes on a thread of its own."""
         try:
-            from gpiozero import Button  # noqa: PLC0415  # only a Pi has it, and pins
+            from lamp_ui.button import Button, NoButton  # noqa: PLC0415  # gpiod comes with the extra `pi`
         except ImportError:
-            log.debug("No gpiozero: no button on GPIO %s", STATUS_BUTTON_GPIO)
+            log.info("No button: gpiod, of the extra 'pi', is not installed")
             return
+        button = Button(on_button_held, self._devices)
         try:
-            with warnings.catch_warnings():  # one for each library that it tries in vain
-                warnings.simplefilter("ignore")
-                self._button = Button(STATUS_BUTTON_GPIO, hold_time=HOLD_SECONDS)
-        except Exception as fault:  # its pin libraries raise what they like where there are no pins
-            log.info("No button on GPIO %s (%s)", STATUS_BUTTON_GPIO, type(fault).__name__)
-            return
-        self._button.when_held = on_button_held
+            button.start()
+        except NoButton as reason:
+            log.info("No button: %s", reason)
+        else:
+            self._button = button
 
     def rest(self, resting: bool) -> None:
         """Turn the backlight down, or back to what it was."""
@@ -83,7 +82,7 @@ class LampHardware:
         """Leave the backlight as it was found, and the pin."""
         self.rest(False)
         if self._button is not None:
-            self._button.close()
+            self._button.stop()
             self._button = None
 
 

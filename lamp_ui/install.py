@@ -1,19 +1,33 @@
 """`lampi-ui install`: what a lamp's Pi gets beside this program."""
 
+import grp
+import os
+import pwd
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from shared.installing import CantInstall, File, Folder, Installation, Owner, Row
+from shared.installing import CantInstall, Installation
+from shared.rows import Accounts, File, Folder, Owner, Program, Row
 
 RECORD = Path("/etc/lampi/installed.sha256")
 SERVICES = ("systemd", "supervisord")
 
+GROUPS = ("video", "render", "input", "gpio")
+"""What the screen needs to draw, to read touches, and to use the button and the backlight."""
+
 _DEPLOY = Path(__file__).parent / "deploy"
 _ENVIRONMENT = "/opt/lampi"
 """Where the shipped files expect this project's virtual environment; they get the one that runs."""
+
+_UNIT = Path("/etc/systemd/system/lampi-ui.service")
+_PROGRAM = Path("/etc/supervisor/conf.d/lampi-ui.conf")
+_USER_LINE = re.compile(r"^user=(\S+)$", re.IGNORECASE | re.MULTILINE)
+_USER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 
 _OF_BROKER = Path("/etc/mosquitto/lampi")
 _BROKER = Owner("mosquitto", "mosquitto")
@@ -23,41 +37,100 @@ _START = {
 }
 
 
+@dataclass(frozen=True)
+class ScreenUser:
+    """Who runs the touchscreen; ``~/.kivy/config.ini`` there knows the panel's rotation and touch."""
+
+    name: str
+    home: str
+
+
 @click.command()
 @click.argument("folder", required=False, type=click.Path(exists=True, path_type=Path, file_okay=False))
 @click.option("--service", type=click.Choice(SERVICES), default=SERVICES[0], show_default=True, help="Who runs it.")
+@click.option("--user", metavar="NAME", help="The user who runs it.  [default: as installed, else who called sudo]")
 @click.option("--prefix", type=click.Path(path_type=Path, file_okay=False), help="Build the tree here, without root.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
-def install(folder: Path | None, service: str, prefix: Path | None, dry_run: bool) -> None:
+def install(folder: Path | None, service: str, user: str | None, prefix: Path | None, dry_run: bool) -> None:
     """Lay out a lamp's Pi. Again, it adds what is missing; what was changed by hand stays.
 
     FOLDER is what `lampi-cloud provision` made for this lamp: its bridge to the cloud, and its certificate.
     """
     installation = Installation(RECORD, prefix, dry_run=dry_run, say=click.echo)
     try:
-        installation.lay_out([*rows(service), *([] if folder is None else provisioned(folder))])
+        screen_user = find_user(user, installation.place, is_here=installation.is_here)
+        installation.lay_out([*rows(service, screen_user), *([] if folder is None else provisioned(folder))])
     except CantInstall as fault:
         raise click.ClickException(str(fault)) from None
     if dry_run:
         click.echo("Nothing was changed.")
-    elif prefix is not None:
+    elif not installation.is_here:
         click.echo(f"Laid out under {prefix}; owners are for root to set.")
     else:
+        lacking = [] if service == "systemd" else groups_without(screen_user.name)  # the unit names them
+        if lacking:
+            click.echo(
+                f"First add {screen_user.name} to its groups: usermod -aG {','.join(lacking)} {screen_user.name}"
+            )
         click.echo(f"Now start it: {_START[service]}")
 
 
-def rows(service: str) -> Iterator[Row]:
+def find_user(name: str | None, place: Callable[[Path], Path], *, is_here: bool) -> ScreenUser:
+    """Return who runs the touchscreen: the given user, else the one of the last installation, else who called sudo.
+
+    ``is_here`` is False for the tree of a different machine, whose users are not known here.
+
+    Raises:
+        CantInstall: that is nobody, or not a user of this machine.
+    """
+    sudo_user = os.environ.get("SUDO_USER")
+    name = name or _installed_user(place) or (None if sudo_user == "root" else sudo_user)
+    if not name:
+        raise CantInstall("Who runs the touchscreen? Name the user: lampi-ui install --user NAME")
+    if not _USER_NAME.fullmatch(name):
+        raise CantInstall(f"{name!r} is not a user's name.")
+    try:
+        return ScreenUser(name, pwd.getpwnam(name).pw_dir)
+    except KeyError:
+        if is_here:
+            raise CantInstall(f"This machine has no user {name}: give one that it has with --user NAME.") from None
+        return ScreenUser(name, f"/home/{name}")
+
+
+def groups_without(user: str) -> list[str]:
+    """Return those of `GROUPS` that a user is not in; supervisord gives its programs only their user's own groups."""
+    own = set(os.getgrouplist(user, pwd.getpwnam(user).pw_gid))
+    return [group for group in GROUPS if grp.getgrnam(group).gr_gid not in own]
+
+
+def _installed_user(place: Callable[[Path], Path]) -> str | None:
+    """Return the user in the service files of the last installation, if this machine has that user."""
+    for file in (_UNIT, _PROGRAM):
+        try:
+            named = _USER_LINE.search(place(file).read_text(encoding="utf-8"))
+            if named is not None:
+                return pwd.getpwnam(named[1]).pw_name
+        except (OSError, UnicodeDecodeError, KeyError):
+            continue
+    return None
+
+
+def rows(service: str, user: ScreenUser) -> Iterator[Row]:
     """Yield what every lamp gets; ``service`` is who runs the touchscreen, one of `SERVICES`."""
+    yield Accounts(user.name, GROUPS)
+    yield Program(Path(sys.prefix, "bin", "lampi-ui"), user.name)
     yield Folder(Path("/etc/lampi"))
-    yield _shipped("90-lampi-backlight.rules", "/etc/udev/rules.d")
+    yield _shipped("90-lampi-backlight.rules", Path("/etc/udev/rules.d/90-lampi-backlight.rules"), user)
     if service == "systemd":
-        yield _shipped("lampi-ui.service", "/etc/systemd/system")
+        yield _shipped("lampi-ui.service", _UNIT, user)
     else:
-        yield _shipped("lampi-ui.conf", "/etc/supervisor/conf.d")
+        yield _shipped("lampi-ui.conf", _PROGRAM, user)
 
 
 def provisioned(folder: Path) -> Iterator[Row]:
-    """Yield what one lamp gets: the files of its folder, laid out there as on the Pi, with the modes that they have.
+    """Yield what one lamp gets: the files of its folder, laid out there as on the Pi.
+
+    Modes go by the names: a copy on its way here may have lost the original ones to an umask or a USB stick.
 
     Raises:
         CantInstall: it is not such a folder, or can't be read.
@@ -70,11 +143,13 @@ def provisioned(folder: Path) -> Iterator[Row]:
         path = "/" / file.relative_to(folder)
         owner = _BROKER if path.is_relative_to(_OF_BROKER) else Owner()
         try:
-            yield File(path, file.read_bytes(), file.stat().st_mode & 0o777, owner)
+            yield File(path, file.read_bytes(), 0o600 if file.suffix == ".key" else 0o644, owner)
         except OSError as fault:
             raise CantInstall(f"{file} can't be read: {fault.strerror}.") from None
 
 
-def _shipped(name: str, folder: str) -> File:
-    text = (_DEPLOY / name).read_text(encoding="utf-8").replace(_ENVIRONMENT, sys.prefix)
-    return File(Path(folder) / name, text.encode())
+def _shipped(name: str, path: Path, user: ScreenUser) -> File:
+    text = (_DEPLOY / name).read_text(encoding="utf-8")
+    for shipped, ours in {"@USER@": user.name, "@HOME@": user.home, _ENVIRONMENT: sys.prefix}.items():
+        text = text.replace(shipped, ours.replace("%", "%%"))  # systemd and supervisord expand what follows one %
+    return File(path, text.encode())

@@ -11,58 +11,17 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from shared.accounts import missing_accounts, reason_against
+from shared.folders import make_folder
+from shared.rows import ROOT, Accounts, File, Folder, Owner, Program, Row, SystemUser, accounts_in
 
 OFFERED = ".dpkg-dist"
 
 
 class CantInstall(Exception):
     """Something can't be laid out; the text is one line that says what to do."""
-
-
-@dataclass(frozen=True)
-class Owner:
-    """A user and a group, by their names."""
-
-    user: str = "root"
-    group: str = "root"
-
-    def __str__(self) -> str:
-        return f"{self.user}:{self.group}"
-
-
-ROOT = Owner()
-
-
-@dataclass(frozen=True)
-class SystemUser:
-    """A user with a group of the same name who runs a program and can't sign in."""
-
-    name: str
-    home: Path
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A folder, by its absolute path."""
-
-    path: Path
-    mode: int = 0o755
-    owner: Owner = ROOT
-
-
-@dataclass(frozen=True)
-class File:
-    """A file, by its absolute path, and what it is to hold."""
-
-    path: Path
-    content: bytes
-    mode: int = 0o644
-    owner: Owner = ROOT
-
-
-Row = SystemUser | Folder | File
 
 
 class Installation:
@@ -74,22 +33,39 @@ class Installation:
 
     def __init__(self, record: Path, prefix: Path | None, *, dry_run: bool, say: Callable[[str], object]) -> None:
         self._record = record
-        self._prefix = prefix
+        self._prefix = None if prefix is not None and prefix.resolve() == Path("/") else prefix
         self._dry_run = dry_run
         self._say = say
         self._known = self._read_record()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine itself is laid out, not a tree for a different one."""
+        return self._prefix is None
 
     def lay_out(self, rows: Iterable[Row]) -> None:
         """Lay out each row; again, it changes nothing.
 
         Raises:
-            CantInstall: a row can't be laid out; those before it are.
+            CantInstall: an account is missing and nothing was changed, or a row can't be laid out; those before it are.
         """
+        rows = list(rows)
+        if self.is_here:
+            missing = missing_accounts(*accounts_in(rows))
+            if missing:
+                raise CantInstall(
+                    f"This machine has no {', no '.join(missing)}. Install what brings it, or add it with useradd or "
+                    "groupadd --system. Nothing was changed."
+                )
         shipped = dict(self._known)
         for row in rows:
             try:
                 if isinstance(row, SystemUser):
                     self._lay_out_user(row)
+                elif isinstance(row, Program):
+                    self._check_program(row)
+                elif isinstance(row, Accounts):
+                    continue  # checked already
                 elif isinstance(row, Folder):
                     self._lay_out_folder(row)
                 else:
@@ -99,8 +75,8 @@ class Installation:
                 raise CantInstall(f"{fault.filename} can't be written: run this as root, or give --prefix.") from None
             except OSError as fault:
                 raise CantInstall(f"{fault.filename} can't be made: {fault.strerror}.") from None
-            except LookupError as fault:
-                raise CantInstall(f"{fault}; install what brings that user or group first.") from None
+            except LookupError as fault:  # a user that exists without the group of its name
+                raise CantInstall(f"{fault}; add that group with groupadd --system.") from None
         if not self._dry_run and shipped != self._known:
             lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(shipped.items()))
             self._write(self.place(self._record), lines.encode(), 0o644, ROOT)
@@ -120,10 +96,27 @@ class Installation:
         if not self._dry_run and self._prefix is None:
             command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
             done = subprocess.run(
-                [*command, "--home-dir", str(row.home), row.name], capture_output=True, text=True, check=False
+                [*command, "--home-dir", str(row.home), row.name],
+                capture_output=True,
+                text=True,
+                errors="backslashreplace",
+                check=False,
             )
             if done.returncode != 0:
                 raise CantInstall(f"The user {row.name} can't be added: {done.stderr.strip()}")
+
+    def _check_program(self, row: Program) -> None:
+        if self._prefix is not None:
+            return
+        self._say(f"check  user {row.user} can run {row.path}")
+        if self._dry_run:
+            return
+        reason = reason_against(row.user, row.path)
+        if reason is not None:
+            raise CantInstall(
+                f"The user {row.user} can't run {row.path}: {reason}. After an installation under a strict umask, run: "
+                f"chmod -R go+rX {row.path.parents[1]}; the folders above it must be open to this user, too."
+            )
 
     def _lay_out_folder(self, row: Folder) -> None:
         place = self.place(row.path)
@@ -132,10 +125,10 @@ class Installation:
             return
         self._say(f"make   {row.path}/  {row.owner} {row.mode:04o}")
         if not self._dry_run:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.mkdir(mode=row.mode)
-            place.chmod(row.mode)  # whatever the umask says
+            make_folder(place.parent)
+            place.mkdir(mode=row.mode & 0o700)  # closed until it has its owner
             self._give(place, row.owner)
+            place.chmod(row.mode)  # whatever the umask says
 
     def _lay_out_file(self, row: File) -> None:
         place = self.place(row.path)
@@ -165,7 +158,7 @@ class Installation:
         """Write a file, whole or not at all, that nobody can read before its owner and mode are as they must be."""
         if self._dry_run:
             return
-        place.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(place.parent)
         handle, name = tempfile.mkstemp(dir=place.parent, prefix=".lampi-")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -8,6 +8,7 @@ import click
 from cloud.errors import Refusal
 from cloud.installation import RECORD, SERVICES, certify, kept_page, read_page, rows
 from cloud.instants import utc_now
+from cloud.nginx import installed_version
 from cloud.provisioning.provision import read_address
 from shared.installing import CantInstall, Installation
 
@@ -44,14 +45,14 @@ def install(host: str | None, service: str, page: str | None, prefix: Path | Non
     if page is not None and find_spec("waitress") is None:
         raise Refusal("The page needs the extra 'web': pip install -c constraints.txt '.[cloud,web]'")
     try:
-        installation.lay_out(rows(service, page))
+        installation.lay_out(rows(service, page, installed_version()))
     except CantInstall as fault:
         raise Refusal(str(fault)) from None
     if address is not None:
         certify(address, utc_now(), installation.place, dry_run=dry_run, say=click.echo)
     if dry_run:
         click.echo("Nothing was changed.")
-    elif prefix is not None:
+    elif not installation.is_here:
         click.echo(f"Laid out under {prefix}; owners and the user are for root to make.")
     elif host is None:
         click.echo("Now make the certificates: lampi-cloud install HOST")

@@ -14,7 +14,7 @@ import click
 
 from cloud import association, simulator
 from cloud.database import open_database
-from cloud.desk.desk import Desk
+from cloud.desk.desk import DATABASE, Desk
 from cloud.errors import BadUserName, Refusal
 from cloud.schema import upgrade
 from shared import payloads, topics
@@ -24,9 +24,10 @@ from shared.logs import start_logging
 from shared.messages import Message, Subscription
 from shared.mqtt import BrokerLink
 from shared.payloads import Association, Unassociated
+from shared.terminal import escape_unshowable
 
 FOLDER = Path(".desk")
-DATABASE_URL = f"sqlite:///{FOLDER / 'lampi.db'}"
+DATABASE_URL = f"sqlite:///{FOLDER / DATABASE}"
 """As it is typed where `make run` is, in the project's folder."""
 
 DEVICE_ID = "b827ebba0387"
@@ -140,7 +141,7 @@ def run() -> None:
     window = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     desk = Desk(FOLDER, device_id, lamp_broker=window)
     desk.take()
-    _prepare_database(desk.database_url)
+    _prepare_database(DATABASE_URL)
     screen = Screen(desk, device_id, window=window)
     try:
         desk.start()
@@ -158,6 +159,7 @@ def run() -> None:
 
 def main() -> None:
     """Run the desk; what is wrong is one line."""
+    escape_unshowable()
     start_logging("WARNING")
     try:
         run()

@@ -2,8 +2,8 @@
 
 import ctypes
 import fcntl
-import getpass
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -20,6 +20,9 @@ from cloud.shipped import PROJECT
 
 START_SECONDS = 20.0
 STOP_SECONDS = 15.0
+DATABASE = "lampi.db"
+"""The desk's database, in its folder."""
+
 _PR_SET_PDEATHSIG = 1
 _SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
 
@@ -39,11 +42,6 @@ class Desk:
         self._lamp_broker = lamp_broker
         self._lock: IO[str] | None = None
         self._supervisord: subprocess.Popen[bytes] | None = None
-
-    @property
-    def database_url(self) -> str:
-        """The desk's SQLite file as a URL."""
-        return f"sqlite:///{self.folder / 'lampi.db'}"
 
     @property
     def web_url(self) -> str:
@@ -70,8 +68,9 @@ class Desk:
             DeskFault: it does not start; the text names the log to read.
         """
         self._write_configurations()
+        as_root = ["--user", "root"] if os.geteuid() == 0 else []
         self._supervisord = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", files.DESK_SUPERVISOR],
+            [sys.executable, "-m", "supervisor.supervisord", "-c", files.DESK_SUPERVISOR, *as_root],
             env=os.environ | self._environment(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -103,7 +102,7 @@ class Desk:
             self._lock = None
 
     def _write_configurations(self) -> None:
-        user = getpass.getuser()
+        user = "root"  # kept where root starts Mosquitto, which ignores this for everyone else
         broker, lamp_broker = self.folder / "broker", self.folder / "lamp-broker"
         broker.mkdir(exist_ok=True)
         lamp_broker.mkdir(exist_ok=True)
@@ -120,13 +119,11 @@ class Desk:
         if mosquitto is None:
             raise DeskFault("There is no mosquitto on this machine; 'make run' installs it.")
         return {
-            "LAMPI_USER": getpass.getuser(),
-            "LAMPI_DESK": str(self.folder),
-            "LAMPI_MOSQUITTO": mosquitto,
-            "LAMPI_PYTHON": sys.executable,
+            "LAMPI_MOSQUITTO": shlex.quote(mosquitto),
+            "LAMPI_PYTHON": shlex.quote(sys.executable),
             "LAMPI_LAMP_BROKER": str(self._lamp_broker).lower(),
             "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self.port}",
-            "LAMPI_DATABASE_URL": self.database_url,
+            "LAMPI_DATABASE_URL": f"sqlite:///{DATABASE}",  # relative: a URL would end at a # in the folder's name
             "LAMPI_WEB_PORT": str(self.web_port),
             "LAMPI_CLAIM_URL": f"{self.web_url}/associate",
             "PYTHONPATH": str(PROJECT),

@@ -1,7 +1,7 @@
 """Where an attempt or a change comes from, as history says it and as guesses are counted by."""
 
-import getpass
 import os
+import pwd
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 SHELL = "shell"
@@ -13,10 +13,7 @@ _NETWORK_BITS = 64
 
 def command_line() -> str:
     """Return what the command line is, with the name of the system's user, or of who became that user by sudo."""
-    try:
-        return f"command line ({os.environ.get('SUDO_USER') or getpass.getuser()})"
-    except (KeyError, OSError):  # an id without a name, as in some containers
-        return "command line"
+    return f"command line ({os.environ.get('SUDO_USER') or _own_name()})"
 
 
 def client(address: str) -> str:
@@ -31,3 +28,11 @@ def client(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((int(parsed), _NETWORK_BITS), strict=False))
+
+
+def _own_name() -> str:
+    uid = os.getuid()  # not LOGNAME, which may name a different user
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in some containers
+        return f"uid {uid}"

@@ -99,7 +99,12 @@ def _reload(authorities: Authorities, side: BrokerSide) -> None:
         return
     try:
         done = subprocess.run(
-            shlex.split(side.reload_command), capture_output=True, text=True, check=False, timeout=HEED_SECONDS
+            shlex.split(side.reload_command),
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",
+            check=False,
+            timeout=HEED_SECONDS,
         )
         fault = done.stderr.strip() if done.returncode else ""
     except (OSError, ValueError, subprocess.TimeoutExpired) as failed:

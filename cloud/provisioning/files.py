@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.provisioning.errors import CantWrite
+from shared import folders
 
 SECRET = 0o600
 """Its owner's alone: private keys."""
 
 OPEN = 0o644
-_OPEN_FOLDER = 0o755
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Content:
 
 
 def write_file(path: Path, content: Content, group: str | None = None) -> None:
-    """Write a file at once, in place of an older one; an older one's owner and mode are kept.
+    """Write a file at once, in place of an older one; an older one's mode is kept, and under root its owner.
 
-    Where we are root, a new file belongs to ``group``, if the system knows one of that name; a secret one can then be
-    read by that group, too.
+    Under root, a new file belongs to ``group``, if the system has one of that name; a secret one can then be read by
+    that group, too.
 
     Raises:
         CantWrite: the text says which file and why.
@@ -41,8 +41,9 @@ def write_file(path: Path, content: Content, group: str | None = None) -> None:
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         _write(partial, content)
-        if os.geteuid() == 0 and before is not None:
-            os.chown(partial, before.st_uid, before.st_gid)
+        if before is not None:
+            if os.geteuid() == 0:
+                os.chown(partial, before.st_uid, before.st_gid)
             partial.chmod(before.st_mode & 0o777)
         elif os.geteuid() == 0 and group is not None:
             with contextlib.suppress(LookupError):
@@ -62,7 +63,7 @@ def make_folder(folder: Path) -> None:
         CantWrite: it can't be made.
     """
     try:
-        _make_open(folder)
+        folders.make_folder(folder)
     except OSError as fault:
         raise CantWrite(f"{folder} can't be made: {fault.strerror}.") from None
 
@@ -86,7 +87,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
         partial = folder.with_name(f".{folder.name}.new")
         partial.mkdir(mode=0o700)
         for name, content in contents.items():
-            _make_open((partial / name).parent)
+            folders.make_folder((partial / name).parent)
             _write(partial / name, content)
         if folder.exists():
             old = folder.with_name(f".{folder.name}.old")
@@ -114,13 +115,6 @@ def locked(path: Path) -> Iterator[None]:
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _make_open(folder: Path) -> None:
-    if not folder.is_dir():
-        _make_open(folder.parent)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(_OPEN_FOLDER)
 
 
 def _write(path: Path, content: Content) -> None:

@@ -1,5 +1,6 @@
 """`lampi-cloud install`: the tree of a server, and that its files are what the programs that read them want."""
 
+import errno
 import os
 import shlex
 import stat
@@ -177,8 +178,12 @@ def test_a_host_that_is_none_is_refused_before_anything_is_done(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whoever_may_not_write_is_told_in_one_line() -> None:
-    said = install("--prefix", "/sys/lampi")
+def test_whoever_may_not_write_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # root may write everywhere
+    said = install("--prefix", str(tmp_path / "root"))
     assert (said.exit_code, said.stderr.count("\n")) == (1, 1)
     assert "run this as root, or give --prefix" in said.stderr
 

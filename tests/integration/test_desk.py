@@ -20,7 +20,7 @@ POPUP_TITLE = "│     Associate your Lamp      │"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "a desk"  # with a space in it, as people's folders have
+    made = tmp_path / "a desk"  # with a space in it, as people's folders have; test_odd_places.py has worse
     made.mkdir()
     return made
 

@@ -143,3 +143,16 @@ def test_its_log_is_rotated_and_no_line_is_lost(supervisor: Supervisor, broker: 
     assert sorted(path.name for path in log.parent.iterdir()) == [log.name, f"{log.name}.1", f"{log.name}.2.gz"]
     assert {device_id for device_id in lamps if f"New lamp {device_id}" in said()} == set(lamps)
     assert log.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("program", [shipped.DAEMON_PROGRAM, shipped.WEB_PROGRAM], ids=["daemon", "web"])
+def test_a_disk_that_is_mounted_late_is_waited_for(tmp_path: Path, cloud: Cloud, program: Path) -> None:
+    unmounted = tmp_path / "unmounted"
+    cloud.folder.rename(unmounted)
+    with Supervisor(tmp_path / "supervisor", cloud, program) as supervisor:
+        # The fourth failure is the one after which supervisord gives up by default.
+        wait_until(lambda: supervisor.own_log().count(f"exited: {program.stem} ") >= 4, "four failed starts")
+        unmounted.rename(cloud.folder)
+        entered = f"{program.stem} entered"
+        wait_until(lambda: f"{entered} RUNNING" in supervisor.own_log(), f"{program.stem} to run")
+        assert f"{entered} FATAL" not in supervisor.own_log()

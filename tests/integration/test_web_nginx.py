@@ -86,6 +86,12 @@ def secure_cookie(cloud: Cloud) -> str:
     return f"__Host-{cookie_for(cloud)}"
 
 
+def test_the_installed_nginx_has_nothing_against_its_configuration(tmp_path: Path) -> None:
+    said = Nginx(tmp_path / "nginx", 8000).check()
+    assert "[warn]" not in said
+    assert "test is successful" in said
+
+
 def test_without_tls_one_is_sent_to_where_it_is(nginx: Nginx) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", nginx.plain_port, timeout=30)
     connection.request("GET", "/associate?code=b71e09", headers={"Host": HOST})

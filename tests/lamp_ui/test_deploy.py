@@ -33,7 +33,9 @@ def test_the_unit_starts_it_again_always_and_waits_for_no_network() -> None:
 def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
     there = (DEPLOY / "lampi-ui.service").read_text(encoding="utf-8")
     copy = tmp_path / "lampi-ui.service"
-    copy.write_text(there.replace("/opt/lampi/bin/lampi-ui", sys.executable), encoding="utf-8")
+    copy.write_text(
+        there.replace("/opt/lampi/bin/lampi-ui", sys.executable).replace("@USER@", "root"), encoding="utf-8"
+    )
     verified = subprocess.run(["systemd-analyze", "verify", copy], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
 
@@ -42,9 +44,9 @@ def test_a_real_supervisord_runs_the_shipped_program_and_heals_it(tmp_path: Path
     program = (DEPLOY / "lampi-ui.conf").read_text(encoding="utf-8")
     for there, here in {
         "/opt/lampi/bin/lampi-ui": f"{sys.executable} -m lamp_ui --size 240x320",
-        "user=pi\n": "",
+        "user=@USER@\n": "",
         "/var/log/supervisor": str(tmp_path),
-        'environment=HOME="/home/pi",': f'environment=HOME="{tmp_path}",',
+        "@HOME@": str(tmp_path),
     }.items():
         assert there in program
         program = program.replace(there, here)

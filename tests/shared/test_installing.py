@@ -1,5 +1,6 @@
 """Laying out files: what is missing is made, and what somebody changed stays as it is."""
 
+import errno
 import getpass
 import grp
 import os
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.installing import CantInstall, File, Folder, Installation, Owner, Row, SystemUser
+from shared.installing import CantInstall, Installation
+from shared.rows import Accounts, File, Folder, Owner, Program, Row, SystemUser
 
 RECORD = Path("/etc/lampi/installed.sha256")
 CONF = Path("/etc/lampi/lampi.conf")
@@ -32,6 +34,18 @@ def install(tmp_path: Path) -> Install:
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
     return tmp_path / "root" / CONF.relative_to("/")
+
+
+@pytest.fixture
+def owners(monkeypatch: pytest.MonkeyPatch) -> dict[Path, str]:
+    """Only root can give files away: note which owner each place gets, in order."""
+    given: dict[Path, str] = {}
+
+    def note(place: Path, user: str, group: str) -> None:
+        given[place] = f"{user}:{group}"
+
+    monkeypatch.setattr("shared.installing.shutil.chown", note)
+    return given
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes, int]]:
@@ -135,13 +149,76 @@ def test_users_are_not_added_under_a_prefix(install: Install) -> None:
     assert install(SystemUser(getpass.getuser(), Path("/var/a"))) == [f"same   user {getpass.getuser()}"]
 
 
-def test_on_the_machine_itself_owners_are_set_and_must_be_known(tmp_path: Path) -> None:
+def test_on_the_machine_itself_owners_are_set_before_a_file_has_its_name(
+    tmp_path: Path, owners: dict[Path, str]
+) -> None:
     installation = Installation(tmp_path / "record", None, dry_run=False, say=lambda _line: None)
     installation.lay_out([File(tmp_path / "ours", b"x", 0o600, US)])
-    assert (tmp_path / "ours").owner() == US.user
-    with pytest.raises(CantInstall, match="install what brings that user"):
-        installation.lay_out([File(tmp_path / "theirs", b"x", 0o600, Owner("nobody-knows", US.group))])
+    assert list(owners.values()) == [str(US), "root:root"]
+    assert not any(place.exists() for place in owners)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "record"]
+
+
+@pytest.mark.parametrize(
+    ("row", "missing"),
+    [
+        (File(Path("/dev/null/x"), b"", 0o600, Owner("no-user", US.group)), "no user no-user"),
+        (Folder(Path("/dev/null/x"), 0o755, Owner(US.user, "no-group")), "no group no-group"),
+        (Accounts("no-user", ("no-group", US.group)), "no user no-user, no group no-group"),
+        (Program(Path("/bin/true"), "no-user"), "no user no-user"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_where_an_account_is_missing_nothing_is_written(tmp_path: Path, row: Row, missing: str, dry_run: bool) -> None:
+    ours = File(tmp_path / "ours", b"x", 0o600, US)
+    with pytest.raises(CantInstall, match=f"^This machine has {missing}\\. .*Nothing was changed\\.$"):
+        Installation(tmp_path / "record", None, dry_run=dry_run, say=lambda _line: None).lay_out([ours, row])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tree_for_a_different_machine_may_name_accounts_that_this_one_lacks(install: Install, conf: Path) -> None:
+    theirs = Owner("no-user", "no-group")
+    install(Accounts("no-user", ("no-group",)), Program(Path("/none"), "no-user"), File(CONF, b"x", 0o600, theirs))
+    assert conf.read_bytes() == b"x"
+
+
+def test_the_root_folder_as_a_prefix_is_this_machine() -> None:
+    assert Installation(RECORD, Path("/"), dry_run=True, say=lambda _line: None).is_here
+
+
+@pytest.mark.usefixtures("owners")
+def test_a_program_that_its_user_can_not_run_is_refused_before_what_follows(tmp_path: Path) -> None:
+    program = tmp_path / "env" / "bin" / "program"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\nexit 0\n")
+    rows: list[Row] = [Program(program, US.user), File(tmp_path / "ours", b"x", 0o600, US)]
+    said: list[str] = []
+    installation = Installation(tmp_path / "record", None, dry_run=False, say=said.append)
+    with pytest.raises(CantInstall, match=f"Permission denied.*chmod -R go\\+rX {tmp_path / 'env'};"):
+        installation.lay_out(rows)
+    assert not (tmp_path / "ours").exists()
+    program.chmod(0o755)
+    installation.lay_out(rows)
+    assert said[-2:] == [f"check  user {US.user} can run {program}", f"write  {tmp_path / 'ours'}  {US} 0600"]
+
+
+def test_folders_above_are_open_whatever_the_umask(install: Install, conf: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        install(File(Path("/a/b/c"), b"", 0o644, US), Folder(Path("/d/e/f"), 0o700, US))
+    finally:
+        os.umask(before)
+    root = conf.parents[2]
+    modes = {str(path.relative_to(root)): path.stat().st_mode & 0o777 for path in root.rglob("*") if path.is_dir()}
+    assert modes == {
+        "a": 0o755,
+        "a/b": 0o755,
+        "d": 0o755,
+        "d/e": 0o755,
+        "d/e/f": 0o700,
+        "etc": 0o755,
+        "etc/lampi": 0o755,
+    }
 
 
 def test_a_place_that_can_not_be_written_is_said(install: Install, tmp_path: Path) -> None:
@@ -151,7 +228,10 @@ def test_a_place_that_can_not_be_written_is_said(install: Install, tmp_path: Pat
         install(file(b"one"))
 
 
-def test_whoever_may_not_write_is_told_how_to(tmp_path: Path) -> None:
-    nobodys = Path("/sys/lampi")  # where not even root may make anything
+def test_whoever_may_not_write_is_told_how_to(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # root may write everywhere
     with pytest.raises(CantInstall, match="run this as root, or give --prefix"):
-        Installation(RECORD, nobodys, dry_run=False, say=lambda _line: None).lay_out([file(b"one")])
+        install(file(b"one"))

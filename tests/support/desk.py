@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,9 +21,16 @@ START_SECONDS = 40.0
 
 
 class DeskProcess:
-    """`python -m cloud.desk` in a folder, with or without a display."""
+    """`python -m cloud.desk` in a folder, with or without a display; ``settings`` are further environment variables."""
 
-    def __init__(self, folder: Path, display: str | None = None, terminal: str = "terminal.txt") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        display: str | None = None,
+        terminal: str = "terminal.txt",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._settings = settings or {}
         self.folder = folder
         self._output = folder / terminal
         self._display = display
@@ -31,6 +39,7 @@ class DeskProcess:
     def start(self) -> Self:
         environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
         environment |= {"PYTHONPATH": str(PROJECT), "KIVY_HOME": str(self.folder / "kivy")}
+        environment |= self._settings
         if self._display is not None:
             environment |= {"DISPLAY": self._display, "LIBGL_ALWAYS_SOFTWARE": "1"}
         with self._output.open("wb") as terminal:

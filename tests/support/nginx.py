@@ -1,13 +1,14 @@
 """A real nginx with the configuration that ships, on free ports and with a certificate of the test's own."""
 
-import getpass
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud import shipped
+from cloud import nginx
 from tests.support.broker import free_port, listens
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
@@ -15,7 +16,7 @@ NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin") or "ngi
 HOST = "lamps.example.com"
 
 _MAIN = """\
-user {user};
+{user}
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -42,17 +43,28 @@ class Nginx:
         self.certificate = folder / "fullchain.pem"
         self._process: subprocess.Popen[bytes] | None = None
         self._make_certificate()
-        shipped_values = {
+        configuration = nginx.configuration(HOST, nginx.installed_version())
+        for there, here in {
             "    listen [::]:80;\n": "",
-            "    listen [::]:443 ssl http2;\n": "",
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
             "127.0.0.1:8000": f"127.0.0.1:{page_port}",
             "/etc/nginx/lampi": str(folder),
             "/var/log/nginx": str(folder),
-        }
-        (folder / "lampi.conf").write_text(shipped.filled_in(shipped.NGINX, shipped_values))
-        (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=getpass.getuser()))
+        }.items():
+            assert there in configuration
+            configuration = configuration.replace(there, here)
+        configuration = re.sub(r"    listen \[::\]:443 .*\n", "", configuration)
+        (folder / "lampi.conf").write_text(configuration)
+        user = "user root;" if os.geteuid() == 0 else ""  # nginx warns of it where it can't matter
+        (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user))
+
+    def check(self) -> str:
+        """Have nginx check the configuration, and return what it says."""
+        command: list[str | Path] = [NGINX, "-t", "-p", self.folder, "-c", self.folder / "nginx.conf"]
+        done = subprocess.run([*command, "-e", self.folder / "start.log"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
 
     @property
     def url(self) -> str:

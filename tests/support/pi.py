@@ -1,4 +1,4 @@
-"""`lampi-ui` on a Pi that only looks real: its backlight is a folder, its button's pin is a mock.
+"""`lampi-ui` on a Pi that only looks real: its backlight is a folder, its button a fake GPIO chip.
 
     python -m tests.support.pi FOLDER [OPTION...]
 
@@ -10,28 +10,32 @@ import sys
 import threading
 from pathlib import Path
 
-from gpiozero import Device
-from gpiozero.pins.mock import MockFactory
+import gpiod
 
-from lamp_ui import hardware
+from lamp_ui import button, hardware
 from lamp_ui.__main__ import main
+from tests.support.gpio import FakeChip, make_chip
+
+FOLDER = Path(sys.argv[1])
 
 
 class LookAlike(hardware.LampHardware):
     """The real code on the folder that the command line names."""
 
     def __init__(self) -> None:
-        super().__init__(Path(sys.argv[1]))
+        super().__init__(FOLDER, FOLDER)
 
 
 def press(*_: object) -> None:
-    pin = Device.pin_factory.pin(hardware.STATUS_BUTTON_GPIO)
-    pin.drive_low()
-    threading.Timer(1.5 * hardware.HOLD_SECONDS, pin.drive_high).start()
+    (line,) = FakeChip.requests
+    line.press()
+    threading.Timer(1.5 * button.HOLD_SECONDS, line.let_go).start()
 
 
 if __name__ == "__main__":
-    Device.pin_factory = MockFactory()
+    FakeChip.requests = []
+    gpiod.Chip = FakeChip  # type: ignore[misc,assignment]
+    make_chip(FOLDER)
     signal.signal(signal.SIGUSR1, press)
     hardware.LampHardware = LookAlike  # type: ignore[misc,assignment]
     main(sys.argv[2:], prog_name="lampi-ui")

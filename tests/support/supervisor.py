@@ -81,6 +81,11 @@ class Supervisor:
         assert done.returncode == status, f"supervisorctl {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def own_log(self) -> str:
+        """Return what supervisord itself has logged."""
+        log = self.pid_file.with_suffix(".log")
+        return log.read_text() if log.exists() else ""
+
     def pid(self) -> int:
         """Return the program's process id, or 0 where none runs."""
         return int(self.control("pid", self.program))

@@ -1,6 +1,7 @@
 """Where something comes from, as history says it and guesses are counted by."""
 
-import getpass
+import os
+import pwd
 
 import pytest
 
@@ -31,11 +32,11 @@ def test_the_command_line_names_the_systems_user(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SUDO_USER", "grace")
     assert sources.command_line() == "command line (grace)"
     monkeypatch.delenv("SUDO_USER")
-    monkeypatch.setattr(getpass, "getuser", lambda: "ada")
-    assert sources.command_line() == "command line (ada)"
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    assert sources.command_line() == f"command line ({pwd.getpwuid(os.getuid()).pw_name})"
 
-    def nobody() -> str:
-        raise KeyError("uid not found")
 
-    monkeypatch.setattr(getpass, "getuser", nobody)
-    assert sources.command_line() == "command line"
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    assert sources.command_line() == "command line (uid 4000000000)"

@@ -219,6 +219,15 @@ def test_a_file_that_is_replaced_keeps_its_owner_and_mode(tmp_path: Path) -> Non
     assert (after.st_uid, after.st_gid, after.st_mode) == (before.st_uid, before.st_gid, before.st_mode)
 
 
+def test_its_mode_is_also_kept_where_its_owner_can_not_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "revoked.pem"
+    write_file(path, Content(b"old", 0o600))
+    path.chmod(0o640)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    write_file(path, Content(b"new", 0o644))
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o640)
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [

@@ -1,0 +1,24 @@
+"""Output on terminals and into files whose encoding lacks some characters, as 8-bit locales do."""
+
+import codecs
+import io
+import sys
+
+_ERRORS = "lampi-escape"
+_PLAIN = str.maketrans("─│╭╮╰╯", "-|++++")
+"""Frames are drawn, not read: escapes would make them illegible."""
+
+
+def escape_unshowable() -> None:
+    """Have standard output and standard error escape what their encoding lacks, where they would raise an error."""
+    codecs.register_error(_ERRORS, _escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ERRORS)
+
+
+def _escape(fault: UnicodeError) -> tuple[str | bytes, int]:
+    if not isinstance(fault, UnicodeEncodeError):
+        raise fault
+    text = fault.object[fault.start : fault.end].translate(_PLAIN)
+    return text.encode("ascii", "backslashreplace").decode("ascii"), fault.end
