@@ -29,7 +29,7 @@ command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get ins
 
 if ! $as_root test -e "$cache/base/complete"; then
   echo "== $suite, $arch: debootstrap"
-  $as_root rm -rf "$cache/base"
+  $as_root rm -rf --one-file-system "$cache/base"
   mkdir -p "$cache/debs/partial"
   $as_root debootstrap --arch="$arch" --variant=minbase --include=ca-certificates,sudo,python3,make,git "$suite" "$cache/base" \
     >"$cache/debootstrap.log" || { tail -n 5 "$cache/debootstrap.log" >&2; exit 1; }
