@@ -63,7 +63,7 @@ endef
 
 .PHONY: help
 help: ## Say what can be made
-	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 .PHONY: run
 run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, one lamp
