@@ -1,6 +1,5 @@
 """The daemon under a real supervisord, with the program file that ships."""
 
-import getpass
 import grp
 import gzip
 import os
@@ -16,6 +15,7 @@ import pytest
 from cloud import association, shipped
 from cloud.instants import utc_now
 from cloud.models import Lampi
+from tests.support.accounts import this_user
 from tests.support.broker import Mosquitto
 from tests.support.cloud import RUNNING, Cloud
 from tests.support.loop import (
@@ -118,7 +118,7 @@ def test_its_log_is_rotated_and_no_line_is_lost(supervisor: Supervisor, broker: 
             shipped.LOG_ROTATION,
             {
                 "/var/log/lampi/*.log": str(log),
-                "root adm": f"{getpass.getuser()} {grp.getgrgid(os.getgid()).gr_name}",
+                "root adm": f"{this_user()} {grp.getgrgid(os.getgid()).gr_name}",
                 "/run/supervisord.pid": str(supervisor.pid_file),
             },
         )

@@ -1,6 +1,5 @@
 """`lampi-ui install`: the tree of a lamp's Pi, with and without the folder that was provisioned for it."""
 
-import getpass
 import grp
 import os
 import pwd
@@ -14,6 +13,7 @@ import shared
 from cloud.cli import commands
 from lamp_ui import install as installation
 from lamp_ui.__main__ import main
+from tests.support.accounts import this_user
 
 LAMP = "b827ebba0387"
 UNIT = Path("etc/systemd/system/lampi-ui.service")
@@ -140,7 +140,7 @@ def test_where_nobody_called_sudo_a_user_must_be_named(
 
 
 def test_the_user_stays_when_somebody_else_runs_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    us = getpass.getuser()
+    us = this_user()
     install("--prefix", tmp_path, "--user", us)
     install("--prefix", tmp_path)
     assert f"\nUser={us}\n" in (tmp_path / UNIT).read_text()
@@ -173,7 +173,7 @@ def test_on_the_machine_itself_the_user_must_exist(caller: str) -> None:
 
 def test_on_the_machine_itself_the_groups_must_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "GROUPS", ("no-video", "no-gpio"))
-    said = install("--dry-run", "--user", getpass.getuser())
+    said = install("--dry-run", "--user", this_user())
     assert said.exit_code == 1
     assert said.output.startswith("Error: This machine has no group no-gpio, no group no-video. ")
 
@@ -183,7 +183,7 @@ def test_groups_that_supervisord_would_not_give_are_named(monkeypatch: pytest.Mo
     others = [group.gr_name for group in grp.getgrall() if group.gr_gid not in own]
     monkeypatch.setattr(os, "getgrouplist", lambda _name, gid: [gid])
     monkeypatch.setattr(installation, "GROUPS", tuple(others[:2]))
-    assert installation.groups_without(getpass.getuser()) == others[:2]
+    assert installation.groups_without(this_user()) == others[:2]
 
 
 def test_the_program_says_its_version_without_a_display() -> None:

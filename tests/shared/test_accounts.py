@@ -1,6 +1,5 @@
 """Accounts that services run as."""
 
-import getpass
 import grp
 import os
 import tempfile
@@ -10,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from shared.accounts import missing_accounts, reason_against
+from tests.support.accounts import this_user
 
-ANOTHER = "nobody" if os.geteuid() == 0 else getpass.getuser()
+ANOTHER = "nobody" if os.geteuid() == 0 else this_user()
 """Root can try a program as a different user; everyone else only as themselves."""
 
 CLOSED = 0o700 if os.geteuid() == 0 else 0o000
@@ -33,7 +33,7 @@ def program() -> Iterator[Path]:
 
 
 def test_what_a_machine_lacks_is_named() -> None:
-    us, our_group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
+    us, our_group = this_user(), grp.getgrgid(os.getgid()).gr_name
     assert missing_accounts([us, "root"], [our_group]) == []
     missing = missing_accounts(["no-one", us, "no-one"], ["no-group", our_group])
     assert missing == ["user no-one", "group no-group"]

@@ -1,7 +1,6 @@
 """Laying out files: what is missing is made, and what somebody changed stays as it is."""
 
 import errno
-import getpass
 import grp
 import os
 from collections.abc import Callable
@@ -11,10 +10,11 @@ import pytest
 
 from shared.installing import CantInstall, Installation
 from shared.rows import Accounts, File, Folder, Owner, Program, Row, SystemUser
+from tests.support.accounts import this_user
 
 RECORD = Path("/etc/lampi/installed.sha256")
 CONF = Path("/etc/lampi/lampi.conf")
-US = Owner(getpass.getuser(), grp.getgrgid(os.getgid()).gr_name)
+US = Owner(this_user(), grp.getgrgid(os.getgid()).gr_name)
 
 Install = Callable[..., list[str]]
 
@@ -146,7 +146,7 @@ def test_the_record_is_one_that_sha256sum_can_check(install: Install, conf: Path
 
 def test_users_are_not_added_under_a_prefix(install: Install) -> None:
     assert install(SystemUser("lampi-nobody", Path("/var/a"))) == ["add    user lampi-nobody, group lampi-nobody"]
-    assert install(SystemUser(getpass.getuser(), Path("/var/a"))) == [f"same   user {getpass.getuser()}"]
+    assert install(SystemUser(this_user(), Path("/var/a"))) == [f"same   user {this_user()}"]
 
 
 def test_on_the_machine_itself_owners_are_set_before_a_file_has_its_name(

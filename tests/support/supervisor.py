@@ -1,6 +1,5 @@
 """A real supervisord over the program file that ships."""
 
-import getpass
 import os
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from cloud import shipped
+from tests.support.accounts import this_user
 from tests.support.cloud import Cloud
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
@@ -62,7 +62,7 @@ class Supervisor:
             {
                 "/opt/lampi/bin/lampi-cloud": f"{sys.executable} -m cloud",
                 "directory=/var/lib/lampi": f"directory={cloud.folder}",
-                "user=lampi": f"user={getpass.getuser()}",
+                "user=lampi": f"user={this_user()}",
                 "/etc/lampi/lampi.env": str(folder / "lampi.env"),
                 f"/var/log/lampi/{self.program.removeprefix('lampi-')}.log": str(self.program_log),
                 **(values or {}),
@@ -71,7 +71,7 @@ class Supervisor:
         settings = (f"{name}={cloud.environment[name]}\n" for name in ("LAMPI_BROKER_URL", "LAMPI_DATABASE_URL"))
         (folder / "lampi.env").write_text("".join(settings))
         (folder / "conf.d" / program_file.name).write_text(program)
-        main = _MAIN.format(socket=f"{self._socket_folder}/ctl", user=getpass.getuser(), folder=folder)
+        main = _MAIN.format(socket=f"{self._socket_folder}/ctl", user=this_user(), folder=folder)
         self._config.write_text(main)
 
     def control(self, *words: str, status: int = 0) -> str:
