@@ -1,6 +1,7 @@
 """The pinned versions: constraints.txt, and what is installed beside it."""
 
 import configparser
+import sysconfig
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def pinned() -> dict[str, Requirement]:
 
 def installed() -> dict[str, str]:
     """Return the version of each distribution in this environment but our own, by canonical name."""
-    found = {canonicalize_name(each.name): each.version for each in distributions()}
+    # Not along sys.path, which setuptools, once imported, makes lead to the libraries that it brings along.
+    found = {canonicalize_name(each.name): each.version for each in distributions(path=[sysconfig.get_path("purelib")])}
     return {name: version for name, version in found.items() if name != OURS}
 
 
