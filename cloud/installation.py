@@ -15,12 +15,13 @@ from cloud.provisioning.broker_files import (
     MOSQUITTO_FOLDER,
     PROGRAM_FOLDER,
     hosts_in,
+    lacks_certificates,
     lacks_its_pair,
-    missing_from,
     write_broker_files,
     write_program_files,
 )
 from cloud.provisioning.certificates import DAEMON
+from cloud.provisioning.rules import FORMER_RULES, RULES, has_good_rules, write_rules
 from shared.rows import File, Folder, Owner, Program, Row, SystemUser
 
 USER = "lampi"
@@ -127,8 +128,8 @@ def certify(
             lambda: Authorities.create(authorities.folder, now),
         ),
         (
-            f"{MOSQUITTO_FOLDER}/: the broker's certificate for {host}, and its rules",
-            not missing_from(broker),
+            f"{MOSQUITTO_FOLDER}/: the broker's certificate for {host}",
+            not lacks_certificates(broker),
             certify_broker,
         ),
         (
@@ -145,6 +146,27 @@ def certify(
         say(f"{'same' if is_there else 'make':<7}{what}")
         if not is_there and not dry_run:
             make()
+
+
+def lay_out_rules(now: datetime, place: Callable[[Path], Path], *, dry_run: bool, say: Callable[[str], object]) -> None:
+    """Write what is missing of the broker's rules, with the lamps that are shut out, where there are authorities.
+
+    Also without an address: the broker's configuration of this release does not start without these files.
+
+    Raises:
+        Refusal: something can't be written.
+    """
+    authorities, broker = Authorities(place(AUTHORITIES)), place(MOSQUITTO_FOLDER)
+    if not (authorities.folder / "ca.crt").exists() or not broker.is_dir():
+        return
+    is_there = has_good_rules(broker)
+    say(f"{'same' if is_there else 'make':<7}{MOSQUITTO_FOLDER}/: who may do what, for the broker's user alone")
+    if not is_there and not dry_run:
+        with authorities.locked():
+            write_rules(authorities, broker, now)
+    for name in FORMER_RULES:
+        if (broker / name).exists():
+            say(f"note   {MOSQUITTO_FOLDER / name}: replaced by {RULES}; copy rules of your own there, then delete it")
 
 
 def _claim_url(page: str) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 CLOUD_BROKER = PROJECT / "cloud" / "deploy" / "mosquitto.conf"
-LAMPS_RULES = PROJECT / "cloud" / "deploy" / "lamps.acl"
-CLOUD_RULES = PROJECT / "cloud" / "deploy" / "cloud.acl"
+BROKER_RULES = PROJECT / "cloud" / "deploy" / "lampi.acl"
+BROKER_PASSWORDS = PROJECT / "cloud" / "deploy" / "passwords"
 DAEMON_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-daemon.conf"
 WEB_PROGRAM = PROJECT / "cloud" / "deploy" / "lampi-web.conf"
 NGINX = PROJECT / "cloud" / "deploy" / "nginx.conf"

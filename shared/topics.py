@@ -29,7 +29,7 @@ CLIENT_PRESENCE_FILTER = re.compile(r"devices/\+/lamp/connection/[^/+#\x00]+/sta
 """What a filter looks like that takes a lamp's presence from one of its clients, for brokers without `$SYS`."""
 
 _PRESENCE = re.compile(
-    r"\$SYS/broker/connection/([0-9a-f]{12})_broker/state|devices/([0-9a-f]{12})/lamp/connection/[^/]+/state",
+    r"\$SYS/broker/connection/([0-9a-f]{12})(?:_broker)?/state|devices/([0-9a-f]{12})/lamp/connection/[^/]+/state",
     re.IGNORECASE | re.ASCII,
 )
 _ASSOCIATED = re.compile(r"devices/([0-9a-f]{12})/lamp/associated")
@@ -44,16 +44,26 @@ def lamp_prefix(device_id: str) -> str:
 
 
 def presence(device_id: str) -> str:
-    """Return the topic on which a lamp's bridge says `1` (up) or `0` (down)."""
+    """Return the topic on which a LAMPI's bridge says `1` (up) or `0` (down), as LAMPI names it."""
     return f"$SYS/broker/connection/{device_id}_broker/state"
+
+
+def provisioned_presence(device_id: str) -> str:
+    """Return the same topic as a provisioned lamp's bridge names it: after the device id alone.
+
+    Mosquitto 2.1's rules compare a client's name with a whole level of a topic only, so that they can't allow each lamp
+    its own `_broker`.
+    """
+    return f"$SYS/broker/connection/{device_id}/state"
 
 
 def presence_topics(device_id: str) -> tuple[str, ...]:
     """Return the topics on which a lamp's bridge may say so: named by hand, it often has the MAC in upper case.
 
-    Two exact ones and no wildcard, which would bring all lamps' states where the broker is the cloud's.
+    Exact ones and no wildcard, which would bring all lamps' states where the broker is the cloud's.
     """
-    return tuple(dict.fromkeys((presence(device_id), presence(device_id.upper()))))
+    spellings = (device_id, device_id.upper())
+    return tuple(dict.fromkeys(topic(name) for topic in (provisioned_presence, presence) for name in spellings))
 
 
 def parse_presence(topic: str) -> str | None:

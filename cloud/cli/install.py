@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from cloud.errors import Refusal
-from cloud.installation import RECORD, SERVICES, certify, kept_page, read_page, rows
+from cloud.installation import RECORD, SERVICES, certify, kept_page, lay_out_rules, read_page, rows
 from cloud.instants import utc_now
 from cloud.nginx import installed_version
 from cloud.provisioning.provision import read_address
@@ -50,6 +50,7 @@ def install(host: str | None, service: str, page: str | None, prefix: Path | Non
         raise Refusal(str(fault)) from None
     if address is not None:
         certify(address, utc_now(), installation.place, dry_run=dry_run, say=click.echo)
+    lay_out_rules(utc_now(), installation.place, dry_run=dry_run, say=click.echo)
     if dry_run:
         click.echo("Nothing was changed.")
     elif not installation.is_here:

@@ -94,8 +94,12 @@ class DaemonLink:
         if device_id is None:
             self._other_bridges.add(message.topic)
             self._on_ignored("other bridge")
-        else:
-            self._inbox.put_patiently(Presence(device_id, payloads.decode_up(message.payload)))
+            return
+        up = payloads.decode_up(message.payload)
+        # A retained `0` says nothing that the roll call does not, and may be stale: a lamp that was provisioned since
+        # then has its state on another topic.
+        if up or not message.retained:
+            self._inbox.put_patiently(Presence(device_id, up))
 
 
 def _state(payload: bytes) -> Publication:

@@ -149,7 +149,7 @@ class OtherBridges:
         self.messages += 1
         if topic not in self._names and len(self._names) < self._MOST_NAMES:
             self._names.add(topic)
-            log.info("Ignoring the bridge on %s: not a lamp's (<12 hexadecimal characters>_broker)", quoted(topic))
+            log.info("Ignoring the bridge on %s: not named <device id> or <device id>_broker", quoted(topic))
 
     def say_how_many(self) -> None:
         """Log how many messages were ignored, where there were any."""

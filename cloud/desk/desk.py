@@ -107,7 +107,7 @@ class Desk:
         broker.mkdir(exist_ok=True)
         lamp_broker.mkdir(exist_ok=True)
         now = utc_now()
-        authorities = files.make_authorities(self.folder / "ca", broker, now)
+        authorities = files.make_authorities(self.folder / "ca", broker, user, now)
         lamp = files.provision_lamp(authorities, self._device_id, self.folder / "lamps", self._ports.lamps, now)
         (broker / "mosquitto.conf").write_text(files.cloud_broker(broker, user, self._ports), encoding="utf-8")
         (lamp_broker / "mosquitto.conf").write_text(

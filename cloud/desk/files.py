@@ -38,14 +38,17 @@ def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = T
         "listener 8884 127.0.0.1": f"listener {ports.programs} {HOST}",
     }
     if tests:
-        values |= {"#listener 1883 127.0.0.1": f"listener {ports.tests} {HOST}", "#allow_anonymous": "allow_anonymous"}
+        values |= {"#listener 1883 127.0.0.1": f"listener {ports.tests} {HOST}"}
     return broker_place(folder, user) + filled_in(CLOUD_BROKER, values)
 
 
-def make_authorities(folder: Path, broker_folder: Path, now: datetime) -> Authorities:
-    """Return the authorities in a folder, made if they are not there, with a broker's certificate of theirs."""
+def make_authorities(folder: Path, broker_folder: Path, user: str, now: datetime) -> Authorities:
+    """Return the authorities in a folder, made if they are not there, with a broker's certificate of theirs.
+
+    ``user`` is the one as whom the broker runs.
+    """
     authorities = Authorities(folder) if folder.exists() else Authorities.create(folder, now)
-    write_broker_files(authorities, [HOST], broker_folder / "lampi", now)
+    write_broker_files(authorities, [HOST], broker_folder / "lampi", now, user)
     return authorities
 
 

@@ -6,25 +6,30 @@ from pathlib import Path
 
 from cryptography import x509
 
-from cloud import shipped
 from cloud.provisioning.authorities import CLOUD, KINDS, Authorities
 from cloud.provisioning.authority import Credentials
 from cloud.provisioning.errors import CantWrite
 from cloud.provisioning.files import Content, make_folder, write_file
+from cloud.provisioning.rules import MOSQUITTO_USER, missing_rules, write_rules
 
 MOSQUITTO_FOLDER = Path("/etc/mosquitto/lampi")
 MOSQUITTO_GROUP = "mosquitto"
 PROGRAM_FOLDER = Path("/etc/lampi")
 PROGRAM_GROUP = "lampi"
 
-_RULES = (shipped.LAMPS_RULES, shipped.CLOUD_RULES)
+_CERTIFICATES = (
+    *(f"{kind}{end}" for kind in KINDS for end in (".crt", "-revoked.pem")),
+    *("server.crt", "server.key"),
+)
 
 
-def write_broker_files(authorities: Authorities, hosts: Sequence[str], folder: Path, now: datetime) -> Credentials:
+def write_broker_files(
+    authorities: Authorities, hosts: Sequence[str], folder: Path, now: datetime, user: str = MOSQUITTO_USER
+) -> Credentials:
     """Fill the folder that `mosquitto.conf` names, with a new certificate for the hosts; a second time renews it.
 
-    ``hosts`` are the names and addresses by which the broker is reached, first the one that lamps use. Rules (`.acl`)
-    that are there already are left as they are: they may have been written by hand.
+    ``hosts`` are the names and addresses by which the broker is reached, first the one that lamps use. ``user`` is the
+    one as whom the broker runs. What `write_rules` leaves alone stays as it is.
 
     Raises:
         BadName, CantWrite, NoAuthority: as they say.
@@ -33,8 +38,8 @@ def write_broker_files(authorities: Authorities, hosts: Sequence[str], folder: P
         credentials = authorities.issue_server(hosts, now)
         contents = {f"{kind}.crt": authorities.certificate(kind) for kind in KINDS}
         contents |= {f"{kind}-revoked.pem": authorities.revocation_list(kind) for kind in KINDS}
-        contents |= {rules.name: Content(rules.read_bytes()) for rules in _RULES if not (folder / rules.name).exists()}
         _fill(folder, contents | _pair("server", credentials), MOSQUITTO_GROUP)
+        write_rules(authorities, folder, now, user)
     return credentials
 
 
@@ -53,9 +58,12 @@ def write_program_files(authorities: Authorities, name: str, folder: Path, now: 
 
 def missing_from(folder: Path) -> list[str]:
     """Return what the broker's folder lacks, for a check before the broker is started."""
-    names = [f"{kind}{end}" for kind in KINDS for end in (".crt", "-revoked.pem")]
-    names += ["server.crt", "server.key", *(rules.name for rules in _RULES)]
-    return [name for name in names if not (folder / name).exists()]
+    return [*(name for name in _CERTIFICATES if not (folder / name).exists()), *missing_rules(folder)]
+
+
+def lacks_certificates(folder: Path) -> bool:
+    """Tell whether the broker's folder lacks a certificate, a key or a revocation list."""
+    return not all((folder / name).exists() for name in _CERTIFICATES)
 
 
 def hosts_in(folder: Path) -> list[str]:

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from cloud import shipped
 from cloud.provisioning import broker_files, files
 from cloud.provisioning.authorities import CLOUD, LAMPS, Authorities
 from cloud.provisioning.authority import Credentials
-from cloud.provisioning.errors import CantWrite, StillLetIn
-from cloud.provisioning.files import Content
-from cloud.provisioning.rules import with_shut_out
+from cloud.provisioning.errors import StillLetIn
+from cloud.provisioning.rules import RULES, write_shut_out
 from shared import payloads, topics
 from shared.broker_url import BrokerUrl
 from shared.messages import Publication
@@ -31,7 +29,6 @@ HEED_SECONDS = 10.0
 ANSWER_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
 LOOK_AGAIN_SECONDS = 0.1
-RULES = shipped.LAMPS_RULES.name
 _REVOKED = "ALERT_CERTIFICATE_REVOKED"
 
 
@@ -68,30 +65,6 @@ def deprovision(authorities: Authorities, device_ids: Sequence[str], side: Broke
     _wait_until_heeded(authorities, twin, side)
     for device_id in device_ids:
         _cut(side.broker, device_id)
-
-
-def write_shut_out(authorities: Authorities, broker_folder: Path, now: datetime) -> bool:
-    """Bring the rules for lamps up to date, beside the authorities and for a broker that is here; call it locked.
-
-    Returns whether any were not.
-
-    Raises:
-        CantWrite: as it says.
-    """
-    shut_out = authorities.shut_out(LAMPS, now)
-    changed = False
-    for path in (authorities.folder / RULES, broker_folder / RULES):
-        if path.parent == broker_folder and not broker_folder.is_dir():
-            continue
-        try:
-            before = (path if path.exists() else shipped.LAMPS_RULES).read_text(encoding="utf-8")
-        except OSError as fault:
-            raise CantWrite(f"{path} can't be read: {fault.strerror}.") from None
-        after = with_shut_out(before, shut_out)
-        if after != before:
-            files.write_file(path, Content(after.encode()))
-            changed = True
-    return changed
 
 
 def _reload(authorities: Authorities, side: BrokerSide) -> None:
@@ -152,10 +125,13 @@ def _cut(broker: BrokerUrl, device_id: str) -> None:
     events: queue.SimpleQueue[bool] = queue.SimpleQueue()
     told: queue.SimpleQueue[int] = queue.SimpleQueue()
     # The lamp's own will says so, too, unless it was shut out already; and an earlier `1` must not stay.
-    down = Publication(topics.presence(device_id), payloads.DOWN, qos=1, retain=True)
+    named = (topics.provisioned_presence(device_id), topics.presence(device_id))
+    down, also = (Publication(topic, payloads.DOWN, qos=1, retain=True) for topic in named)
     link = BrokerLink(broker, device_id, birth=down, on_connection=events.put, on_confirmed=told.put)
     link.start()
     try:
+        told.get(timeout=CONNECT_SECONDS)
+        link.publish(also)
         told.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
         raise StillLetIn(

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import pwd
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -26,11 +27,11 @@ class Content:
     mode: int = OPEN
 
 
-def write_file(path: Path, content: Content, group: str | None = None) -> None:
+def write_file(path: Path, content: Content, group: str | None = None, owner: str | None = None) -> None:
     """Write a file at once, in place of an older one; an older one's mode is kept, and under root its owner.
 
     Under root, a new file belongs to ``group``, if the system has one of that name; a secret one can then be read by
-    that group, too.
+    that group, too. With ``owner`` it belongs to that user, if the system has it, and to that user's group.
 
     Raises:
         CantWrite: the text says which file and why.
@@ -49,11 +50,35 @@ def write_file(path: Path, content: Content, group: str | None = None) -> None:
             with contextlib.suppress(LookupError):
                 shutil.chown(partial, group=group)
                 partial.chmod(content.mode | 0o040)
+        elif owner is not None:
+            _give(partial, owner)
         partial.replace(path)
         _settle(path.parent)
     except OSError as fault:
         partial.unlink(missing_ok=True)
         raise CantWrite(f"{path} can't be written: {fault.strerror}.") from None
+
+
+def is_exposed(path: Path, owner: str) -> bool:
+    """Tell whether `restrict` would change a file."""
+    found, user = path.stat(), _known(owner)
+    has_other_owner = user is not None and (found.st_uid, found.st_gid) != (user.pw_uid, user.pw_gid)
+    return bool(found.st_mode & 0o007) or has_other_owner
+
+
+def restrict(path: Path, owner: str) -> None:
+    """Take a file away from everyone but its owner and group; under root, give it to ``owner``, if there is one.
+
+    Raises:
+        CantWrite: it is not ours to change.
+    """
+    if not is_exposed(path, owner):
+        return
+    try:
+        _give(path, owner)
+        path.chmod(path.stat().st_mode & 0o770)
+    except OSError as fault:
+        raise CantWrite(f"{path} can't be given to {owner}: {fault.strerror}.") from None
 
 
 def make_folder(folder: Path) -> None:
@@ -115,6 +140,20 @@ def locked(path: Path) -> Iterator[None]:
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _give(path: Path, owner: str) -> None:
+    user = _known(owner)
+    if user is not None:
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _known(owner: str) -> pwd.struct_passwd | None:
+    """Return the user to whom we can give files: none unless we are root and the system has one of that name."""
+    try:
+        return pwd.getpwnam(owner) if os.geteuid() == 0 else None
+    except KeyError:
+        return None
 
 
 def _write(path: Path, content: Content) -> None:

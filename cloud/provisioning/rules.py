@@ -1,8 +1,22 @@
-"""The broker's rules for lamps, with those that are shut out."""
+"""The broker's rules: who may do what, who is shut out, and that only the broker may read them."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
 
+from cloud import shipped
+from cloud.provisioning import files
+from cloud.provisioning.authorities import LAMPS, Authorities
+from cloud.provisioning.errors import CantWrite
+from cloud.provisioning.files import SECRET, Content
 from shared.topics import EVERY_TOPIC
+
+MOSQUITTO_USER = "mosquitto"
+RULES = shipped.BROKER_RULES.name
+PASSWORDS = shipped.BROKER_PASSWORDS.name
+_FORMER_LAMPS_RULES = "lamps.acl"
+FORMER_RULES = (_FORMER_LAMPS_RULES, "cloud.acl")
+"""What earlier releases called the rules, a file for each listener."""
 
 _MARK = "\n# Shut out by `lampi-cloud deprovision`, which writes what is below this line.\n"
 
@@ -10,10 +24,69 @@ _MARK = "\n# Shut out by `lampi-cloud deprovision`, which writes what is below t
 def with_shut_out(rules: str, device_ids: Iterable[str]) -> str:
     """Return the rules with exactly these lamps shut out.
 
-    The list of the revoked is looked at in a handshake only. Who holds a connection on which the handshake was done
-    before, and does not sign in on it until after, is held by nothing but this.
+    The revocation list is checked in the handshake only. A client that finished its handshake earlier and sends CONNECT
+    only now is stopped by nothing but this.
     """
     kept, _, _ = rules.partition(_MARK)
     denied = "".join(f"topic deny {topic_filter}\n" for topic_filter in EVERY_TOPIC)
     shut_out = "".join(f"user {device_id}\n{denied}" for device_id in device_ids)
     return f"{kept}{_MARK}{shut_out}" if shut_out else kept
+
+
+def write_rules(authorities: Authorities, folder: Path, now: datetime, user: str = MOSQUITTO_USER) -> None:
+    """Write what is missing of the rules, for a broker that runs as ``user``; call it locked.
+
+    What is there already stays as it is: it may have been edited by hand. Mosquitto wants these files to belong to its
+    own user, and to be unreadable for everyone else; that is put right.
+
+    Raises:
+        CantWrite: the text says which file and why.
+    """
+    shipped_rules = shipped.BROKER_RULES.read_text(encoding="utf-8")
+    contents = {
+        RULES: with_shut_out(shipped_rules, authorities.shut_out(LAMPS, now)).encode(),
+        PASSWORDS: shipped.BROKER_PASSWORDS.read_bytes(),
+    }
+    for name in missing_rules(folder):
+        files.write_file(folder / name, Content(contents[name], SECRET), owner=user)
+    for name in contents:
+        files.restrict(folder / name, user)
+
+
+def has_good_rules(folder: Path, user: str = MOSQUITTO_USER) -> bool:
+    """Tell whether `write_rules` would change nothing."""
+    return not missing_rules(folder) and not any(files.is_exposed(folder / name, user) for name in (RULES, PASSWORDS))
+
+
+def missing_rules(folder: Path) -> list[str]:
+    """Return what the broker's folder lacks of the rules."""
+    return [name for name in (RULES, PASSWORDS) if not (folder / name).exists()]
+
+
+def write_shut_out(authorities: Authorities, broker_folder: Path, now: datetime) -> bool:
+    """Bring the rules up to date, beside the authorities and for a broker on this machine; call it locked.
+
+    Returns whether any of them changed.
+
+    Raises:
+        CantWrite: the text says which file and why.
+    """
+    shut_out = authorities.shut_out(LAMPS, now)
+    beside = authorities.folder / RULES
+    if not beside.exists() and shut_out:
+        files.write_file(beside, Content(shipped.BROKER_RULES.read_bytes()))
+    # A broker whose configuration was edited by hand, and so was not renewed, still reads the former rules.
+    paths = [beside, broker_folder / RULES, broker_folder / _FORMER_LAMPS_RULES]
+    changed = [_bring_up_to_date(path, shut_out) for path in paths if path.exists()]
+    return any(changed)
+
+
+def _bring_up_to_date(path: Path, shut_out: Iterable[str]) -> bool:
+    try:
+        before, mode = path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777
+    except OSError as fault:
+        raise CantWrite(f"{path} can't be read: {fault.strerror}.") from None
+    after = with_shut_out(before, shut_out)
+    if after != before:
+        files.write_file(path, Content(after.encode(), mode))
+    return after != before

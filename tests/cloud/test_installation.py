@@ -55,6 +55,8 @@ def test_the_tree_of_a_server_keeps_its_secrets(tmp_path: Path) -> None:
         "etc/lampi/ca/issued.db": "0600",
         "etc/lampi/ca/cloud-address": "0600",
         "etc/mosquitto/lampi/server.key": modes(root)["etc/mosquitto/lampi/server.key"],
+        "etc/mosquitto/lampi/lampi.acl": "0600",
+        "etc/mosquitto/lampi/passwords": "0600",
         "var/lib/lampi": "0700",
         "var/lib/lampi/backups": "0700",
         "var/log/lampi": "0750",
@@ -102,7 +104,8 @@ def test_the_broker_may_read_its_folder_whatever_the_umask(tmp_path: Path) -> No
         os.umask(before)
     folder = tmp_path / "root/etc/mosquitto/lampi"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o755
-    assert [path.name for path in folder.iterdir() if not path.stat().st_mode & 0o004] == ["server.key"]
+    kept = {"server.key", "lampi.acl", "passwords"}
+    assert {path.name for path in folder.iterdir() if not path.stat().st_mode & 0o004} == kept
 
 
 def test_without_a_host_the_certificates_are_left_to_be_made(tmp_path: Path) -> None:

@@ -40,8 +40,9 @@ def heard(broker: Mosquitto) -> Iterator[Heard]:
 
 
 @pytest.mark.parametrize("spelled", [DEVICE_ID, DEVICE_ID.upper()])
-def test_the_bridge_may_have_the_mac_in_either_case(heard: Heard, broker: Mosquitto, spelled: str) -> None:
-    topic = f"$SYS/broker/connection/{spelled}_broker/state"
+@pytest.mark.parametrize("end", ["", "_broker"])
+def test_the_bridge_may_have_the_mac_in_either_case(heard: Heard, broker: Mosquitto, spelled: str, end: str) -> None:
+    topic = f"$SYS/broker/connection/{spelled}{end}/state"
     for payload, up in ((b"1", True), (b"0", False), (b"1", True), (b"", False)):
         broker.publish(topic, payload, retain=True)
         assert heard.next() == BridgeChanged(up)

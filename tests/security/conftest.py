@@ -7,6 +7,7 @@ import pytest
 
 from cloud.instants import utc_now
 from cloud.provisioning.broker_files import write_program_files
+from cloud.provisioning.rules import RULES
 from tests.support.attempts import Attempts
 from tests.support.bridge import CloudBroker
 from tests.support.callers import Caller, Pair, trusting
@@ -15,11 +16,20 @@ ATTACKER = "b827ebba0001"
 VICTIM = "b827ebba0002"
 
 
+_ALL = "topic readwrite #\ntopic readwrite $SYS/#\ntopic readwrite $CONTROL/#\n"
+
+
 class Fortress:
-    """The shipped broker, its listener for tests switched on for the one who watches."""
+    """The shipped broker, its listener for tests switched on for the one who watches.
+
+    There, clients without a username may do everything, which is more than as shipped: what the watcher does not hear
+    or can't do is impossible for everyone. A lamp that passed for such a client would gain all the more.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.broker = CloudBroker(folder)
+        rules = folder / "lampi" / RULES
+        rules.write_text(_ALL + rules.read_text())
         self.ca = folder / "lampi" / "ca.crt"
         self.programs = folder / "programs"
         write_program_files(self.broker.authorities, "lampi-daemon", self.programs, utc_now())
@@ -41,7 +51,7 @@ class Fortress:
         return Caller(self.broker.ports.programs, trusting(self.ca, pair), **how)  # type: ignore[arg-type]
 
     def watcher(self) -> Caller:
-        """Return one whom no rule holds: what he does not hear or can't do, nobody can."""
+        """Return a client that may do everything."""
         return Caller(self.broker.ports.tests)
 
 

@@ -74,23 +74,6 @@ def test_what_the_lamp_is_asked_and_says_crosses_the_bridge(
         assert cloud.heard_until(lambda message: message.payload == b'{"on": false}') == []
 
 
-def test_what_a_lamp_is_asked_while_it_is_away_waits_for_it(
-    installed: Installed, daemon: DaemonProcess, at_lamp: Mosquitto
-) -> None:
-    """Also where the broker restarts meanwhile: its rules still know whose the waiting session is."""
-    topic = f"devices/{LAMP}/lamp/set_config"
-    with at_lamp:
-        wait_for_code(at_lamp, LAMP)
-    wait_until(lambda: not _connected(installed), "the lamp's bridge to be down")
-    installed.broker.stop()
-    installed.broker.start()
-    with installed.observer() as cloud:
-        cloud.publish(topic, b'{"on": true}')
-        cloud.wait_until_all_is_said()
-    with at_lamp, at_lamp.hear(topic) as lamp:
-        assert lamp.next().payload == b'{"on": true}'
-
-
 def test_what_was_retained_outlives_a_restart_of_the_broker(
     installed: Installed, daemon: DaemonProcess, at_lamp: Mosquitto
 ) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from shared.topics import provisioned_presence as presence
 from tests.support.attempts import Attempts
 from tests.support.callers import Caller, Pair, trusting
-from tests.support.loop import associated, presence
+from tests.support.loop import associated
 from tests.support.secure import Installed, raw_call
 
 LAMP, OTHER = "b827ebba0387", "b827ebba0388"

@@ -41,7 +41,7 @@ def test_what_is_built_is_parsed(device_id: str) -> None:
 @given(DEVICE_IDS)
 def test_a_lamps_own_presence_is_looked_for_in_both_cases_and_once_each(device_id: str) -> None:
     found = topics.presence_topics(device_id)
-    assert len(found) == len({device_id, device_id.upper()})
+    assert len(found) == len({device_id, device_id.upper()}) * 2
     assert {topics.parse_presence(topic) for topic in found} == {device_id}
 
 
@@ -52,7 +52,7 @@ def test_presence_is_read_without_regard_to_case() -> None:
 @pytest.mark.parametrize(
     "bridge",
     [
-        "b827ebba0387",
+        "b827ebba038",
         "b827ebba038_broker",
         "b827ebba03877_broker",
         "b827ebba038g_broker",
@@ -67,6 +67,11 @@ def test_presence_is_read_without_regard_to_case() -> None:
 )
 def test_other_bridges_are_no_lamps(bridge: str) -> None:
     assert topics.parse_presence(f"$SYS/broker/connection/{bridge}/state") is None
+
+
+def test_a_provisioned_lamp_s_bridge_bears_its_device_id_alone() -> None:
+    assert topics.parse_presence(topics.provisioned_presence(LAMP)) == LAMP
+    assert topics.parse_presence(topics.provisioned_presence(LAMP.upper())) == LAMP
 
 
 def test_presence_must_be_the_whole_topic() -> None:

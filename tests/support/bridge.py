@@ -18,7 +18,7 @@ class CloudBroker(Mosquitto):
 
     def __init__(self, folder: Path, *, tests: bool = True) -> None:
         self.ports = files.BrokerPorts(free_port(), free_port(), free_port())
-        self.authorities = files.make_authorities(folder / "ca", folder, utc_now())
+        self.authorities = files.make_authorities(folder / "ca", folder, getpass.getuser(), utc_now())
         config = files.cloud_broker(folder, getpass.getuser(), self.ports, tests=tests)
         super().__init__(folder, self.ports.tests if tests else self.ports.programs, whole_config=config)
 

@@ -1,6 +1,7 @@
 """A real Mosquitto on a free loopback port, and ears to hear what it says."""
 
 import getpass
+import os
 import queue
 import shutil
 import signal
@@ -20,7 +21,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from shared.broker_url import BrokerUrl
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
-MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "mosquitto"
+_INSTALLED = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "mosquitto"
+MOSQUITTO = os.environ.get("LAMPI_TEST_MOSQUITTO", _INSTALLED)
+"""The program under test: this machine's, or the one that `tests.support.mosquittos` unpacked."""
 
 
 def free_port() -> int:

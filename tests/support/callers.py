@@ -49,7 +49,8 @@ class Caller:
         client_id: str = "",
         protocol: MQTTProtocolVersion = V3,
         will: tuple[str, bytes] | None = None,
-        user: tuple[str, str] | None = None,
+        user: tuple[str, str | None] | None = None,
+        clean: bool = True,
     ) -> None:
         self.refusal: str | None = None
         self._said: list[paho.MQTTMessageInfo] = []
@@ -59,6 +60,7 @@ class Caller:
             CallbackAPIVersion.VERSION2,
             client_id=client_id or f"caller-{uuid.uuid4().hex[:8]}",
             protocol=protocol,
+            clean_session=clean if protocol is V3 else None,
             reconnect_on_failure=False,
         )
         if tls is not None:

@@ -70,7 +70,7 @@ def test_a_folder_has_all_that_the_pi_needs(authorities: Authorities, out: Path)
     assert stat.S_IMODE(found["etc/mosquitto/lampi/lamp.key"].stat().st_mode) == 0o600
     bridge = found["etc/mosquitto/conf.d/lampi-bridge.conf"].read_text()
     assert f"\naddress {ADDRESS}\n" in bridge
-    assert f"\nremote_clientid {LAMP}_broker\n" in bridge
+    assert f"\nremote_clientid {LAMP}\n" in bridge
     assert f"topic lamp/associated in 2 devices/{LAMP}/ devices/{LAMP}/\n" in bridge
     for name in ("ca.crt", "lamp.crt", "lamp.key"):  # where the bridge looks for them is where the folder has them
         assert f" /etc/mosquitto/lampi/{name}\n" in bridge
