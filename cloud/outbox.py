@@ -85,6 +85,11 @@ def pending(after: int, limit: int) -> list[Pending]:
     return [Pending(version, topic, payload.encode()) for version, topic, payload in rows]
 
 
+def versions_of(topics: Iterable[str]) -> dict[str, int]:
+    """Return the versions that wait for these topics."""
+    return dict(bulk.rows_among("SELECT topic, version FROM outbox_message WHERE topic {}", topics))
+
+
 def newest_version() -> int:
     """Return the highest version in the outbox, 0 where it is empty: a cheap look for what is new.
 

@@ -84,6 +84,7 @@ def check_database(figures: Figures, limits: Limits) -> list[Check]:
     return [
         publisher,
         Check("outbox", behind, pending),
+        *(Check("refused", Level.CRITICAL, fault.text) for fault in figures.faults),
         Check("lamps", Level.OK, f"{figures.lamps} lamps, {figures.waiting} without an owner, {figures.connected} up"),
         Check("codes", Level.OK, f"codes are good for {good_for}"),
     ]

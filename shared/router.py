@@ -15,17 +15,18 @@ class Router:
         self._routes = [(topics.filter_pattern(each.topic_filter), each.receive) for each in subscriptions]
         self._on_ignored = on_ignored
 
-    def deliver(self, topic: bytes, payload: bytes, retained: bool) -> None:
+    def deliver(self, topic: str, payload: bytes, retained: bool) -> None:
         """Hand on a message; what a subscription finds bad, and what none asked for, is ignored."""
-        try:
-            message = Message(topic.decode(), payload, retained)
-            receivers = [receive for pattern, receive in self._routes if pattern.fullmatch(message.topic)]
-        except UnicodeDecodeError:
-            receivers = []
+        message = Message(topic, payload, retained)
+        receivers = [receive for pattern, receive in self._routes if pattern.fullmatch(topic)]
         for receive in receivers:
             try:
                 receive(message)
             except BadMessage as reason:
                 self._on_ignored(f"Ignored a message on {quoted(message.topic)}: {reason}", reason.kind)
         if not receivers:
-            self._on_ignored("Ignored a message on a topic that is not UTF-8, or that was not asked for", "unasked")
+            self.ignore_unasked()
+
+    def ignore_unasked(self) -> None:
+        """Ignore a message that no subscription can match, such as one on a topic that is not UTF-8."""
+        self._on_ignored("Ignored a message on a topic that is not UTF-8, or that was not asked for", "unasked")
