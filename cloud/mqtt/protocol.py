@@ -57,7 +57,7 @@ class Protocol:
         self._of_qos_2: dict[int, int] = {}
         self._released: dict[int, int] = {}
         self._outcomes = Outcomes()
-        self._sent_before_narrowing = 0
+        self._sent_before_narrowing: frozenset[int] = frozenset()
         self._identifier = 0
 
     def publish(self, number: int, publication: Publication) -> None:
@@ -195,20 +195,22 @@ class Protocol:
         number = under_way.pop(identifier, None)
         if number is None:
             return
-        self._sent_before_narrowing = max(self._sent_before_narrowing - 1, 0)
         if reason < reasons.LOWEST_FAILURE:
             self._outcomes.accepted.append(number)
-        elif reason == reasons.QUOTA_EXCEEDED and (self.window > 1 or self._sent_before_narrowing):
-            self._narrow()
+        elif reason != reasons.QUOTA_EXCEEDED:
+            self._outcomes.refused.append((number, reason))
+        elif identifier in self._sent_before_narrowing:
             self._outcomes.over_quota.append(number)
+        elif self.window > 1:
+            self._outcomes.over_quota.append(number)
+            self._narrow()
         else:
             self._outcomes.refused.append((number, reason))
 
     def _narrow(self) -> None:
         """Have half as many under way at once; those that are do not count again when they are refused, too."""
-        if not self._sent_before_narrowing:
-            self._sent_before_narrowing = len(self._of_qos_1) + len(self._of_qos_2) + len(self._released)
-            self.window = max(self.window // 2, 1)
+        self._sent_before_narrowing = frozenset((*self._of_qos_1, *self._of_qos_2, *self._released))
+        self.window //= 2
 
     def _refusal_of(self, publication: Publication) -> int | None:
         limits = self._limits
