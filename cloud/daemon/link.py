@@ -70,12 +70,12 @@ class DaemonLink(Listener):
         self._router = Router(subscriptions, self._ignore)
         self._client = BrokerClient(
             broker,
-            Login(CLIENT_ID, KEEPALIVE_SECONDS, broker.username, broker.password, _state(DOWN)),
+            Login(CLIENT_ID, KEEPALIVE_SECONDS, broker.username, broker.password, state(DOWN)),
             self,
             levels=levels,
             most_in_flight=WINDOW,
             filters=[(each.topic_filter, each.qos) for each in subscriptions],
-            birth=(STATE, _state(UP)),
+            birth=(STATE, state(UP)),
         )
 
     def start(self) -> None:
@@ -161,5 +161,6 @@ class DaemonLink(Listener):
         self._on_ignored(kind)
 
 
-def _state(payload: bytes) -> Publication:
+def state(payload: bytes) -> Publication:
+    """Return the message that says whether the daemon is there."""
     return Publication(topics.STATE, payload, topics.STATE_DELIVERY.qos, topics.STATE_DELIVERY.retain)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cloud import outbox
 from cloud.daemon.accepted import log_accepted
-from cloud.daemon.link import MARK, PROBE, STATE, WINDOW
+from cloud.daemon.link import MARK, PROBE, STATE, WINDOW, state
 from cloud.daemon.refusals import Refusals
 from cloud.daemon.sampling import Sampling
 from cloud.mqtt import reasons
@@ -15,7 +15,7 @@ from cloud.mqtt.protocol import Outcomes
 from cloud.outbox import Pending
 from shared import topics
 from shared.messages import Publication
-from shared.payloads import HighWaterMark
+from shared.payloads import UP, HighWaterMark
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ WORTHWHILE = WINDOW // 4
 """While others are under way, so many messages are published together, and the rows of so many that are accepted are
 removed together: each look asks the database, and each removal forces the disk."""
 
-MARK_PAUSE_SECONDS = 5.0
-"""How long it waits before it publishes a mark again that was refused."""
+OWN_PAUSE_SECONDS = 5.0
+"""How long it waits before it publishes a message of the daemon's own again that was refused."""
 
 OWN_TOPICS = {MARK: topics.HIGH_WATER_MARK, PROBE: topics.PROBE, STATE: topics.STATE}
 
@@ -59,7 +59,7 @@ class Publisher:
         self._retrying: set[int] = set()
         self._tried = self._refused_again = 0
         self._mark_is_under_way = False
-        self._mark_at = 0.0
+        self._own_at = 0.0
         self._reckon_mark: Callable[[int], HighWaterMark] | None = None
         self._mark_may_have_moved = True
 
@@ -82,7 +82,7 @@ class Publisher:
         self._retrying.clear()
         self._sent_up_to = self._tried_up_to = 0
         self._mark_is_under_way = False
-        self._mark_at = 0.0
+        self._own_at = 0.0
         self._reckon_mark = None
         self.refusals.start_over()
 
@@ -96,6 +96,7 @@ class Publisher:
 
     def conclude(self, outcomes: Outcomes, monotonic: float) -> None:
         """Take in what became of messages that were published over this connection."""
+        self.refusals.let_in()
         for number in outcomes.accepted:
             message = self._under_way.pop(number, None)
             if message is None:
@@ -133,8 +134,8 @@ class Publisher:
             outbox.remove(self._accepted)
             self._accepted.clear()
             self._mark_may_have_moved = True
-        if self._reckon_mark is not None and self._mark_may_have_moved and not self._mark_is_under_way:
-            self._publish_mark(self._reckon_mark, monotonic)
+        if monotonic >= self._own_at:
+            self._publish_own()
         if (has_news := self.has_news()) and self._room() >= WORTHWHILE:
             self._send(outbox.pending(after=self._sent_up_to, limit=self._room()))
         if self.refusals.due(monotonic) and not self._retrying and self._room() >= WORTHWHILE:
@@ -161,6 +162,8 @@ class Publisher:
 
     def _retry(self) -> None:
         """Publish some of those again that the broker refused: rows that were sent, and neither stand nor fall yet."""
+        if not self._tried_up_to:
+            self.refusals.begin_round()
         rows = outbox.pending(after=self._tried_up_to, limit=WORTHWHILE)
         rows = [row for row in rows if row.version <= self._sent_up_to]
         settled = (self._under_way, self._unverified, self._accepted)
@@ -205,7 +208,7 @@ class Publisher:
         if number == MARK:
             self._mark_is_under_way = False
             self._mark_may_have_moved = True
-            self._mark_at = monotonic + MARK_PAUSE_SECONDS
+        self._own_at = monotonic + OWN_PAUSE_SECONDS
         self.refusals.add_own(number, reason, OWN_TOPICS[number])
 
     def _verify(self, sampling: Sampling, monotonic: float) -> None:
@@ -228,11 +231,13 @@ class Publisher:
         if self._unverified and not sampling.is_reading and not (self._under_way and self._room() >= WORTHWHILE):
             sampling.begin(dict(self._unverified))
 
-    def _publish_mark(self, reckon: Callable[[int], HighWaterMark], monotonic: float) -> None:
+    def _publish_own(self) -> None:
         """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
-        if monotonic < self._mark_at:
-            return
-        mark, delivery = reckon(outbox.confirmed_up_to()), topics.MARK_DELIVERY
-        publication = Publication(topics.HIGH_WATER_MARK, mark.encode(), delivery.qos, delivery.retain)
-        self._mark_is_under_way = self._outlet.publish([(MARK, publication)])
-        self._mark_may_have_moved = not self._mark_is_under_way
+        if STATE in self.refusals.own:
+            self.refusals.own.pop(STATE)
+            self._outlet.publish([(STATE, state(UP))])
+        if self._reckon_mark is not None and self._mark_may_have_moved and not self._mark_is_under_way:
+            mark, delivery = self._reckon_mark(outbox.confirmed_up_to()), topics.MARK_DELIVERY
+            publication = Publication(topics.HIGH_WATER_MARK, mark.encode(), delivery.qos, delivery.retain)
+            self._mark_is_under_way = self._outlet.publish([(MARK, publication)])
+            self._mark_may_have_moved = not self._mark_is_under_way

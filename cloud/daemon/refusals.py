@@ -19,7 +19,7 @@ WRITE_SECONDS = 1.0
 class Refusals:
     """Goes with one publisher over all its connections.
 
-    Lamps' messages that were refused stay in the outbox; rounds go through them there (`due`, `end_round`). The
+    Lamps' messages that were refused stay in the outbox; rounds go through them there (`due`, `begin_round`, `end_round`). The
     daemon's ``own`` messages are tried again by whoever publishes them.
     """
 
@@ -42,7 +42,7 @@ class Refusals:
     def start_over(self) -> None:
         """Begin on a new connection, over which everything is published again."""
         self.own.clear()
-        self._connection = self._try_at = None
+        self._try_at = None
         self._end_count()
         self._pause = FIRST_PAUSE_SECONDS
 
@@ -66,6 +66,10 @@ class Refusals:
         """Note that the broker refused the connection; the client has said so."""
         self._connection = reason
 
+    def let_in(self) -> None:
+        """Note that the broker answers on a connection."""
+        self._connection = None
+
     def hurry(self) -> None:
         """Have the next ones tried at once: what was in their way is gone."""
         self._try_at = 0.0
@@ -76,12 +80,15 @@ class Refusals:
         if longer:
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
+    def begin_round(self) -> None:
+        """Note that from now on all are tried once more."""
+        self._end_count()
+
     def end_round(self) -> None:
         """Note that all were tried once more; what was refused meanwhile is due again after a pause."""
         if not self._counts:
             self._try_at = None
             self._pause = FIRST_PAUSE_SECONDS
-        self._end_count()
 
     def record(self, now: datetime, monotonic: float, *, settled: bool) -> None:
         """Write what is refused where it has changed; ``settled`` says that everything was tried on this connection."""

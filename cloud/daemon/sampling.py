@@ -4,11 +4,12 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cloud import outbox
 from cloud.agreement.retained import retained_batches
-from cloud.errors import BrokerAway
+from cloud.errors import BrokerAway, BrokerSilent
 from cloud.mqtt.listener import Session
 from cloud.outbox import Pending
 from shared.broker_url import BrokerUrl
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 SAMPLE = 20
 """Messages of each batch that are read back: of a batch of which the broker lost a quarter, one in 300 samples would
 not show it."""
+
+SILENCE_SECONDS = 5.0
+"""How long the broker may send nothing before a sample counts as read."""
 
 Read = Callable[[Sequence[str]], dict[str, bytes]]
 
@@ -88,6 +92,11 @@ def _reader(broker: BrokerUrl) -> Read:
     """Return what reads the retained messages of some topics, over a connection of its own."""
 
     def read(topics: Sequence[str]) -> dict[str, bytes]:
-        return {m.topic: m.payload for batch in retained_batches(broker, "sample", topics) for m in batch}
+        found: dict[str, bytes] = {}
+        # Where it refuses our end marker, too, what came until it fell silent must do.
+        with suppress(BrokerSilent):
+            for batch in retained_batches(broker, "sample", topics, silence_seconds=SILENCE_SECONDS):
+                found.update((message.topic, message.payload) for message in batch)
+        return found
 
     return read

@@ -188,6 +188,8 @@ class BrokerClient:
             transport.send(protocol.to_send())  # before all that takes long: the broker waits for it
             outcomes = self._hand_out(protocol, session)
             if protocol.ended is not None:
+                if protocol.ended.reason in reasons.OF_SETTINGS - {reasons.TAKEN_OVER}:
+                    self._guarded(self._listener.turned_away, protocol.ended.reason)
                 return _said(protocol.ended)
             if leave_by is not None and (self._has_parted(outcomes) or time.monotonic() >= leave_by):
                 protocol.disconnect()

@@ -30,7 +30,7 @@ class Listener:
         """Take in that the connection is gone."""
 
     def turned_away(self, reason: int) -> None:
-        """Take in that the broker did not accept us."""
+        """Take in that the broker did not accept us, or ended the connection for a setting of its own."""
 
     def received(self, messages: Sequence[Message]) -> None:
         """Take in messages."""
