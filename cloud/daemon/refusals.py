@@ -19,8 +19,8 @@ WRITE_SECONDS = 1.0
 class Refusals:
     """Goes with one publisher over all its connections.
 
-    Lamps' messages that were refused stay in the outbox; rounds go through them there (`due`, `begin_round`, `end_round`). The
-    daemon's ``own`` messages are tried again by whoever publishes them.
+    Lamps' messages that were refused stay in the outbox; rounds go through them there (`due`, `begin_round`,
+    `end_round`). The daemon's ``own`` messages are tried again by whoever publishes them.
     """
 
     def __init__(self) -> None:
