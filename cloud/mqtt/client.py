@@ -62,6 +62,7 @@ class BrokerClient:
         self._birth = birth
         self._throttle = LogThrottle(log)
         self._outage_said = False
+        self._pause = FIRST_PAUSE_SECONDS
         self._stopping = threading.Event()
         self._session: Session | None = None
         self._transport: Transport | None = None
@@ -119,12 +120,11 @@ class BrokerClient:
                 log.debug("The connection was closed before it could be woken")
 
     def _work(self) -> None:
-        pause, first = FIRST_PAUSE_SECONDS, True
+        first = True
         while not self._stopping.is_set() and (first or self._listener.may_go_on()):
             first = False
             try:
                 self._connect_once()
-                pause = FIRST_PAUSE_SECONDS
             except Unreachable as fault:
                 self._say_outage(str(fault))
                 if fault.reason is not None:
@@ -133,8 +133,8 @@ class BrokerClient:
                 self._say_outage(f"can't be talked to ({type(fault).__name__}: {fault})")
                 log.debug("The broker's thread raised", exc_info=True)
             self._throttle.tick(time.monotonic())
-            self._stopping.wait(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self._stopping.wait(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
     def _connect_once(self) -> None:
         """Connect, and stay so until the connection is lost."""
@@ -147,14 +147,13 @@ class BrokerClient:
             session = Session(protocol.level)
             if not session.reports_refusals:
                 protocol.window = min(protocol.window, MOST_IN_FLIGHT_UNTOLD)
-            why: str | None = "went away"
             try:
                 self._begin(transport, protocol, session)
                 why = self._converse(transport, protocol, session)
             except ProtocolError as fault:
                 why = f"does not speak MQTT as it should ({fault})"
             except OSError as fault:
-                why = explained(fault) or why
+                why = explained(fault) or "went away"
             finally:
                 self._session = self._transport = None
                 self._guarded(self._listener.lost)
@@ -166,7 +165,6 @@ class BrokerClient:
         self._unanswered = self._subscribe(protocol) if self._filters else -1
         if self._birth is not None:
             protocol.publish(*self._birth)
-        self._outage_said = False
         self._transport, self._session = transport, session
         if not self._filters:
             self._say_connected(session)
@@ -238,6 +236,9 @@ class BrokerClient:
             log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
 
     def _say_connected(self, session: Session) -> None:
+        # Only now, not when it let us in: one that ends each connection at once is an outage, to be said once.
+        self._outage_said = False
+        self._pause = FIRST_PAUSE_SECONDS
         log.info("Connected to the broker at %s", self._broker)
         if not session.reports_refusals:
             log.warning("The broker speaks MQTT 3.1.1, which can't report refusals; reading samples back instead")
