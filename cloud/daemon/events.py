@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.mqtt.listener import Session
@@ -24,8 +25,7 @@ class TurnedAway:
     reason: int
 
 
-@dataclass(frozen=True)
-class Presence:
+class Presence(NamedTuple):
     """A lamp's bridge came up or went down."""
 
     device_id: str

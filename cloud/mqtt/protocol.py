@@ -12,6 +12,7 @@ from shared.messages import Publication
 _HIGHEST_IDENTIFIER = 65_535
 _PACKET_KIND = 0xF0
 _SMALL = 128
+_OF_QOS_0 = (PUBLISH, PUBLISH | 1)
 
 
 @dataclass
@@ -132,7 +133,11 @@ class Protocol:
                 break
             head = data[at]
             at = after
-            if length != 2 or self.connack is None:
+            if self.connack is None:
+                self._take(head, data[start:after])
+            elif head in _OF_QOS_0:
+                self.messages.append(reading.read_publish(head, data[start:after], self.level))
+            elif length != 2:
                 self._take(head, data[start:after])
             elif head == PUBREC:
                 self._release(data[start] << 8 | data[start + 1])

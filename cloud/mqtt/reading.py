@@ -133,20 +133,18 @@ def read_publish(head: int, body: bytes, level: int) -> Message:
         ProtocolError: it is malformed, or of QoS 2, at which nothing was subscribed to.
     """
     qos = head >> 1 & 3
-    if qos > 1:
-        raise ProtocolError(f"a PUBLISH of QoS {qos}")
-    after = 2 + (body[0] << 8 | body[1]) if len(body) > 1 else len(body) + 1
-    topic = body[2:after]
-    identifier = None
+    after = 2 + (body[0] << 8 | body[1]) if len(body) > 1 else 0
+    if not 2 < after <= len(body):
+        raise ProtocolError("a PUBLISH without a topic, or that ends inside it")
+    topic, identifier = body[2:after], None
     if qos:
         identifier = int.from_bytes(body[after : after + 2], "big")
         after += 2
-        if not identifier:
-            raise ProtocolError("a PUBLISH without a packet identifier")
-    if not topic or after > len(body):
-        raise ProtocolError("a PUBLISH without a topic, or that ends inside it")
+        if qos > 1 or not identifier or after > len(body):
+            raise ProtocolError(f"a PUBLISH of QoS {qos}, or without a packet identifier")
     if level == MQTT_5:
-        after = _after_properties(body, after)
+        # Most have none: the length of the properties is one byte, 0.
+        after = after + 1 if body[after : after + 1] == b"\0" else _after_properties(body, after)
     return Message(topic, body[after:], bool(head & 1), identifier)
 
 
