@@ -15,6 +15,8 @@ from shared.tls import explained
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3.0
+
+_NO_ANSWER = "does not answer as a broker does; if it is an old one, set LAMPI_MQTT_VERSION=3.1.1"
 CHUNK_BYTES = 262_144
 
 
@@ -80,7 +82,7 @@ def _sign_in(connection: socket.socket, protocol: Protocol) -> int:
             connection.settimeout(max(end - time.monotonic(), 0.001))
             received = connection.recv(CHUNK_BYTES)
             if not received:
-                raise Unreachable("does not answer as a broker does")
+                raise Unreachable(_NO_ANSWER)
             protocol.receive(received)
     except ProtocolError as fault:
         raise Unreachable(f"does not answer as a broker does ({fault})") from None
