@@ -33,8 +33,10 @@ class Transport:
     def send(self, data: bytes) -> None:
         """Send bytes, or keep what the kernel does not take until it does.
 
+        That the connection is gone shows in `receive`, after what came before its end: that may say why it ended.
+
         Raises:
-            OSError: the connection is gone.
+            OSError: TLS failed.
         """
         self._unsent = self._unsent + data if self._unsent else data
         try:
@@ -43,6 +45,8 @@ class Transport:
                 self._unsent = self._unsent[sent:]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass  # `receive` waits until there is room
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsent = b""
 
     def prepare_to_sleep(self) -> None:
         """Have `wake` count from now on; look once more for work after this, and sleep only where there is none."""
