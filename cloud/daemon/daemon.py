@@ -23,6 +23,7 @@ from cloud.daemon.reading_back import ReadingBack
 from cloud.daemon.rotation import Rotation
 from cloud.daemon.sampling import sampling_for
 from cloud.daemon.session import Session
+from cloud.daemon.sqlite_log import SqliteLog
 from cloud.daemon.upkeep import Upkeep
 from cloud.database import database_proxy, expect_crowds, one_line
 from cloud.errors import DatabaseAway
@@ -35,11 +36,11 @@ from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.03
+LOOK_SECONDS = 0.01
 """How long a change that another process made stays unnoticed, where the database does not tell us of it: on a disk
 that takes over half a second to commit, a round."""
 
-LOOKS_A_ROUND = 10
+LOOKS_A_ROUND = 30
 """A look costs next to nothing (see `news`); a round does all that there may be to do."""
 
 BUSY_SECONDS = 1.0
@@ -74,6 +75,7 @@ class Daemon:
         self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
         self._rotation = Rotation(settings.codes.ttl)
         self._upkeep = Upkeep()
+        self._sqlite_log = SqliteLog(settings.database_url)
         self._webhook = WebhookSender(settings.webhook, now)
         self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
 
@@ -121,6 +123,7 @@ class Daemon:
         if self._outlet.session is not None:
             self._reading_back.step(self._outlet.session, self._outlet.link, crowded=self._inbox.is_crowded)
             self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
+            self._sqlite_log.step(time.monotonic(), crowded=self._inbox.is_crowded)
             self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
         if self._leadership.held():
             self._publisher.pump(self._now(), time.monotonic())
