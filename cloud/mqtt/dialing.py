@@ -2,8 +2,10 @@
 
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cloud.mqtt import reasons
 from cloud.mqtt.packets import Login
@@ -77,7 +79,8 @@ def _sign_in(connection: socket.socket, protocol: Protocol) -> int:
     """Exchange CONNECT and CONNACK; return its reason."""
     end = time.monotonic() + CONNECT_SECONDS
     try:
-        connection.sendall(protocol.to_send())
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):  # what came before may say why
+            connection.sendall(protocol.to_send())
         while protocol.connack is None:
             connection.settimeout(max(end - time.monotonic(), 0.001))
             received = connection.recv(CHUNK_BYTES)

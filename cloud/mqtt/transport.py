@@ -45,7 +45,7 @@ class Transport:
                 self._unsent = self._unsent[sent:]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass  # `receive` waits until there is room
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             self._unsent = b""
 
     def prepare_to_sleep(self) -> None:
