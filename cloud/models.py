@@ -49,7 +49,7 @@ class Lampi(Table):
     device_id = CharField(max_length=12, primary_key=True)
     name = TextField(default=DEFAULT_NAME)
     user = ForeignKeyField(User, null=True, backref="lamps", on_delete="RESTRICT")
-    association_code = CharField(max_length=CODE_LENGTH, unique=True, default=generate_association_code)
+    association_code = CharField(max_length=CODE_LENGTH, default=generate_association_code)
     created_at: datetime = InstantField(default=utc_now)
     associated_at: datetime | None = InstantField(null=True)
     connected = BooleanField(default=False)
@@ -82,17 +82,23 @@ class Lampi(Table):
         """Return the condition that selects the lamp whose code begins with these 6 to 32 characters, None for none.
 
         No fewer than its screen shows. Where a longer short code begins as a shorter one, who typed all of it means it.
-        The beginning alone says where to look: few codes of all have it, also of owned lamps.
+        It is looked for among the short codes that what was typed begins with: only those have an index.
         """
+        shorts = [code[:length] for length in range(SHORT_CODE_LENGTH, len(code) + 1)]
+        places = ", ".join("?" * len(shorts))
         found = run_sql(
-            "SELECT association_code FROM lampi WHERE association_code BETWEEN ? AND ? AND user_id IS NULL"
-            " AND short_code_length <= ? AND code_issued_at > ? ORDER BY short_code_length DESC LIMIT 1",
+            f"SELECT device_id, association_code FROM lampi WHERE {_short_code_of_row.sql} IN ({places})"  # noqa: S608
+            " AND user_id IS NULL AND association_code BETWEEN ? AND ? AND code_issued_at > ?"
+            " ORDER BY short_code_length DESC LIMIT 1",
+            *shorts,
             code.ljust(CODE_LENGTH, "0"),
             code.ljust(CODE_LENGTH, "f"),
-            len(code),
             stored(issued_after or NEVER),
         )
-        return cls.user.is_null() & (cls.association_code == found[0][0]) if found else None
+        if not found:
+            return None
+        ((device_id, whole_code),) = found
+        return (cls.device_id == device_id) & cls.user.is_null() & (cls.association_code == whole_code)
 
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:

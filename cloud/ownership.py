@@ -78,8 +78,10 @@ def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
     Raises:
         MalformedCode: it can't be a code.
     """
-    own = Lampi.select().where((Lampi.user == user) & Lampi.association_code.startswith(read_code(typed)))
-    return next((lampi for lampi in own if lampi.associated_at and lampi.associated_at > now - JUST_NOW), None)
+    code = read_code(typed)
+    since = Lampi._meta.fields["associated_at"] > now - JUST_NOW
+    own = Lampi.select().where((Lampi.user == user) & since)
+    return next((lampi for lampi in own if lampi.association_code.startswith(code)), None)
 
 
 def confirmed_among(lamps: Iterable[Lampi]) -> set[str]:

@@ -149,7 +149,6 @@ class BrokerLink:
         client.on_subscribe = self._guarded(self._subscribed)
         client.on_publish = self._guarded(self._confirmed)
         client.on_message = self._guarded(self._arrived)
-        client.on_quick = self._guarded(self._router.deliver)
         return client
 
     def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
@@ -163,7 +162,12 @@ class BrokerLink:
         return guarded
 
     def _arrived(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
-        self._router.deliver(message._topic, bytes(message.payload), message.retain)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self._router.ignore_unasked()
+        else:
+            self._router.deliver(topic, bytes(message.payload), message.retain)
 
     def _ignore_message(self, why: str, kind: str) -> None:
         self._throttle.warning(why, self._now())

@@ -14,6 +14,7 @@ from cloud.cli.edge import (
     log_format_option,
     log_level_option,
     metrics_port_option,
+    mqtt_version_option,
     presence_filters_option,
     settings_from,
     short_code_length_option,
@@ -44,6 +45,7 @@ def migrate(database_url: str | None) -> None:
 @database_option
 @log_level_option
 @log_format_option
+@mqtt_version_option
 @metrics_port_option
 @code_ttl_option
 @short_code_length_option

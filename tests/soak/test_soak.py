@@ -20,6 +20,7 @@ def test_nothing_is_lost_whatever_dies(database: str) -> None:
         ("publish-before-commit", "as a lamp hears"),
         ("removal-without-version", "delayed"),
         ("lease-without-check", "standby SIGKILL"),
+        ("ignored-refusals", "broker refuses"),
     ],
 )
 def test_a_build_that_is_broken_on_purpose_is_caught(broken: str, fault: str) -> None:
