@@ -22,7 +22,8 @@ WORTHWHILE = WINDOW // 4
 """While others are under way, so many messages are published together, and the rows of so many that are confirmed are
 removed together: each look asks the database, and each removal forces the disk."""
 
-_ASSOCIATED = Associated().encode()
+_ASSOCIATED = Associated().encode().rstrip(b"}")
+"""How every message of a lamp that has an owner begins, with or without a name."""
 
 
 class Publisher:
@@ -106,14 +107,14 @@ def _publication(topic: str, payload: bytes, delivery: topics.Delivery) -> Publi
 
 def _say(message: Pending) -> None:
     """Log what the broker has confirmed; that a code was told is of interest only to who looks for a fault."""
-    matters = message.payload in (CLEARED, _ASSOCIATED)
+    matters = message.payload == CLEARED or message.payload.startswith(_ASSOCIATED)
     if not matters and not log.isEnabledFor(logging.DEBUG):
         return
     with suppress(BadTopic):
         device_id = topics.parse_associated(message.topic)
         if message.payload == CLEARED:
             log.info("Cleared what the broker retained for the lamp %s", device_id, extra=about(device_id))
-        elif message.payload == _ASSOCIATED:
+        elif message.payload.startswith(_ASSOCIATED):
             log.info("Told the lamp %s that it is associated", device_id, extra=about(device_id))
         else:
             log.debug("Told the lamp %s its code", device_id, extra=about(device_id))
