@@ -3,12 +3,14 @@
 import logging
 import os
 import sys
+from pathlib import Path
 
 import click
 
 from lamp_ui import config as settings
 from lamp_ui.config import Config, read_config
 from lamp_ui.install import install
+from lamp_ui.kivy_stage import prepare_home
 from lamp_ui.signals import EndSignals
 from shared.logs import start_logging
 from shared.settings import BadSettings
@@ -145,6 +147,7 @@ main.add_command(install)
 
 
 def _set_stage_for_kivy(config: Config) -> None:
+    prepare_home(os.environ, Path.home())
     os.environ["KIVY_NO_ARGS"] = "1"
     os.environ["KIVY_LOG_MODE"] = "PYTHON"
     # The clock that a message wakes at once; Kivy's default one sleeps until the next frame is due.

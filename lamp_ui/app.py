@@ -19,6 +19,7 @@ from paho.mqtt import __version__ as paho_version
 from lamp_ui.config import Config, WindowSize
 from lamp_ui.events import Event, RequestLost, StatusAsked
 from lamp_ui.hardware import Hardware, LampHardware
+from lamp_ui.kivy_stage import mend_settings, set_for_lamp
 from lamp_ui.link import LampLink
 from lamp_ui.machine import read_machine
 from lamp_ui.presenter import Presenter, Surroundings
@@ -108,6 +109,8 @@ class Touchscreen(App):
 
     def __init__(self, config: Config, end_signals: EndSignals, hardware: Hardware | None = None) -> None:
         super().__init__(kv_file="")
+        mend_settings(KivyConfig)
+        set_for_lamp(KivyConfig, panel=config.window_size is None)
         if config.window_size is not None:
             _fix_window(config.window_size)
         # Kivy makes its window when the first widget's module is imported, in the size it is then told.
