@@ -10,16 +10,16 @@ from kivy.uix.label import Label
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
-from lamp_ui.tapping import Tappable
 from lamp_ui.events import ControlLetGo, ControlMoved, PowerPressed
 from lamp_ui.lamp import Control, Knowledge, Lamp
-from lamp_ui.layout import LABEL_ROW
+from lamp_ui.layout import KNOB, LABEL_ROW
 from lamp_ui.pictures import Paint, pill
+from lamp_ui.tapping import Tappable
 from lamp_ui.view_state import ControlWords
 from lamp_ui.widgets import Emit, glow_texture, round_texture, texture_of
 
-_TRACK, _KNOB, _LABEL = 24, 40, 15
-"""Units: how high a track, a knob (7 mm on the panel) and the words above them are."""
+_TRACK, _LABEL = 24, 16
+"""Units: how high a track and the words above it are."""
 
 _AT_REST = 0.22
 """How much of a track is seen whose value is not known."""
@@ -171,7 +171,7 @@ class TrackSlider(Widget):
         left, reach = self._run()
         centre = left + reach * self.value, self._track_middle
         for shape, share in ((self._edge, 1.0), (self._ring, 0.9), (self._knob, 0.66)):
-            side = _KNOB * self.unit * share
+            side = KNOB * self.unit * share
             shape.size, shape.pos = (side, side), (centre[0] - side / 2, centre[1] - side / 2)
 
 

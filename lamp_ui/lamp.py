@@ -60,7 +60,8 @@ class LampControl:
 
     A member that was asked for shows what was asked until somebody else sets it, until the lamp has
     answered and `SETTLE_SECONDS` are over, or until no answer has come for `ANSWER_SECONDS`. What the
-    lamp has not said can't be changed. Every ``now`` is in seconds of one clock that doesn't go backwards.
+    lamp has not said can't be changed. One of these serves one connection: what was said and asked ends
+    with it. Every ``now`` is in seconds of one clock that doesn't go backwards.
     """
 
     def __init__(self) -> None:
@@ -104,10 +105,6 @@ class LampControl:
             for name in named.keys() - self._held:
                 self._asked.pop(name, None)
             self._answered = self._answered or not self._asked
-
-    def forget(self) -> None:
-        """Note that nothing is known any more: the connection is lost, and with it all that was asked over it."""
-        self.__init__()  # type: ignore[misc]
 
     def move(self, control: Control, value: float) -> None:
         """Ask for a value; the finger stays on the control until `let_go`.

@@ -22,8 +22,8 @@ _BADGE_WIDTH = 98
 _FOOT, _LEAST_CODE = 38, 46
 """Units: the popup's lowest row, and below what height the code gives nothing to a larger QR code."""
 
-SLIDER_ROW, LABEL_ROW = 62, 18
-"""Units that a slider and its label take, and of these the label alone, which takes no finger."""
+SLIDER_ROW, LABEL_ROW, KNOB = 62, 18, 40
+"""Units: a slider with its label, the label alone, which takes no finger, and the knob, 7 mm on the panel."""
 
 _CLOSE_WIDTH = 96
 STATUS_LINE, VALUE_LINE = 21, 15
@@ -129,7 +129,7 @@ def place_main(width: float, height: float) -> MainLayout:
         side = min(upper.height - 4 * unit, 0.42 * upper.width)
         power = Box(upper.x, upper.y + (upper.height - side) / 2, side, side)
         beside = Box(power.right + _MARGIN * unit, upper.y, upper.right - power.right - _MARGIN * unit, upper.height)
-        words, notice = beside.rows(30, 52)
+        words, notice = beside.rows(28, 54)
     else:
         column, sliders = body.columns(38, 62, gap=_MARGIN * unit)
         side = min(column.width, 0.48 * column.height)
@@ -172,7 +172,7 @@ def place_popup(width: float, height: float, groups: int, qr_modules: int) -> Po
 
 
 def place_status(width: float, height: float, lines: Sequence[int]) -> StatusLayout:
-    """Return the status page for a window and its rows, whose values have so many lines each; in landscape all have 1."""
+    """Return the status page for a window and its rows, whose values have so many lines each: in landscape, 1."""
     unit = unit_of(width, height)
     header, body = _header_and_body(width, height)
     title, close = header.columns(header.width - _CLOSE_WIDTH * unit, _CLOSE_WIDTH * unit)

@@ -140,7 +140,7 @@ class Presenter:
         self._link_up = up
         # Whatever bridge and lamp did meanwhile, we could not hear it; their states are retained and come next.
         self._bridge_up = False
-        self._lamp.forget()
+        self._lamp = LampControl()
         self._code_life.connect()
         # The association stays: a lamp without its network is still as owned as it was.
 

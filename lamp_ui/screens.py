@@ -7,13 +7,13 @@ from kivy.uix.widget import Widget
 
 from lamp_ui import theme
 from lamp_ui.beacon import Beacon
-from lamp_ui.tapping import Tappable
 from lamp_ui.code_layout import lay_out_code
 from lamp_ui.controls import PowerButton, TrackSlider
 from lamp_ui.labels import Badge, FittedLabel, NameLabel
 from lamp_ui.lamp import Control, Knowledge
 from lamp_ui.layout import place_main, place_popup, unit_of
 from lamp_ui.qr import qr_modules
+from lamp_ui.tapping import Tappable
 from lamp_ui.view_state import Connection, LampScreen, PopupState
 from lamp_ui.widgets import CodeView, Emit, QrView, glow_texture, put
 

@@ -6,11 +6,11 @@ from typing import Any
 from kivy.graphics import Color, Line, RoundedRectangle
 
 from lamp_ui import theme
-from lamp_ui.tapping import Tappable
 from lamp_ui.events import StatusLeft
 from lamp_ui.labels import FittedLabel
 from lamp_ui.layout import FINGER, Box, place_status
 from lamp_ui.screens import Screen
+from lamp_ui.tapping import Tappable
 from lamp_ui.view_state import StatusPage, StatusRow
 from lamp_ui.widgets import Emit, put
 

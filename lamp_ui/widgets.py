@@ -13,12 +13,12 @@ from kivy.properties import BooleanProperty, ColorProperty, ListProperty, Numeri
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
-from lamp_ui.tapping import Tappable
 from lamp_ui.code_layout import GROUP_GAP, LINE_STEP, lay_out_code
 from lamp_ui.events import Event
 from lamp_ui.layout import Box
 from lamp_ui.pictures import disc, glow
 from lamp_ui.qr import QUIET_MODULES
+from lamp_ui.tapping import Tappable
 from lamp_ui.view_state import Connection
 
 Emit = Callable[[Event], None]

@@ -83,13 +83,10 @@ def test_an_upgrade_tells_the_names_that_were_given_before(tmp_path: object, dat
     database = open_database(database_url, create=True)
     Runner(database, str(MIGRATIONS)).up("0009_history_stays")
     database.execute_sql("INSERT INTO lampi_user (name) VALUES ('ada')")
-    place = database.param
     for device_id, name, owner in (("0" * 12, "Kitchen", 1), ("1" * 12, DEFAULT_NAME, 1), ("2" * 12, "Attic", None)):
-        database.execute_sql(  # noqa: S608
-            "INSERT INTO lampi (device_id, name, user_id, association_code, created_at, connected, code_issued_at,"
-            f" message_version, short_code_length) VALUES ({', '.join([place] * 9)})",
-            (device_id, name, owner, device_id + "0" * 20, NOW, False, NOW, 7, 6),
-        )
+        Lampi.insert(
+            device_id=device_id, name=name, user=owner, message_version=7, association_code=device_id + "0" * 20
+        ).execute()
     database.execute_sql("UPDATE outbox_sequence SET last_version = 7")
     upgrade(database)
     (message,) = outbox.pending(after=0, limit=10)

@@ -8,7 +8,11 @@ ROOT = Path(__file__).parents[2]
 
 PURE = [
     "presenter",
+    "popup",
     "lamp",
+    "code_life",
+    "names",
+    "one_finger",
     "rest",
     "claim",
     "qr",
@@ -20,7 +24,19 @@ PURE = [
     "code_layout",
     "lines",
 ]
-TESTS = ["presenter", "lamp", "claim", "status", "words", "layout", "code_layout", "lines"]
+TESTS = [
+    "presenter",
+    "lamp",
+    "code_life",
+    "names",
+    "one_finger",
+    "claim",
+    "status",
+    "words",
+    "layout",
+    "code_layout",
+    "lines",
+]
 
 PROGRAM = """
 import sys

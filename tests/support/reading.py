@@ -66,13 +66,14 @@ def _without_mark(screen: Image.Image) -> Image.Image:
     return plain
 
 
-def read_hex(screen: Image.Image, colour: theme.Colour, tolerance: int = 4) -> str:
-    """Return the hexadecimal characters that a picture of the screen shows in one colour.
+def read_hex(screen: Image.Image, colour: theme.Colour, tolerance: int = 4, last: int | None = None) -> str:
+    """Return the hexadecimal characters that a picture of the screen shows in one colour, or the ``last`` so many.
 
     Small text is nowhere quite its colour: ``tolerance`` says how far (of 255) it may be off. What
     could be made out of none of the readings is a question mark.
     """
     glyphs = [glyph for box in _line_boxes(screen, colour, tolerance) for glyph in _glyphs(_line(screen, box))]
+    glyphs = glyphs if last is None else glyphs[-last:]
     return "".join(_read_glyphs(glyphs[at : at + _READ_TOGETHER]) for at in range(0, len(glyphs), _READ_TOGETHER))
 
 
