@@ -130,13 +130,13 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
     end_signals = EndSignals()
     end_signals.hold()
     start_logging(config.log_level, config.log_format)
-    _set_stage_for_kivy(config)
+    settings_file = _set_stage_for_kivy(config)
     # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
     from lamp_ui.app import NoDisplay, Touchscreen  # noqa: PLC0415
 
     log.info("This is lamp %s, on the broker at %s", config.device_id, config.broker)
     try:
-        touchscreen = Touchscreen(config, end_signals)
+        touchscreen = Touchscreen(config, end_signals, settings_file=settings_file)
     except NoDisplay:
         log.error(_NO_DISPLAY)
         sys.exit(1)
@@ -146,8 +146,8 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
 main.add_command(install)
 
 
-def _set_stage_for_kivy(config: Config) -> None:
-    prepare_home(os.environ, Path.home())
+def _set_stage_for_kivy(config: Config) -> Path | None:
+    settings_file = prepare_home(os.environ, Path.home())
     os.environ["KIVY_NO_ARGS"] = "1"
     os.environ["KIVY_LOG_MODE"] = "PYTHON"
     # The clock that a message wakes at once; Kivy's default one sleeps until the next frame is due.
@@ -160,6 +160,7 @@ def _set_stage_for_kivy(config: Config) -> None:
     if config.log_level != "DEBUG":
         # A filter, not a level: Kivy sets its logger's level itself when it is imported.
         logging.getLogger("kivy").addFilter(_worth_saying)
+    return settings_file
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

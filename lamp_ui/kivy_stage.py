@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, MutableMapping
 from configparser import ConfigParser, Error
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +22,82 @@ _CONFIG = "config.ini"
 _PARTS = ("logs", "mods", "icon")
 """The folders that Kivy makes in its home."""
 
+_NEEDED = (
+    *(("kivy", name) for name in ("log_enable", "log_level", "log_dir", "log_name", "log_maxfiles", "keyboard_mode")),
+    *(("graphics", name) for name in ("width", "height", "rotation", "position", "fullscreen", "show_cursor", "vsync")),
+    *(("postproc", name) for name in ("double_tap_time", "jitter_distance", "retain_time")),
+)
+"""Without these Kivy ends with a traceback."""
 
-def prepare_home(environment: MutableMapping[str, str], user_home: Path) -> None:
-    """Have Kivy use its home where it can be used, and something in memory or in a temporary folder where not."""
+
+class Soundness(Enum):
+    """What Kivy would make of a `config.ini`."""
+
+    SOUND = auto()
+    """It reads the file as it is, or writes one where there is none."""
+    INCOMPLETE = auto()
+    """It would end with a traceback, or write over the file, for what it misses there."""
+    DAMAGED = auto()
+    """It would write its defaults over the file."""
+
+
+def prepare_home(environment: MutableMapping[str, str], user_home: Path) -> Path | None:
+    """Have Kivy use its home where it can be used, and something in memory or in a temporary folder where not.
+
+    Returns a file whose values `lay_over` has to add to Kivy's defaults, or None.
+    """
     home = Path(environment.get(HOME) or user_home / ".kivy").expanduser()
     config = home / _CONFIG
-    try:
-        is_usable = _is_usable(config)
-        readable = config.exists() and is_usable
-    except OSError as fault:
-        is_usable = readable = False
-        log.warning("%s can't be read (%s); it is left as it is, and Kivy's defaults are used", config, fault.strerror)
-    else:
-        if not is_usable:
-            log.warning("%s is empty or damaged; it is left as it is, and Kivy's defaults are used", config)
-    if not is_usable:
+    soundness = _judge(config)
+    if soundness is Soundness.DAMAGED:
+        log.warning("%s is empty or can't be read; it is left as it is, and Kivy's defaults are used", config)
+    elif soundness is Soundness.INCOMPLETE:
+        log.warning("%s is incomplete; it is left as it is, and Kivy's defaults fill the gaps", config)
+    if soundness is not Soundness.SOUND:
         environment[NO_CONFIG] = "1"
     if not _is_writable(home):
         temporary = Path(tempfile.mkdtemp(prefix="lampi-ui-"))
         atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        if readable:
+        if copied := soundness is Soundness.SOUND and config.exists():
             shutil.copyfile(config, temporary / _CONFIG)
         environment[HOME] = str(temporary)
-        log.warning("%s can't be written; Kivy uses a temporary folder%s", home, " with its settings" * readable)
+        log.warning("%s can't be written; Kivy uses a temporary folder%s", home, " with its settings" * copied)
+    return config if soundness is Soundness.INCOMPLETE else None
 
 
-def _is_usable(config: Path) -> bool:
-    """Tell whether Kivy reads a file as it is; one that is not there it may write.
+def lay_over(config: Any, file: Path) -> None:
+    """Put a file's values over Kivy's defaults, in memory only; of its devices and modules, the file's alone count."""
+    parser = _parsed(file)
+    for section in parser.sections():
+        if not config.has_section(section):
+            config.add_section(section)
+        if section in ("input", "modules"):
+            for name in config.options(section):
+                config.remove_option(section, name)
+        for name, value in parser.items(section):
+            config.set(section, name, value)
 
-    Raises:
-        OSError: it can't be read.
-    """
-    if not config.exists():
-        return True
-    parser = ConfigParser(interpolation=None, strict=False)
+
+def _judge(config: Path) -> Soundness:
     try:
-        parser.read_string(config.read_text(encoding="utf-8"))
-        return parser.getint("kivy", "config_version") > 0
-    except (Error, ValueError):
-        return False
+        if not config.exists():
+            return Soundness.SOUND
+        parser = _parsed(config)
+    except (OSError, Error, ValueError) as fault:
+        log.debug("%s: %s", config, fault)
+        return Soundness.DAMAGED
+    if not parser.sections():
+        return Soundness.DAMAGED
+    is_numbered = parser.get("kivy", "config_version", fallback="").isdigit()
+    return (
+        Soundness.SOUND if is_numbered and all(parser.has_option(*each) for each in _NEEDED) else Soundness.INCOMPLETE
+    )
+
+
+def _parsed(file: Path) -> ConfigParser:
+    parser = ConfigParser(interpolation=None, strict=False)
+    parser.read_string(file.read_text(encoding="utf-8"))
+    return parser
 
 
 def _is_writable(home: Path) -> bool:

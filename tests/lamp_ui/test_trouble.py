@@ -1,17 +1,13 @@
 """Troubles with a broker that accepts the screen: it says so, and shows nothing as if all were well."""
 
-import json
 from pathlib import Path
-
-import pytest
 
 from lamp_ui.config import read_config
 from lamp_ui.link import LampLink
 from tests.lamp_ui.conftest import DEVICE_ID, StartLamp, unassociated
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
+from tests.support.deaf import deaf_broker
 from tests.support.screen import CloudVoice, Touchscreen
-
-SECURITY = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
 
 
 def test_another_screen_with_the_same_id_is_named(start_lamp: StartLamp, broker: Mosquitto, cloud: CloudVoice) -> None:
@@ -29,19 +25,8 @@ def test_another_screen_with_the_same_id_is_named(start_lamp: StartLamp, broker:
     assert lamp.log.count("another client seems to have our id") == 1
 
 
-@pytest.fixture
-def deaf(tmp_path: Path) -> Mosquitto:
-    """Give a broker that refuses every subscription, and nothing else."""
-    folder, port = tmp_path / "deaf", free_port()
-    folder.mkdir()
-    allowed = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True}
-    (folder / "security.json").write_text(json.dumps({"defaultACLAccess": allowed}))
-    config = f"listener {port} 127.0.0.1\nallow_anonymous true\nplugin {SECURITY}\n"
-    return Mosquitto(folder, port, f"{config}plugin_opt_config_file {folder / 'security.json'}\n")
-
-
-def test_a_refused_subscription_is_shown(deaf: Mosquitto, tmp_path: Path) -> None:
-    with deaf:
+def test_a_refused_subscription_is_shown(tmp_path: Path) -> None:
+    with deaf_broker(tmp_path / "deaf") as deaf:
         cloud = CloudVoice(deaf, DEVICE_ID)
         cloud.come_up()
         cloud.say(unassociated())

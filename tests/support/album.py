@@ -12,11 +12,16 @@ from pathlib import Path
 
 from PIL import Image, ImageStat
 
-from lamp_ui.layout import place_mark
+from lamp_ui import theme
+from lamp_ui.config import read_config
+from lamp_ui.layout import Box, place_main, place_mark
+from lamp_ui.link import LampLink
 from lamp_ui.words import LANGUAGES
 from shared import topics
 from shared.payloads import Associated, Color, LampConfig
 from tests.support.broker import Mosquitto
+from tests.support.deaf import deaf_broker
+from tests.support.reading import colour_box
 from tests.support.screen import CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
 
@@ -24,6 +29,13 @@ SIZES = ("240x320", "320x240", "480x320", "800x480")
 DEVICE_ID = "b827ebba0387"
 CODE = "b71e094d0a8c4d0a8c4d0a8c4d0a8cff"
 URL = "https://lamps.example.com/claim"
+NAMES = {
+    "named": "Kitchen",
+    "named-long": "The lamp on the left of the sofa in the living room",
+    "named-from-the-right": "המטבח של דנה",
+    "named-arabic": "مصباح المطبخ",
+    "named-emoji": "💡 Küche",
+}
 _DIM_AFTER_SECONDS = 6.0
 _STILL_LOOKS = 30
 
@@ -38,11 +50,19 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
             cloud = CloudVoice(broker, DEVICE_ID)
             yield from _first_hour(lamp, cloud)
             yield from _own_screen(lamp, broker)
+            yield from _names(lamp, cloud)
+            yield from _faults(lamp, cloud, broker)
         settings = _settings(language, str(_DIM_AFTER_SECONDS))
         with Touchscreen(folder / "late", broker, DEVICE_ID, size, settings) as lamp:
             awake = settled(lamp)
             wait_until(lambda: darker(lamp.screen.grab(), awake), "the screen to dim")
             yield "dimmed", settled(lamp)
+    with (
+        deaf_broker(folder / "deaf") as deaf,
+        Touchscreen(folder / "deafened", deaf, DEVICE_ID, size, _settings(language, "0")) as lamp,
+    ):
+        wait_until(lambda: "refuses a subscription" in lamp.log, "the refusal")
+        yield "not-allowed", settled(lamp)
 
 
 def _settings(language: str, dim_after: str) -> dict[str, str | None]:
@@ -53,15 +73,22 @@ def _settings(language: str, dim_after: str) -> dict[str, str | None]:
 def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
     yield "cloud-away", settled(lamp)
     cloud.come_up()
+    yield "not-reported", settled(lamp)
     popups: dict[str, dict[str, object]] = {
         "popup": {},
         "popup-qr": {"url": URL},
         "popup-qr-long": {"url": URL, "short_code_length": 32},
         "popup-12": {"short_code_length": 12},
+        "popup-look-alikes-6b": {"code": "6bb66b".ljust(32, "0"), "url": URL},
+        "popup-look-alikes-08": {"code": "088b68".ljust(32, "0"), "url": URL},
+        "popup-lapsing": {"code": CODE[::-1], "url": URL, "good_for": 60},
     }
     for name, members in popups.items():
         cloud.say(json.dumps({"associated": False, "code": CODE, **members}).encode())
         yield name, settled(lamp)
+    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL, "good_for": 1}).encode())
+    wait_until(lambda: lamp.code() == CODE[:6], "the code")
+    yield "popup-expired", settled(lamp)
     cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
     cloud.go_away()
     yield "popup-cloud-away", settled(lamp)
@@ -73,7 +100,7 @@ def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
 
 
 def _identify(cloud: CloudVoice, lamp: Touchscreen) -> Iterator[Shot]:
-    """Yield the popups that say which lamp this is, in their full light."""
+    """Yield the popups that ask whether this is the lamp, in their full light."""
     for name, members in {"identify-qr": {"url": URL}, "identify": {}}.items():
         cloud.say(json.dumps({"associated": False, "code": CODE, **members, "identify": name}).encode())
         yield name, settled(lamp)
@@ -91,18 +118,43 @@ def _own_screen(lamp: Touchscreen, broker: Mosquitto) -> Iterator[Shot]:
         broker.publish(changed, config.encode(), retain=True)
         yield name, settled(lamp)
     width, height = (int(side) for side in lamp.screen.size.split("x"))
+    disc = place_main(width, height).power
+    known = lamp.screen.grab()
+    lamp.screen.touch(round(disc.x + disc.width / 2), round(height - disc.y - disc.height / 2))
+    yield "pending", waiting(lamp, disc, known)
+    yield "unanswered", settled(lamp)
+
+
+def _names(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
+    for name, given in NAMES.items():
+        cloud.say(Associated(given).encode())
+        yield name, settled(lamp)
+    cloud.say(Associated().encode())
+    lamp.wait_for_main_screen()
+
+
+def _faults(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator[Shot]:
+    width, height = (int(side) for side in lamp.screen.size.split("x"))
     mark = place_mark(width, height)
-    before = lamp.screen.grab()
-    lamp.screen.press(mark.x + mark.width / 2, height - mark.y - mark.height / 2)
-    wait_until(lambda: lamp.screen.grab() != before, "the status page")
-    lamp.screen.lift()
+    at_mark = round(mark.x + mark.width / 2), round(height - mark.y - mark.height / 2)
+    cloud.say(b"")
+    yield "no-word-of-an-owner", settled(lamp)
+    cloud.say(Associated().encode())
+    lamp.screen.touch(*at_mark)
     yield "status", settled(lamp)
     broker.kill()
-    lamp.screen.press(mark.x + mark.width / 2, height - mark.y - mark.height / 2)
+    yield "status-no-connection", settled(lamp)
+    lamp.screen.touch(*at_mark)
     lamp.wait_for_main_screen()
-    lamp.screen.lift()
     yield "no-connection", settled(lamp)
     broker.start()
+    rival = LampLink(
+        read_config({"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}), lambda _event: None
+    )
+    rival.start()
+    wait_until(lambda: "another client seems to have our id" in lamp.log, "the rival to be noticed")
+    rival.stop()
+    yield "another-screen", settled(lamp)
 
 
 def settled(lamp: Touchscreen) -> Image.Image:
@@ -115,6 +167,20 @@ def settled(lamp: Touchscreen) -> Image.Image:
 
     wait_until(still, "the screen to come to rest")
     return looks[0]
+
+
+def waiting(lamp: Touchscreen, disc: Box, known: Image.Image) -> Image.Image:
+    """Return what the screen shows while a request is under way: the disc has its ring."""
+    looks = [known]
+
+    def is_waiting() -> bool:
+        looks.append(lamp.screen.grab())
+        left, right = round(disc.x), round(disc.right)
+        top, bottom = (round(looks[-1].height - edge) for edge in (disc.top, disc.y))
+        return colour_box(looks[-1].crop((left, top, right, bottom)), theme.LOCAL_ONLY, tolerance=12) is not None
+
+    wait_until(is_waiting, "a sign of waiting")
+    return looks[-1]
 
 
 def darker(picture: Image.Image, awake: Image.Image) -> bool:

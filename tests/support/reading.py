@@ -39,7 +39,15 @@ def read_code(screen: Image.Image) -> str:
 def read_text(screen: Image.Image) -> str:
     """Return the words on a picture of the screen, in lines of single spaces."""
     # Everything on the screen grows with the window, so that one height of text serves all.
-    picture = _dark_on_white(_without_mark(screen).convert("L"), 960 / min(screen.size))
+    return _read_words(_dark_on_white(_without_mark(screen).convert("L"), 960 / min(screen.size)))
+
+
+def read_badge(badge: Image.Image) -> str:
+    """Return the words on a badge that is dark on light."""
+    return _read_words(_dark_on_white(ImageOps.invert(badge.convert("L")), 2 * _TEXT_HEIGHT / badge.height))
+
+
+def _read_words(picture: Image.Image) -> str:
     return "\n".join(" ".join(line.split()) for line in _tesseract(picture, "--psm", "11").splitlines() if line.strip())
 
 

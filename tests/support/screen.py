@@ -16,7 +16,7 @@ from lamp_ui import theme
 from lamp_ui.layout import place_main, place_popup
 from shared import topics
 from tests.support.broker import Mosquitto
-from tests.support.reading import read_code, read_hex, read_qr, read_text
+from tests.support.reading import colour_box, read_badge, read_code, read_hex, read_qr, read_text
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +86,7 @@ class VirtualScreen:
 
     def resize(self, width: int, height: int) -> None:
         """Give the window another size, as a desk's window manager does."""
-        self._xdotool("search", "--onlyvisible", "--name", "LAMPI", "windowsize", "--sync", str(width), str(height))
+        self._xdotool("search", "--class", ".", "windowsize", str(width), str(height))
 
     def _xdotool(self, *steps: str) -> None:
         environment = os.environ | {"DISPLAY": self.display}
@@ -203,12 +203,16 @@ class Touchscreen:
         header = screen.crop((0, 0, round(box.right), round(screen.height - box.y)))
         return read_hex(header, theme.DEVICE_ID, tolerance=40, last=4)
 
-    def popup_ending(self) -> str:
-        """Return the end of the lamp's id as the popup shows it, lit or not."""
+    def badge(self) -> str:
+        """Return the end of the lamp's id as the popup of a portrait screen shows it: dark on light while it is lit."""
         screen = self.screen.grab()
-        layout = place_popup(*screen.size, 2, 0)
-        foot = screen.crop((0, round(screen.height - layout.identity.top), screen.width // 2, screen.height))
-        return read_hex(foot, theme.DEVICE_ID, tolerance=40, last=4)
+        box = place_popup(*screen.size, 2, 0).identity
+        foot = screen.crop(
+            (round(box.x), round(screen.height - box.top), round(box.right), round(screen.height - box.y))
+        )
+        if colour_box(foot, theme.GLOW) is None:
+            return read_hex(foot, theme.DEVICE_ID, tolerance=40, last=4)
+        return read_badge(foot)[-4:]
 
     def wait_for_code(self, code: str) -> None:
         """Wait until the screen shows a code, given without its spaces."""
