@@ -22,13 +22,21 @@ from shared.payloads import Associated, Color, LampConfig
 from tests.support.broker import Mosquitto
 from tests.support.deaf import deaf_broker
 from tests.support.reading import colour_box
-from tests.support.screen import CloudVoice, Touchscreen
+from tests.support.screen import START_SECONDS, CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
 
 SIZES = ("240x320", "320x240", "480x320", "800x480")
 DEVICE_ID = "b827ebba0387"
 CODE = "b71e094d0a8c4d0a8c4d0a8c4d0a8cff"
 URL = "https://lamps.example.com/claim"
+LAPSED = "1a2d3c4e0a8c4d0a8c4d0a8c4d0a8cff"
+CHANGED = topics.changed(topics.lamp_prefix(DEVICE_ID))
+LAMPS = {
+    "main": LampConfig(Color(0.07, 0.78), 0.8, True),
+    "main-blue": LampConfig(Color(0.6, 0.9), 0.4, True),
+    "main-off": LampConfig(Color(0.6, 0.9), 0.4, False),
+    "main-warm": LampConfig(Color(0.09, 0.45), 1.0, True),
+}
 NAMES = {
     "named": "Kitchen",
     "named-long": "The lamp on the left of the sofa in the living room",
@@ -71,9 +79,10 @@ def _settings(language: str, dim_after: str) -> dict[str, str | None]:
 
 
 def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
-    yield "cloud-away", settled(lamp)
+    shown = settled(lamp)
+    yield "cloud-away", shown
     cloud.come_up()
-    yield "not-reported", settled(lamp)
+    yield "not-reported", (shown := next_look(lamp, shown))
     popups: dict[str, dict[str, object]] = {
         "popup": {},
         "popup-qr": {"url": URL},
@@ -85,76 +94,77 @@ def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
     }
     for name, members in popups.items():
         cloud.say(json.dumps({"associated": False, "code": CODE, **members}).encode())
-        yield name, settled(lamp)
-    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL, "good_for": 1}).encode())
-    wait_until(lambda: lamp.code() == CODE[:6], "the code")
-    yield "popup-expired", settled(lamp)
-    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
+        yield name, (shown := next_look(lamp, shown))
+    cloud.say(json.dumps({"associated": False, "code": LAPSED, "url": URL, "good_for": 1}).encode())
+    lamp.wait_for_code(LAPSED[:6])
+    yield "popup-expired", (shown := settled(lamp))
     cloud.go_away()
-    yield "popup-cloud-away", settled(lamp)
+    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
+    lamp.wait_for_code(CODE[:6])
+    yield "popup-cloud-away", (shown := settled(lamp))
     cloud.come_up()
-    settled(lamp)
-    yield from _identify(cloud, lamp)
-    cloud.say(Associated().encode())
-    yield "yours", settled(lamp)
-
-
-def _identify(cloud: CloudVoice, lamp: Touchscreen) -> Iterator[Shot]:
-    """Yield the popups that ask whether this is the lamp, in their full light."""
-    for name, members in {"identify-qr": {"url": URL}, "identify": {}}.items():
+    shown = next_look(lamp, shown)
+    asked: dict[str, dict[str, object]] = {"identify-qr": {"url": URL}, "identify": {}}
+    for name, members in asked.items():
         cloud.say(json.dumps({"associated": False, "code": CODE, **members, "identify": name}).encode())
-        yield name, settled(lamp)
+        yield name, (shown := next_look(lamp, shown))
+    cloud.say(Associated().encode())
+    yield "yours", next_look(lamp, shown)
 
 
 def _own_screen(lamp: Touchscreen, broker: Mosquitto) -> Iterator[Shot]:
     lamp.wait_for_main_screen()
-    changed = topics.changed(topics.lamp_prefix(DEVICE_ID))
-    for name, config in {
-        "main": LampConfig(Color(0.07, 0.78), 0.8, True),
-        "main-blue": LampConfig(Color(0.6, 0.9), 0.4, True),
-        "main-off": LampConfig(Color(0.6, 0.9), 0.4, False),
-        "main-warm": LampConfig(Color(0.09, 0.45), 1.0, True),
-    }.items():
-        broker.publish(changed, config.encode(), retain=True)
-        yield name, settled(lamp)
+    shown = settled(lamp)
+    for name, config in LAMPS.items():
+        broker.publish(CHANGED, config.encode(), retain=True)
+        yield name, (shown := next_look(lamp, shown))
     width, height = (int(side) for side in lamp.screen.size.split("x"))
     disc = place_main(width, height).power
-    known = lamp.screen.grab()
     lamp.screen.touch(round(disc.x + disc.width / 2), round(height - disc.y - disc.height / 2))
-    yield "pending", waiting(lamp, disc, known)
-    yield "unanswered", settled(lamp)
+    pending = waiting(lamp, disc, shown)
+    yield "pending", pending
+    yield "unanswered", (shown := next_look(lamp, pending))
+    broker.publish(CHANGED, LAMPS["main-warm"].encode(), retain=True)
+    next_look(lamp, shown)
 
 
 def _names(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
+    shown = settled(lamp)
     for name, given in NAMES.items():
         cloud.say(Associated(given).encode())
-        yield name, settled(lamp)
+        yield name, (shown := next_look(lamp, shown))
     cloud.say(Associated().encode())
-    lamp.wait_for_main_screen()
+    next_look(lamp, shown)
 
 
 def _faults(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator[Shot]:
     width, height = (int(side) for side in lamp.screen.size.split("x"))
     mark = place_mark(width, height)
     at_mark = round(mark.x + mark.width / 2), round(height - mark.y - mark.height / 2)
+    shown = settled(lamp)
     cloud.say(b"")
-    yield "no-word-of-an-owner", settled(lamp)
+    yield "no-word-of-an-owner", (shown := next_look(lamp, shown))
     cloud.say(Associated().encode())
+    shown = next_look(lamp, shown)
     lamp.screen.touch(*at_mark)
-    yield "status", settled(lamp)
+    yield "status", (shown := next_look(lamp, shown))
     broker.kill()
-    yield "status-no-connection", settled(lamp)
+    yield "status-no-connection", (shown := next_look(lamp, shown))
     lamp.screen.touch(*at_mark)
-    lamp.wait_for_main_screen()
-    yield "no-connection", settled(lamp)
+    yield "no-connection", next_look(lamp, shown)
     broker.start()
-    rival = LampLink(
-        read_config({"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}), lambda _event: None
-    )
+    settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}
+    rival = LampLink(read_config(settings), lambda _event: None)
     rival.start()
-    wait_until(lambda: "another client seems to have our id" in lamp.log, "the rival to be noticed")
+    wait_until(lambda: "another client seems to have our id" in lamp.log, "the rival to be noticed", START_SECONDS)
     rival.stop()
     yield "another-screen", settled(lamp)
+
+
+def next_look(lamp: Touchscreen, before: Image.Image) -> Image.Image:
+    """Return what the screen shows once it shows something else than before, and has come to rest."""
+    wait_until(lambda: lamp.screen.grab() != before, "another picture")
+    return settled(lamp)
 
 
 def settled(lamp: Touchscreen) -> Image.Image:
