@@ -18,7 +18,7 @@ _MARGIN, _GAP, _HEADER = 12, 5, FINGER
 _ROUNDING = 2
 """Units more than a QR code needs, so that no rounding makes its cells smaller."""
 
-_BADGE_WIDTH = 98
+_FRAME, _BADGE_WIDTH = 9, 98
 _FOOT, _LEAST_CODE = 38, 46
 """Units: the popup's lowest row, and below what height the code gives nothing to a larger QR code."""
 
@@ -143,7 +143,8 @@ def place_popup(width: float, height: float, groups: int, qr_modules: int) -> Po
     """Return the popup for a window, a code of so many groups and a QR code of so many cells a side, 0 for none."""
     unit = unit_of(width, height)
     gap = _GAP * unit
-    inside = Box(10 * unit, gap, width - 20 * unit, height - 2 * gap)
+    frame = _FRAME * unit  # room for the light that asks whether this is the lamp
+    inside = Box(10 * unit, frame, width - 20 * unit, height - gap - frame)
     header = (_HEADER - 2 * _GAP) * unit  # its middle is the mark's
     foot = _FOOT * unit
     code_share = 0.63 if groups > 2 else 0.56
