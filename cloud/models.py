@@ -17,7 +17,8 @@ from peewee import (
     chunked,
 )
 
-from cloud import bulk, claim_address, history, outbox
+from cloud import bulk, history, outbox
+from cloud.claim_terms import ClaimTerms, announced_terms
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, run_sql, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
@@ -33,11 +34,17 @@ from cloud.users import User
 from cloud.webhook import events as webhook_events
 from cloud.webhook.events import Kind
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
-from shared.payloads import Associated, Association, Unassociated
+from shared.payloads import LONGEST_LAMP_NAME, Associated, Association, Unassociated
 
 __all__ = ["DEFAULT_NAME", "Lampi", "User"]
 
 DEFAULT_NAME = "My LAMPI"
+
+
+def own_name(name: str) -> str | None:
+    """Return what a lamp's screen shows of its name: None for the one that every lamp begins with, or a blank one."""
+    return None if name == DEFAULT_NAME or not name.strip() else name.strip()[:LONGEST_LAMP_NAME]
+
 
 _short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
 """As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
@@ -107,20 +114,21 @@ class Lampi(Table):
         query = f"SELECT {short} FROM lampi WHERE user_id IS NULL AND {short} {{}}"  # noqa: S608 - no value is in it
         return {found for (found,) in bulk.rows_among(query, shorts)}
 
-    def association(self, claim_url: str | None) -> Association:
-        """Return what the lamp's screen is to know, where lamps are claimed at this address."""
+    def association(self, terms: ClaimTerms) -> Association:
+        """Return what the lamp's screen is to know, where lamps are claimed on these terms."""
         if self.user_id is not None:
-            return Associated()
+            return Associated(own_name(self.name))
         return Unassociated(
             self.association_code,
-            claim_url,
+            terms.url,
             short_code_length=self.short_code_length,
             identify=shown_instant(self.identify_until),
+            good_for=terms.good_for,
         )
 
-    def message(self, claim_url: str | None) -> Pending:
+    def message(self, terms: ClaimTerms) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
-        return Pending(self.message_version, associated_topic(self.device_id), self.association(claim_url).encode())
+        return Pending(self.message_version, associated_topic(self.device_id), self.association(terms).encode())
 
     @classmethod
     def tell(cls, lamps: "Sequence[Lampi]") -> None:
@@ -130,8 +138,8 @@ class Lampi(Table):
         for version, lampi in enumerate(lamps, outbox.reserve(len(lamps))):
             lampi.message_version = version
         bulk.update(cls, "message_version", [(lampi.device_id, lampi.message_version) for lampi in lamps])
-        claim_url = claim_address.announced()
-        outbox.put([lampi.message(claim_url) for lampi in lamps])
+        terms = announced_terms()
+        outbox.put([lampi.message(terms) for lampi in lamps])
 
     def publish_unassociated_msg(self) -> None:
         """Have the lamp show its code (again).
@@ -233,10 +241,10 @@ class Lampi(Table):
                 alike={"connected": True, "created_at": now, "code_issued_at": now, "presence_since": now},
             )
             Forgotten.strike_off(new)
-            claim_url = claim_address.announced()
+            terms = announced_terms()
             outbox.put(
                 [
-                    Pending(version, associated_topic(device_id), Unassociated(code, claim_url, code_length).encode())
+                    Pending(version, associated_topic(device_id), terms.waiting(code, code_length).encode())
                     for device_id, code, code_length, version in rows
                 ]
             )

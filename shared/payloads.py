@@ -11,8 +11,14 @@ from shared.strict_json import decode_object
 
 UP = b"1"
 DOWN = b"0"
+LONGEST_GOOD_FOR = 2**31 - 1
+"""Seconds; 68 years, and what a reader of any language counts in 32 bits."""
+
 MOST_PUBLICATIONS = 2**53
 """The highest version of a publication: up to here every JSON reader counts exactly."""
+
+LONGEST_LAMP_NAME = 100
+"""Characters (code points) of the name that an owner gives a lamp."""
 
 CLEARED = b""
 """An empty retained payload: the broker forgets the message that it had retained on the topic."""
@@ -24,18 +30,22 @@ class Unassociated:
 
     ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log.
     ``url`` is where to claim the lamp, for text and QR. Where ``identify`` is there and is not what it was before,
-    the screen says for a few seconds that this is the lamp.
+    the screen says for a few seconds that this is the lamp. ``good_for`` is the code's whole lifetime in seconds, not
+    what is left of it: a retained message read later states nothing false. None: the code never lapses.
     """
 
     code: str = field(repr=False)
     url: str | None = None
     short_code_length: int = SHORT_CODE_LENGTH
     identify: str | None = None
+    good_for: int | None = None
 
     def encode(self) -> bytes:
         """Return the payload; optional members appear only where they differ from their defaults."""
         # Most have no more than this; to write it out takes a tenth of what `json` does.
         required = f'"associated": false, "code": {encode_basestring_ascii(self.code)}'
+        if self.good_for is not None:
+            required += f', "good_for": {self.good_for}'
         members: dict[str, Any] = {}
         if self.url is not None:
             members["url"] = self.url
@@ -49,11 +59,16 @@ class Unassociated:
 
 @dataclass(frozen=True)
 class Associated:
-    """Somebody owns the lamp."""
+    """The lamp has an owner; ``name`` is what the owner calls it, None where it has no name of its own."""
+
+    name: str | None = None
 
     def encode(self) -> bytes:
-        """Return the payload."""
-        return b'{"associated": true}'
+        """Return the payload; the name appears only where there is one."""
+        members: dict[str, Any] = {"associated": True}
+        if self.name is not None:
+            members["name"] = self.name
+        return json.dumps(members).encode()
 
 
 Association = Unassociated | Associated
@@ -69,7 +84,7 @@ def decode_association(payload: bytes) -> Association | None:
         return None
     members = decode_object(payload)
     if _boolean(members, "associated"):
-        return Associated()
+        return Associated(_name(members) if "name" in members else None)
     code = _text(members, "code")
     if not is_association_code(code):
         raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
@@ -78,7 +93,8 @@ def decode_association(payload: bytes) -> Association | None:
     if "short_code_length" in members:
         length = _whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
     identify = _text(members, "identify") if "identify" in members else None
-    return Unassociated(code, url, length, identify)
+    good_for = _whole(members, "good_for", 1, LONGEST_GOOD_FOR) if "good_for" in members else None
+    return Unassociated(code, url, length, identify, good_for)
 
 
 @dataclass(frozen=True)
@@ -210,6 +226,13 @@ def _text(members: dict[str, Any], name: str) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError:  # an escaped lone surrogate: JSON allows it, no screen or file can show it
         raise BadPayload(f"{name!r} is not text") from None
+    return value
+
+
+def _name(members: dict[str, Any]) -> str:
+    value = _text(members, "name")
+    if not 1 <= len(value) <= LONGEST_LAMP_NAME:
+        raise BadPayload(f"'name' does not have 1 to {LONGEST_LAMP_NAME} characters")
     return value
 
 

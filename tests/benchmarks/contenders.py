@@ -14,6 +14,7 @@ import paho.mqtt.client as paho
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cloud.claim_terms import ClaimTerms
 from cloud.database import database_proxy
 from cloud.instants import utc_now
 from cloud.models import Lampi
@@ -61,7 +62,7 @@ def usual_way(port: int, device_ids: Sequence[str]) -> Speed:
             with database_proxy.atomic():
                 lampi = Lampi.create(device_id=device_id, connected=True, created_at=utc_now())
             topic = topics.associated(topics.lamp_prefix(device_id))
-            publish.single(topic, lampi.association(None).encode(), 2, True, "127.0.0.1", port)
+            publish.single(topic, lampi.association(ClaimTerms()).encode(), 2, True, "127.0.0.1", port)
     return watch.speed(len(device_ids))
 
 

@@ -48,7 +48,7 @@ def xdotool_alone(lamp: Touchscreen) -> float:
 
 def test_under_a_thousand_messages_a_second_a_touch_is_answered(start_lamp: StartLamp, broker: Mosquitto) -> None:
     lamp = start_lamp()
-    lamp.wait_for_text("The cloud is away")
+    lamp.wait_for_text("Waiting for the cloud")
     box = place_main(240, 320).power
     flood = threading.Thread(target=pour, args=[broker.port])
     with broker.hear(f"devices/{DEVICE_ID}/lamp/set_config") as ear:
@@ -93,7 +93,7 @@ BAD = [
 @pytest.mark.parametrize("known", [True, False])
 def test_what_is_no_message_changes_nothing(start_lamp: StartLamp, broker: Mosquitto, known: bool) -> None:
     lamp = start_lamp()
-    lamp.wait_for_text("The cloud is away")
+    lamp.wait_for_text("Waiting for the cloud")
     if known:
         broker.publish(CHANGED, b'{"color": {"h": 0.5, "s": 0.77}, "brightness": 0.44, "on": true, "client": "web"}')
         lamp.wait_for_text("77%")

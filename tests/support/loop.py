@@ -19,7 +19,9 @@ from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ASSOCIATED = b'{"associated": true}'
 USER = "ada"
-_UNASSOCIATED = re.compile(rb'\{"associated": false, "code": "([0-9a-f]{32})"(, "short_code_length": \d+)?\}')
+_UNASSOCIATED = re.compile(
+    rb'\{"associated": false, "code": "([0-9a-f]{32})"(, "short_code_length": \d+)?(, "good_for": \d+)?\}'
+)
 
 
 def presence(device_id: str) -> str:
