@@ -123,6 +123,6 @@ def test_nothing_that_is_not_for_a_lamp_waits_for_it(installed: Installed, attem
     with installed.lamp(pair, clean=False) as spy:
         assert spy.heard_until(lambda message: message.payload == b"own") == []
         spy.subscribe("$SYS/broker/version")  # the answer comes after whatever else was queued
-        assert not spy.has_heard_anything()
+        assert {message.payload for message in spy.heard_so_far()} <= {b"own"}  # more than once from Mosquitto 2.1
     for topic in stolen:
         attempt.refused(f"a lamp's waiting session, broker restarts {restarts}", topic)

@@ -1,5 +1,6 @@
 """A lamp that is taken back is out at once, whatever it holds: a connection, a TLS session, a handshake of before."""
 
+import getpass
 import signal
 import ssl
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cloud.instants import utc_now
+from cloud.provisioning.rules import FORMER_RULES, PASSWORDS, RULES, write_rules
 from shared.topics import provisioned_presence as presence
 from tests.support.attempts import Attempts
 from tests.support.callers import Caller, Pair, trusting
@@ -183,3 +186,37 @@ def test_without_the_daemon_s_account_the_cut_is_missing_and_told(installed: Ins
     said = installed.deprovision(LAMP, status=1)
     assert f"{LAMP} is shut out, but a connection that it may have could not be cut" in said
     assert _refused(installed, pair)
+
+
+def test_shutting_out_leaves_the_rules_to_the_broker_alone(installed: Installed, pair: Pair) -> None:
+    rules = installed.broker.folder / "lampi" / RULES
+    before = rules.stat()
+    installed.deprovision(LAMP)
+    assert f"user {LAMP}\n" in rules.read_text()
+    after = rules.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert not after.st_mode & 0o007
+
+
+def test_an_upgraded_server_keeps_lamps_shut_out_and_lets_the_daemon_in(installed: Installed, pair: Pair) -> None:
+    """The rules bear another name than the two files of earlier releases, which stay where they are."""
+    folder = installed.broker.folder / "lampi"
+    installed.deprovision(LAMP)
+    for name in (RULES, PASSWORDS):
+        (folder / name).unlink()
+    for name in FORMER_RULES:
+        (folder / name).write_text("# of an earlier release\n")
+    authorities, context = installed.broker.authorities, trusting(installed.ca, installed.lamp_pair(OTHER))
+    write_rules(authorities, folder, utc_now(), getpass.getuser())
+    installed.broker.stop()
+    installed.broker.start()
+    assert f"user {LAMP}\n" in (folder / RULES).read_text()
+    assert _refused(installed, pair)
+    with installed.observer() as daemon, raw_call(installed, context) as waiting:
+        daemon.subscribe("devices/#")
+        installed.deprovision(OTHER)
+        assert f"user {OTHER}\n" in (folder / FORMER_RULES[0]).read_text()  # which a configuration of before reads
+        waiting.sign_in()
+        waiting.publish(f"devices/{OTHER}/lamp/changed", b"late")
+        daemon.publish("devices/anything", b"marker")
+        assert daemon.heard_until(lambda message: message.payload == b"marker") == []

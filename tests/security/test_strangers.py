@@ -7,10 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud.instants import utc_now
 from cloud.provisioning.authority import Authority, Credentials
+from cloud.provisioning.files import Content
+from cloud.shipped import CLOUD_BROKER
 from tests.security.conftest import ATTACKER, VICTIM, Fortress
 from tests.support.attempts import Attempts
 from tests.support.callers import Caller, Pair, trusting
@@ -18,6 +23,9 @@ from tests.support.callers import Caller, Pair, trusting
 CLIENT, SERVER = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
 DAEMON = "lampi-daemon"
 YEAR = timedelta(days=365)
+
+
+WILD = ["+", "#", f"{VICTIM}/lamp", "+/lamp"]
 
 
 class Forge:
@@ -33,10 +41,27 @@ class Forge:
         )
 
     def pair(
-        self, authority: Authority, name: str, usage: object = CLIENT, begins: timedelta = -YEAR, ends: timedelta = YEAR
+        self,
+        authority: Authority,
+        name: str,
+        usage: x509.ObjectIdentifier = CLIENT,
+        begins: timedelta = -YEAR,
+        ends: timedelta = YEAR,
     ) -> Pair:
         now = utc_now()
-        return self.kept(authority.sign(name, usage, not_before=now + begins, not_after=now + ends))  # type: ignore[arg-type]
+        return self.kept(authority.sign(name, usage, not_before=now + begins, not_after=now + ends))
+
+    def pair_of(self, authority: Authority, subject: dict[x509.ObjectIdentifier, str]) -> Pair:
+        """Return a pair with a subject that the library would refuse."""
+        names = [x509.NameAttribute(kind, value, _validate=False) for kind, value in subject.items()]
+        key, now = ec.generate_private_key(ec.SECP256R1()), utc_now()
+        builder = x509.CertificateBuilder(authority.certificate.subject, x509.Name(names), key.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - YEAR)
+        builder = builder.not_valid_after(now + YEAR).add_extension(x509.ExtendedKeyUsage([CLIENT]), critical=True)
+        forms = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        certificate = builder.sign(authority.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        credentials = Credentials(Content(certificate), Content(key.private_bytes(*forms)), 0, now + YEAR)
+        return self.kept(credentials)
 
     def kept(self, credentials: Credentials) -> Pair:
         pair = Pair(self._folder / "forged.crt", self._folder / "forged.key")
@@ -133,22 +158,17 @@ def test_old_tls_is_refused(fortress: Fortress, attempt: Attempts, where: str, v
     attempt.refused(f"a lamp or the daemon at the {where}' listener", version.name)
 
 
-@pytest.mark.parametrize(
-    "name", [DAEMON, "+", "#", "b827ebba0002/lamp", "+/lamp", f"{VICTIM}\0", VICTIM.upper(), f"{VICTIM} ", ""]
-)
+@pytest.mark.parametrize("user", [None, DAEMON, VICTIM], ids=["no-user", "as-daemon", "as-victim"])
+@pytest.mark.parametrize("name", [DAEMON, f"CN={DAEMON}", *WILD, f"{VICTIM}\0", VICTIM.upper(), f"{VICTIM} "])
 def test_a_misused_lamps_authority_makes_no_more_than_lamps(
-    fortress: Fortress, attempt: Attempts, forge: Forge, name: str
+    fortress: Fortress, attempt: Attempts, forge: Forge, name: str, user: str | None
 ) -> None:
     """Even a certificate that no command of ours makes, of the real authority, has no rights beyond its own name's."""
     stolen = f"devices/{VICTIM}/lamp/associated"
     with fortress.watcher() as watcher:
         watcher.subscribe("devices/#")
-        try:
-            pair = forge.pair(forge.lamps, name)
-        except ValueError:  # not even we can sign an empty name
-            assert name == ""
-            return
-        caller = fortress.at_lamps(pair, client_id=DAEMON)
+        signed_in = None if user is None else (user, None)
+        caller = fortress.at_lamps(forge.pair(forge.lamps, name), client_id=DAEMON, user=signed_in)
         if caller.connected:
             caller.subscribe("#")
             caller.subscribe(stolen)
@@ -162,7 +182,38 @@ def test_a_misused_lamps_authority_makes_no_more_than_lamps(
             caller.subscribe(stolen)  # the answer comes after what would have been sent before
         assert not caller.has_heard_anything()
         caller.close()
-    attempt.refused("who holds the lamps' key, with the name", repr(name))
+    attempt.refused("who holds the lamps' key, with the name", f"{name!r}, user {user}")
+
+
+@pytest.mark.filterwarnings("ignore:Attribute's length must be")
+@pytest.mark.parametrize(
+    ("what", "subject"),
+    [
+        ("no subject", {}),
+        ("no common name", {NameOID.ORGANIZATION_NAME: DAEMON}),
+        ("an empty common name", {NameOID.COMMON_NAME: ""}),
+    ],
+    ids=["no-subject", "no-name", "empty-name"],
+)
+def test_a_certificate_without_a_name_makes_no_client_without_a_username(
+    fortress: Fortress, attempt: Attempts, forge: Forge, what: str, subject: dict[x509.ObjectIdentifier, str]
+) -> None:
+    """Such a client is what the daemon is on its own listener."""
+    topic = f"devices/{VICTIM}/lamp/associated"
+    with fortress.watcher() as watcher:
+        watcher.subscribe("devices/#")
+        caller = fortress.at_lamps(forge.pair_of(forge.lamps, subject))
+        if caller.connected:
+            caller.subscribe("#")
+            caller.publish(topic, b"stolen")
+            caller.wait_until_all_is_said()
+        watcher.publish(topic, b"secret", 1)
+        assert watcher.heard_until(lambda message: message.payload == b"secret") == []
+        if caller.connected:
+            caller.subscribe(topic)
+        assert not caller.has_heard_anything()
+        caller.close()
+    attempt.refused("who holds the lamps' key", f"a certificate with {what}")
 
 
 @pytest.fixture
@@ -197,9 +248,8 @@ def test_what_can_take_a_client_id_takes_it(fortress: Fortress, others: tuple[Ca
         daemon.wait_until_cut_off()
 
 
-def test_as_shipped_nobody_listens_for_tests(fortress: Fortress) -> None:
-    shipped = (Path(__file__).parents[2] / "cloud" / "deploy" / "mosquitto.conf").read_text(encoding="utf-8")
+def test_as_shipped_nobody_listens_for_tests() -> None:
+    shipped = CLOUD_BROKER.read_text(encoding="utf-8")
     settings = [line.split() for line in shipped.splitlines() if line and not line.startswith("#")]
     assert [words[1:] for words in settings if words[0] == "listener"] == [["8883"], ["8884", "127.0.0.1"]]
-    assert [words[1] for words in settings if words[0] == "allow_anonymous"] == ["false", "false"]
-    assert ["per_listener_settings", "true"] in settings
+    assert [words[1] for words in settings if words[0] == "require_certificate"] == ["true", "true"]

@@ -16,10 +16,11 @@ from tests.support.waiting import wait_until
 class CloudBroker(Mosquitto):
     """The cloud's Mosquitto as it ships, with authorities of its own, by default with the listener for tests."""
 
-    def __init__(self, folder: Path, *, tests: bool = True) -> None:
+    def __init__(self, folder: Path, *, tests: bool = True, user: str | None = None) -> None:
+        user = user or getpass.getuser()
         self.ports = files.BrokerPorts(free_port(), free_port(), free_port())
-        self.authorities = files.make_authorities(folder / "ca", folder, getpass.getuser(), utc_now())
-        config = files.cloud_broker(folder, getpass.getuser(), self.ports, tests=tests)
+        self.authorities = files.make_authorities(folder / "ca", folder, user, utc_now())
+        config = files.cloud_broker(folder, user, self.ports, tests=tests)
         super().__init__(folder, self.ports.tests if tests else self.ports.programs, whole_config=config)
 
     def provision(self, device_id: str) -> Path:

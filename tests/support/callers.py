@@ -114,6 +114,13 @@ class Caller:
             heard.append(message)
         return heard
 
+    def heard_so_far(self) -> list[Heard]:
+        """Return what was heard and not yet taken."""
+        heard = []
+        while not self._heard.empty():
+            heard.append(self._heard.get())
+        return heard
+
     def has_heard_anything(self) -> bool:
         return not self._heard.empty()
 
