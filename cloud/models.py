@@ -227,8 +227,7 @@ class Lampi(Table):
         with write_transaction():
             known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id {}", device_ids))
             new = [device_id for device_id in device_ids if (device_id,) not in known]
-            length = length_for_new_codes(len(new), 0, now)
-            codes = fresh_codes(len(new), length, cls.short_codes_among)
+            codes = fresh_codes(len(new), length_for_new_codes(len(new), 0, now), cls.short_codes_among)
             versions = itertools.count(outbox.reserve(len(new)))
             rows = [
                 (device_id, code, code_length, version)

@@ -77,10 +77,10 @@ def test_a_name_that_was_set_past_the_rules_never_makes_a_message_that_readers_r
     assert decode_association(message.payload) == Associated(shown)
 
 
-def test_an_upgrade_tells_the_names_that_were_given_before(tmp_path: object, database_url: str) -> None:
+def test_an_upgrade_tells_the_names_that_were_given_before(empty_database_url: str) -> None:
     from cloud.database import open_database  # noqa: PLC0415
 
-    database = open_database(database_url, create=True)
+    database = open_database(empty_database_url, create=True)
     Runner(database, str(MIGRATIONS)).up("0009_history_stays")
     database.execute_sql("INSERT INTO lampi_user (name) VALUES ('ada')")
     for device_id, name, owner in (("0" * 12, "Kitchen", 1), ("1" * 12, DEFAULT_NAME, 1), ("2" * 12, "Attic", None)):
