@@ -108,6 +108,11 @@ fuzz: .venv/test-ready ## Give everything that reads a million inputs (INPUTS, S
 	  || echo "atheris does not install here; hypothesis alone takes longer" >&2
 	exec $(BIN)/python -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
 
+.PHONY: brokers
+brokers: .venv/test-ready ## Run the security and bridge suites against Debian 12's, 13's and testing's Mosquitto
+	@$(call install,$(TEST_PACKAGES))
+	exec $(BIN)/python -m tests.support.mosquittos -n 3
+
 .PHONY: screenshots
 screenshots: .venv/test-ready ## Take a picture of every state of the touchscreen into lamp_ui/screenshots
 	@$(call install,$(TEST_PACKAGES))

@@ -21,6 +21,7 @@ from cloud.provisioning.broker_files import (
     write_program_files,
 )
 from cloud.provisioning.certificates import DAEMON
+from cloud.provisioning.listeners import other_listeners
 from cloud.provisioning.rules import FORMER_RULES, RULES, has_good_rules, write_rules
 from shared.rows import File, Folder, Owner, Program, Row, SystemUser
 
@@ -36,6 +37,7 @@ SERVICES = ("supervisord", "systemd")
 _ENVIRONMENT = "/opt/lampi"
 """Where the shipped files expect this project's virtual environment; they get the one that runs."""
 
+_BROKER_CONFIGURATION = Path("/etc/mosquitto/conf.d/lampi.conf")
 _OWN = Owner(USER, USER)
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
@@ -82,7 +84,7 @@ def rows(service: str, page: str | None = None, nginx_version: nginx.Version | N
         Folder(STATE, 0o700, _OWN),
         Folder(STATE / "backups", 0o700, _OWN),
         _file(shipped.SETTINGS, "/etc/lampi/lampi.env", 0o600, _OWN, settings),
-        _file(shipped.CLOUD_BROKER, "/etc/mosquitto/conf.d/lampi.conf"),
+        _file(shipped.CLOUD_BROKER, str(_BROKER_CONFIGURATION)),
         _file(shipped.COMMAND, "/usr/local/sbin/lampi-cloud", 0o755),
     ]
     if page is not None:
@@ -167,6 +169,9 @@ def lay_out_rules(now: datetime, place: Callable[[Path], Path], *, dry_run: bool
     for name in FORMER_RULES:
         if (broker / name).exists():
             say(f"note   {MOSQUITTO_FOLDER / name}: replaced by {RULES}; copy rules of your own there, then delete it")
+    for path in other_listeners(place(MOSQUITTO_FOLDER.parent), shipped_as=_BROKER_CONFIGURATION.name):
+        say(f"note   {MOSQUITTO_FOLDER.parent / path}: adds a listener; unless that requires a certificate,")
+        say(f"       its clients may do what the daemon may (see {_BROKER_CONFIGURATION})")
 
 
 def _claim_url(page: str) -> str:

@@ -72,7 +72,9 @@ def server(hosts: Sequence[str], ca: Path, mosquitto: Path) -> None:
 
 
 @ca.command()
-@click.option("--name", default=DAEMON, show_default=True, help="The account, as cloud.acl names it.")
+@click.option(
+    "--name", default=DAEMON, show_default=True, help="What `ca revoke` knows it by; its rights are the same."
+)
 @click.option("--out", type=folder_type, default=PROGRAM_FOLDER, show_default=True, help="Where the files go.")
 @ca_option
 def daemon(name: str, out: Path, ca: Path) -> None:

@@ -21,7 +21,7 @@ LAMP_LIFE = timedelta(days=10 * 365)
 than it takes to run `lampi-cloud deprovision`, whatever is left of its certificate's life."""
 
 DAEMON = "lampi-daemon"
-"""The account of the daemon and the commands, as the broker's rules name it."""
+"""The name in the certificate of the daemon and the commands, by which it can be revoked."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

@@ -80,6 +80,28 @@ def test_a_port_is_the_lamps_and_not_in_the_certificate(tmp_path: Path) -> None:
     assert hosts_in(tmp_path / "etc/mosquitto/lampi")[0] == HOST
 
 
+def test_an_upgrade_brings_the_rules_also_without_a_host_and_names_those_that_they_replace(tmp_path: Path) -> None:
+    install(HOST, "--prefix", str(tmp_path))
+    broker = tmp_path / "etc/mosquitto/lampi"
+    (broker / "lampi.acl").rename(broker / "cloud.acl")
+    server = (broker / "server.crt").read_bytes()
+    said = install("--prefix", str(tmp_path)).output
+    assert "make   /etc/mosquitto/lampi/: who may do what" in said
+    assert "note   /etc/mosquitto/lampi/cloud.acl: replaced by lampi.acl" in said
+    assert missing_from(broker) == []
+    assert (broker / "server.crt").read_bytes() == server
+
+
+def test_another_listener_of_the_broker_is_named_with_what_it_lets_in(tmp_path: Path) -> None:
+    folder = tmp_path / "etc/mosquitto/conf.d"
+    folder.mkdir(parents=True)
+    (folder / "local.conf").write_text("# Ours\nlistener 1884\n")
+    (folder / "log.conf").write_text("log_type all\n#listener 1885\n")
+    said = install(HOST, "--prefix", str(tmp_path)).output
+    assert "note   /etc/mosquitto/conf.d/local.conf: adds a listener" in said
+    assert said.count("adds a listener") == 1
+
+
 def test_another_host_does_not_send_lamps_where_the_broker_s_certificate_is_not_good(tmp_path: Path) -> None:
     install(HOST, "--prefix", str(tmp_path))
     said = install("other.example.com", "--prefix", str(tmp_path)).output

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.topics import provisioned_presence
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import (
@@ -83,6 +84,19 @@ def test_a_lamp_that_came_up_while_no_daemon_ran_is_found(broker: Mosquitto, clo
         found = {loop.next().topic for _ in range(3)}
         assert found == {associated(device_id) for device_id in device_ids(3)}
         assert loop.settled() == []
+
+
+def test_a_stale_state_under_a_bridge_s_former_name_does_not_hide_a_lamp(broker: Mosquitto, cloud: Cloud) -> None:
+    """A lamp that is provisioned again may have one: Mosquitto retains both, and sends them in an order of its own."""
+    ids = list(device_ids(10))
+    for device_id in ids:
+        broker.publish(provisioned_presence(device_id), b"1", retain=True)
+        broker.publish(presence(device_id), b"0", retain=True)
+    with closing(Loop(broker, cloud)) as loop, cloud.daemon():
+        assert {loop.next().topic for _ in ids} == {associated(device_id) for device_id in ids}
+        loop.settled()
+        lamps = cloud.lamps()
+        assert [device_id for device_id in ids if not lamps[device_id]["connected"]] == []
 
 
 def test_five_thousand_lamps_from_before_are_all_found(broker_of_the_cloud: Mosquitto, cloud: Cloud) -> None:

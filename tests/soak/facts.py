@@ -68,7 +68,7 @@ def retained(broker: Mosquitto) -> dict[str, bytes]:
     Raises:
         EOFError: it did not tell all.
     """
-    end = f"tests/end/{uuid.uuid4().hex}"
+    end = f"lampi/tests/end/{uuid.uuid4().hex}"
     broker.publish(end, b"end", retain=True)
     address = ["-h", "127.0.0.1", "-p", str(broker.port)]
     listening = subprocess.Popen(

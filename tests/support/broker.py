@@ -184,7 +184,7 @@ class Mosquitto:
 
     def retained(self, topic_filter: str) -> dict[str, Heard]:
         """Return every message that the broker retains on a filter, by topic."""
-        end = f"lampi/tests/{uuid.uuid4().hex}"  # where the shipped rules, too, let it through
+        end = f"lampi/tests/end/{uuid.uuid4().hex}"
         found: dict[str, Heard] = {}
         with Ear(self.port, topic_filter, end) as ear:
             self.publish(end, b"end", qos=2)

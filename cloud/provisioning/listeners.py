@@ -1,0 +1,22 @@
+"""Listeners that others of Mosquitto's files add: they share our broker's rules."""
+
+import re
+from pathlib import Path
+
+_LISTENER = re.compile(r"^\s*(listener|port)\s+\d", re.MULTILINE)
+
+
+def other_listeners(folder: Path, shipped_as: str) -> list[Path]:
+    """Return the files below Mosquitto's folder, relative to it, that add a listener, without our own.
+
+    What can't be read is passed over: this is advice.
+    """
+    files = [folder / "mosquitto.conf", *sorted((folder / "conf.d").glob("*.conf"))]
+    return [path.relative_to(folder) for path in files if path.name != shipped_as and _LISTENER.search(_read(path))]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
