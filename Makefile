@@ -76,7 +76,7 @@ test: .venv/test-ready $(NODE_MODULES) ## Run every test
 	exec $(BIN)/pytest -n 3 --dist loadgroup
 
 .PHONY: quick
-quick: .venv/test-ready ## Run the tests that need no server and take under a minute in all
+quick: .venv/test-ready ## Run the tests that need no server, without the slow ones
 	@exec $(BIN)/pytest -q -n 2 -m 'not server and not slow' --hypothesis-profile quick
 
 # What differs between distributions: Python, and the programs that the distribution brings.
