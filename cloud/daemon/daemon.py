@@ -21,7 +21,7 @@ from cloud.daemon.presence import OtherBridges, PresenceBatch, say_new
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.reading_back import ReadingBack
 from cloud.daemon.rotation import Rotation
-from cloud.daemon.sampling import sampling_for
+from cloud.daemon.verification import verification_for
 from cloud.daemon.session import Session
 from cloud.daemon.sqlite_log import SqliteLog
 from cloud.daemon.upkeep import Upkeep
@@ -185,7 +185,7 @@ class Daemon:
                 self._publisher.conclude(event.outcomes, time.monotonic())
                 self._metrics.conclude(event.outcomes)
         elif isinstance(event, Connection):
-            self._publisher.start_over(sampling_for(event.session, self._settings.broker, self._inbox.wake))
+            self._publisher.start_over(verification_for(event.session, self._settings.broker, self._inbox.wake))
             self._outlet.session = None if event.session is None else Session(event.session)
             self._metrics.connected.set(event.session is not None)
         elif isinstance(event, TurnedAway):

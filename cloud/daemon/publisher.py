@@ -9,7 +9,7 @@ from cloud import outbox
 from cloud.daemon.accepted import log_accepted
 from cloud.daemon.link import MARK, PROBE, STATE, WINDOW, state
 from cloud.daemon.refusals import Refusals
-from cloud.daemon.sampling import Sampling
+from cloud.daemon.verification import Verification
 from cloud.mqtt import reasons
 from cloud.mqtt.protocol import Outcomes
 from cloud.outbox import Pending
@@ -49,7 +49,7 @@ class Publisher:
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
         self.refusals = Refusals()
-        self._sampling: Sampling | None = None
+        self._verification: Verification | None = None
         self._is_narrow = False
         self._under_way: dict[int, Pending] = {}
         self._unverified: dict[int, Pending] = {}
@@ -69,12 +69,12 @@ class Publisher:
         mark_is_said = self._reckon_mark is None or not self._mark_may_have_moved or MARK in self.refusals.own
         return not (self._under_way or self._unverified or self._accepted or self._mark_is_under_way) and mark_is_said
 
-    def start_over(self, sampling: Sampling | None = None) -> None:
+    def start_over(self, verification: Verification | None = None) -> None:
         """Begin on a new connection: what the last one has not removed is published again.
 
-        With ``sampling`` the broker's word is not enough: what it confirms is removed once a sample was read back.
+        With ``verification`` the broker's word is not enough: what it confirms is removed once it was read back.
         """
-        self._sampling = sampling
+        self._verification = verification
         self._is_narrow = False
         self._under_way.clear()
         self._unverified.clear()
@@ -102,7 +102,7 @@ class Publisher:
             if message is None:
                 self._mark_is_under_way = self._mark_is_under_way and number != MARK
                 self.refusals.own.pop(number, None)
-            elif self._sampling is None:
+            elif self._verification is None:
                 self._accept(message, monotonic)
             else:
                 self._unverified[number] = message
@@ -128,8 +128,8 @@ class Publisher:
         if not self._outlet.is_open:
             self.refusals.record(now, monotonic, settled=False)
             return
-        if self._sampling is not None:
-            self._verify(self._sampling, monotonic)
+        if self._verification is not None:
+            self._verify(self._verification, monotonic)
         if len(self._accepted) >= WORTHWHILE or (self._accepted and not self._under_way):
             outbox.remove(self._accepted)
             self._accepted.clear()
@@ -211,25 +211,25 @@ class Publisher:
         self._own_at = monotonic + OWN_PAUSE_SECONDS
         self.refusals.add_own(number, reason, OWN_TOPICS[number])
 
-    def _verify(self, sampling: Sampling, monotonic: float) -> None:
-        """Go by samples of what the broker confirmed: this one can't say what it refuses."""
-        verdict = sampling.verdict()
+    def _verify(self, verification: Verification, monotonic: float) -> None:
+        """Go by what was read back of what the broker confirmed: this one can't say what it refuses."""
+        verdict = verification.verdict()
         if verdict is not None:
-            for message in verdict.batch.values():
-                if self._unverified.pop(message.version, None) is None:
+            for version, message in verdict.batch.items():
+                if self._unverified.pop(version, None) is None:
                     continue  # of an earlier connection
-                if verdict.is_good:
+                if version not in verdict.lost:
                     self._accept(message, monotonic)
                 elif self._is_narrow:
                     self._refuse(message, reasons.NOT_RETAINED, monotonic)
                 else:
                     self._try_again_at_once(message)
-            if not verdict.is_good and not self._is_narrow:
+            if verdict.lost and not self._is_narrow:
                 self._is_narrow = True
                 self._outlet.narrow()
                 log.warning("The broker lost messages that it confirmed; going on with one at a time")
-        if self._unverified and not sampling.is_reading and not (self._under_way and self._room() >= WORTHWHILE):
-            sampling.begin(dict(self._unverified))
+        if self._unverified and not verification.is_reading and not (self._under_way and self._room() >= WORTHWHILE):
+            verification.begin(dict(self._unverified))
 
     def _publish_own(self) -> None:
         """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""

@@ -12,16 +12,15 @@ _LAMPS_AND_TESTS = (
 
 
 class ChoosyBroker(CloudBroker):
-    """The cloud's Mosquitto whose listener for tests has rules of its own."""
+    """The cloud's Mosquitto with other rules: only clients without a username connect to it."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self._rules = folder / "tests.acl"
         self._rules.write_text("topic readwrite #\ntopic readwrite $SYS/#\n")
-        listener = f"listener {self.ports.tests} 127.0.0.1\n"
-        config = self.config_text()
-        assert config.count(listener) == 1
-        (folder / "mosquitto.conf").write_text(config.replace(listener, f"{listener}acl_file {self._rules}\n"))
+        config, shipped = self.config_text(), f"acl_file {folder}/lampi/lampi.acl\n"
+        assert config.count(shipped) == 1
+        (folder / "mosquitto.conf").write_text(config.replace(shipped, f"acl_file {self._rules}\n"))
 
     def refuse_lamps(self, refuse: bool) -> None:
         """Refuse from now on what is published for lamps, or take it."""
