@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import IO
 
 from cloud.desk import files
+from cloud.desk.ports import free_ports
 from cloud.errors import Refusal
 from cloud.instants import utc_now
 from cloud.shipped import PROJECT
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 DATABASE = "lampi.db"
 """The desk's database, in its folder."""
@@ -36,10 +37,11 @@ class Desk:
 
     def __init__(self, folder: Path, device_id: str, *, lamp_broker: bool) -> None:
         self.folder = folder.resolve()
-        self.port, self.lamp_port, self.web_port, *others = _free_ports(5)
+        self.port, self.lamp_port, self.web_port, *others = free_ports(5)
         self._ports = files.BrokerPorts(self.port, *others)
         self._device_id = device_id
         self._lamp_broker = lamp_broker
+        self._supervisor_log = self.folder / "supervisord.log"
         self._lock: IO[str] | None = None
         self._supervisord: subprocess.Popen[bytes] | None = None
 
@@ -65,9 +67,10 @@ class Desk:
         """Write the configurations and start all of it; return when brokers and page listen.
 
         Raises:
-            DeskFault: it does not start; the text names the log to read.
+            DeskFault: a program does not start; the text names it, and its log.
         """
         self._write_configurations()
+        self._supervisor_log.unlink(missing_ok=True)  # the last run's
         as_root = ["--user", "root"] if os.geteuid() == 0 else []
         self._supervisord = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", files.DESK_SUPERVISOR, *as_root],
@@ -78,10 +81,10 @@ class Desk:
             start_new_session=True,  # Ctrl-C is for us alone: we end it in order
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads run yet
         )
-        self._wait_for(self.port)
-        self._wait_for(self.web_port)
+        self._wait_for("broker", self.port)
+        self._wait_for("web", self.web_port)
         if self._lamp_broker:
-            self._wait_for(self.lamp_port)
+            self._wait_for("lamp-broker", self.lamp_port)
 
     def gone(self) -> bool:
         """Tell whether supervisord, and so all that it keeps running, has ended by itself."""
@@ -129,18 +132,20 @@ class Desk:
             "PYTHONPATH": str(PROJECT),
         }
 
-    def _wait_for(self, port: int) -> None:
+    def _wait_for(self, program: str, port: int) -> None:
         end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            if self.gone():
-                break
+        while time.monotonic() < end and not self.gone() and not self._has_given_up(program):
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
             except OSError:
                 self._pause()
             else:
                 return
-        raise DeskFault(f"Not all of it starts; the logs in {self.folder} say why.")
+        raise DeskFault(f"The program {program!r} does not start; {self.folder / program}.log says why.")
+
+    def _has_given_up(self, program: str) -> bool:
+        """Tell whether supervisord has started a program several times in vain."""
+        return self._supervisor_log.exists() and f"gave up: {program} " in self._supervisor_log.read_text()
 
     def _pause(self) -> None:
         """Let supervisord work for a moment, or learn at once that it ended."""
@@ -154,15 +159,3 @@ class Desk:
 def _end_with_parent() -> None:
     """Have Linux send TERM when our parent is gone, so that even a killed desk leaves nothing behind."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return different loopback ports on which nobody listens."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

@@ -122,6 +122,19 @@ def test_two_desks_in_two_folders_do_not_meet(folder: Path, tmp_path: Path) -> N
         assert "This lamp is associated." not in second.said()
 
 
+def test_a_program_that_does_not_start_is_named_with_its_log(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "programs" / "mosquitto"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho out of order; exit 3\n")
+    broken.chmod(0o755)
+    with DeskProcess(folder, settings={"PATH": f"{broken.parent}:{os.environ['PATH']}"}) as desk:
+        assert desk.wait_to_end() == 1
+    log = folder / ".desk" / "broker.log"
+    assert desk.said() == f"Error: The program 'broker' does not start; {log} says why.\n"
+    assert "out of order" in log.read_text()
+    assert processes_of(folder) == {}
+
+
 def test_a_daemon_that_dies_on_the_desk_is_back(folder: Path) -> None:
     with DeskProcess(folder) as desk:
         desk.wait_to_say("To make it yours")

@@ -18,6 +18,7 @@ import paho.mqtt.client as paho
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cloud.desk.ports import free_ports
 from shared.broker_url import BrokerUrl
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
@@ -25,13 +26,13 @@ _INSTALLED = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:
 MOSQUITTO = os.environ.get("LAMPI_TEST_MOSQUITTO", _INSTALLED)
 """The program under test: this machine's, or the one that `tests.support.mosquittos` unpacked."""
 
+ASK_AGAIN_SECONDS = 1.0
+
 
 def free_port() -> int:
     """Return a port of the loopback interface on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    (port,) = free_ports(1)
+    return port
 
 
 def listens(port: int) -> bool:
@@ -132,9 +133,18 @@ class Mosquitto:
     def stop(self) -> None:
         """End it in good order: it saves its store."""
         if self._process is not None:
-            self._process.terminate()
-            self._process.wait(DEADLINE_SECONDS)
+            wait_until(self._ends, "Mosquitto to end")
             self._process = None
+
+    def _ends(self) -> bool:
+        """Ask it to end, and tell whether it has. Mosquitto forgets a signal that comes before its main loop runs."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(ASK_AGAIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self) -> None:
         """End it as a power cut does."""

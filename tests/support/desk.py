@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 _COMMAND = re.compile(r"^    (\S*lampi-cloud .*)$", re.MULTILINE)
 _SHOWN_CODE = re.compile(r"^│ +([0-9a-f]{3}) ([0-9a-f]{3}) +│$", re.MULTILINE)
 ENDED = "All ended; the state stays in .desk/ for the next run.\n"
-START_SECONDS = 40.0
+START_SECONDS = 90.0
 
 
 class DeskProcess:
@@ -88,7 +88,7 @@ class DeskProcess:
 
     def wait_to_end(self) -> int:
         assert self._process is not None
-        return self._process.wait(30)
+        return self._process.wait(START_SECONDS)
 
     def interrupt(self) -> int:
         """Press Ctrl-C, and return the exit status."""

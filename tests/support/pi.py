@@ -2,7 +2,7 @@
 
     python -m tests.support.pi FOLDER [OPTION...]
 
-SIGUSR1 presses the button, and lets it go once it has been held.
+SIGUSR1 presses the button, and lets it go once it has been held; if it is still pressed, it is let go first.
 """
 
 import signal
@@ -26,16 +26,26 @@ class LookAlike(hardware.LampHardware):
         super().__init__(FOLDER, FOLDER)
 
 
-def press(*_: object) -> None:
-    (line,) = FakeChip.requests
-    line.press()
-    threading.Timer(1.5 * button.HOLD_SECONDS, line.let_go).start()
+class Finger:
+    """Presses the button for longer than it has to be held, each time anew."""
+
+    def __init__(self) -> None:
+        self._let_go = threading.Timer(0, lambda: None)
+
+    def press(self, *_: object) -> None:
+        (line,) = FakeChip.requests
+        if self._let_go.is_alive():
+            self._let_go.cancel()
+            line.let_go()
+        line.press()
+        self._let_go = threading.Timer(1.5 * button.HOLD_SECONDS, line.let_go)
+        self._let_go.start()
 
 
 if __name__ == "__main__":
     FakeChip.requests = []
     gpiod.Chip = FakeChip  # type: ignore[misc,assignment]
     make_chip(FOLDER)
-    signal.signal(signal.SIGUSR1, press)
+    signal.signal(signal.SIGUSR1, Finger().press)
     hardware.LampHardware = LookAlike  # type: ignore[misc,assignment]
     main(sys.argv[2:], prog_name="lampi-ui")

@@ -2,7 +2,6 @@
 
 import json
 import queue
-import socket
 import threading
 from dataclasses import dataclass
 from email.message import Message
@@ -10,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.broker import free_port
 from tests.support.waiting import DEADLINE_SECONDS
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -50,9 +50,7 @@ class WebhookReceiver:
         self._told: queue.Queue[Told] = queue.Queue()
         self._ending = threading.Event()
         self._server: ThreadingHTTPServer | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
 
     @property
     def url(self) -> str:
