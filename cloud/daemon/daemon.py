@@ -21,10 +21,10 @@ from cloud.daemon.presence import OtherBridges, PresenceBatch, say_new
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.reading_back import ReadingBack
 from cloud.daemon.rotation import Rotation
-from cloud.daemon.verification import verification_for
 from cloud.daemon.session import Session
 from cloud.daemon.sqlite_log import SqliteLog
 from cloud.daemon.upkeep import Upkeep
+from cloud.daemon.verification import verification_for
 from cloud.database import database_proxy, expect_crowds, one_line
 from cloud.errors import DatabaseAway
 from cloud.figures import read_figures

@@ -17,7 +17,7 @@ def free_ports(count: int) -> list[int]:
     """
     candidates = list(range(_FIRST_UNPRIVILEGED, _first_ephemeral()))
     _DICE.shuffle(candidates)
-    free = []
+    free: list[int] = []
     while len(free) < count:
         port = candidates.pop() if candidates else 0
         with socket.socket() as probe:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cloud.daemon.publisher import Publisher
-from cloud.daemon.sampling import Sampling
+from cloud.daemon.verification import Verification
 from cloud.mqtt.protocol import Outcomes
 from shared.messages import Publication
 from tests.cloud.conftest import NOW
@@ -49,8 +49,8 @@ class HandPlayed:
         self._answered += len(answered)
         self.accept(*(number for number, _ in answered))
 
-    def start_over(self, sampling: Sampling | None = None) -> None:
-        self.publisher.start_over(sampling)
+    def start_over(self, verification: Verification | None = None) -> None:
+        self.publisher.start_over(verification)
 
     def numbers(self) -> list[int]:
         return [number for number, _ in self.taken]
