@@ -51,6 +51,7 @@ class Publisher:
         self.refusals = Refusals()
         self._verification: Verification | None = None
         self._is_narrow = False
+        self._sent_side_by_side: set[int] = set()
         self._under_way: dict[int, Pending] = {}
         self._unverified: dict[int, Pending] = {}
         self._accepted: set[int] = set()
@@ -76,6 +77,7 @@ class Publisher:
         """
         self._verification = verification
         self._is_narrow = False
+        self._sent_side_by_side.clear()
         self._under_way.clear()
         self._unverified.clear()
         self._accepted.clear()  # not removed yet, and the broker may have lost it since; to repeat it does no harm
@@ -220,12 +222,14 @@ class Publisher:
                     continue  # of an earlier connection
                 if version not in verdict.lost:
                     self._accept(message, monotonic)
-                elif self._is_narrow:
+                elif self._is_narrow and version not in self._sent_side_by_side:
                     self._refuse(message, reasons.NOT_RETAINED, monotonic)
                 else:
+                    self._sent_side_by_side.discard(version)
                     self._try_again_at_once(message)
             if verdict.lost and not self._is_narrow:
                 self._is_narrow = True
+                self._sent_side_by_side = {*self._under_way, *self._unverified}
                 self._outlet.narrow()
                 log.warning("The broker lost messages that it confirmed; going on with one at a time")
         if self._unverified and not verification.is_reading and not (self._under_way and self._room() >= WORTHWHILE):

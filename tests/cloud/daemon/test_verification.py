@@ -127,6 +127,20 @@ def test_after_a_loss_one_goes_at_a_time_and_all_go_again(verified: Verified, ca
     assert [line for line in caplog.messages if "lost messages" in line]
 
 
+def test_what_was_under_way_as_the_first_loss_was_noticed_is_not_refused(verified: Verified) -> None:
+    enqueue(WINDOW)
+    verified.broker.pump()
+    verified.broker.accept(*range(1, WINDOW // 2))
+    verified.pump_until_read()
+    assert verified.broker.is_narrow
+    verified.broker.accept(*range(WINDOW // 2, WINDOW + 1))
+    verified.pump_until_read()
+    assert faults() == {}
+    while pending():
+        verified.confirm_all()
+    assert faults() == {}
+
+
 def test_what_is_lost_one_at_a_time_is_named_and_tried_again_after_a_pause(verified: Verified) -> None:
     enqueue(MANY)
     verified.broker.pump()
