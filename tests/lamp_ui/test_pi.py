@@ -44,6 +44,6 @@ def test_the_backlight_rests_and_the_picture_stays(lamp: Touchscreen, brightness
 def test_the_button_held_opens_the_status_page_and_closes_it(lamp: Touchscreen) -> None:
     lamp.wait_for_text("Waiting for the cloud")
     lamp.send(signal.SIGUSR1)
-    lamp.wait_for_text("IP address")
+    lamp.wait_for_text("Network")
     lamp.send(signal.SIGUSR1)
     lamp.wait_for_main_screen()

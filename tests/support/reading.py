@@ -42,6 +42,12 @@ def read_text(screen: Image.Image) -> str:
     return _read_words(_dark_on_white(_without_mark(screen).convert("L"), 960 / min(screen.size)))
 
 
+def read_value(screen: Image.Image, label: Box) -> str:
+    """Return the one word at the right of a slider's label on a picture of the screen."""
+    value = screen.crop((label[0] + (label[2] - label[0]) // 2, *label[1:]))
+    return _tesseract(_dark_on_white(value.convert("L"), _TEXT_HEIGHT / value.height), "--psm", "7").strip()
+
+
 def read_badge(badge: Image.Image) -> str:
     """Return the words on a badge that is dark on light."""
     return _read_words(_dark_on_white(ImageOps.invert(badge.convert("L")), 2 * _TEXT_HEIGHT / badge.height))

@@ -13,10 +13,11 @@ from typing import Self
 from PIL import Image, ImageGrab
 
 from lamp_ui import theme
-from lamp_ui.layout import place_main, place_popup
+from lamp_ui.lamp import Control
+from lamp_ui.layout import LABEL_ROW, place_main, place_popup, unit_of
 from shared import topics
 from tests.support.broker import Mosquitto
-from tests.support.reading import colour_box, read_badge, read_code, read_hex, read_qr, read_text
+from tests.support.reading import colour_box, read_badge, read_code, read_hex, read_qr, read_text, read_value
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +197,15 @@ class Touchscreen:
         """Return what a phone reads off the screen's QR code; empty where there is none."""
         return read_qr(self.screen.grab())
 
+    def value(self, control: Control) -> str:
+        """Return what stands beside a slider's name: a colour's name, or per cent."""
+        screen = self.screen.grab()
+        width, height = screen.size
+        slider = place_main(width, height).sliders[list(Control).index(control)]
+        bottom = slider.top - LABEL_ROW * unit_of(width, height)
+        label = (round(slider.x), round(height - slider.top), round(slider.right), round(height - bottom))
+        return read_value(screen, label)
+
     def headline_ending(self) -> str:
         """Return the end of a nameless lamp's id as its main screen shows it; empty where that is covered."""
         screen = self.screen.grab()
@@ -221,6 +231,10 @@ class Touchscreen:
     def wait_for_main_screen(self) -> None:
         """Wait until the own screen of a lamp without a name can be seen, with no popup over it."""
         self._wait_for(self.headline_ending, self.device_id[-4:], "the main screen")
+
+    def wait_for_value(self, control: Control, words: str) -> None:
+        """Wait until a slider's value is written so."""
+        self._wait_for(lambda: self.value(control), words, f"{words!r} beside {control.value}")
 
     def wait_for_text(self, words: str) -> None:
         """Wait until the screen says some words, whatever else it says."""
