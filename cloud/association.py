@@ -27,7 +27,7 @@ from cloud.guessing.sources import SHELL
 from cloud.guessing.throttle import Guess
 from cloud.history import Event, Reason
 from cloud.instants import utc_now
-from cloud.models import Lampi, User
+from cloud.models import DEFAULT_NAME, Lampi, User
 from cloud.webhook import events as webhook_events
 from cloud.webhook.events import Kind
 
@@ -140,7 +140,8 @@ def release(device_id: str, now: datetime, source: str = SHELL) -> None:
         Lampi.issue_codes([lampi], now)  # first: the short code of the old one may be a waiting lamp's by now
         lampi.user = None
         lampi.associated_at = None
-        lampi.save(only=[Lampi.user, Lampi.associated_at])
+        lampi.name = DEFAULT_NAME  # the next owner's screen must not show the name that this one gave it
+        lampi.save(only=[Lampi.user, Lampi.associated_at, Lampi.name])
         Lampi.tell([lampi])
 
 

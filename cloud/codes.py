@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cloud.errors import MalformedCode
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
@@ -17,6 +17,12 @@ def generate_association_code() -> str:
     return secrets.token_hex(CODE_LENGTH // 2)
 
 
+def _generate(count: int) -> Iterator[str]:
+    """Yield as many codes; the system is asked once for all of their bits."""
+    digits = secrets.token_hex(CODE_LENGTH // 2 * count)
+    return (digits[start : start + CODE_LENGTH] for start in range(0, len(digits), CODE_LENGTH))
+
+
 def fresh_codes(count: int, length: int, taken: Callable[[Sequence[str]], set[str]]) -> list[tuple[str, int]]:
     """Return new codes, each with the length of its short code: as asked for, or more where most such are taken.
 
@@ -26,7 +32,7 @@ def fresh_codes(count: int, length: int, taken: Callable[[Sequence[str]], set[st
     codes: dict[str, str] = {}
     while len(codes) < count:
         missing = count - len(codes)
-        drawn = {code[:length]: code for code in (generate_association_code() for _ in range(missing))}
+        drawn = {code[:length]: code for code in _generate(missing)}
         for short in taken(list(drawn)):
             del drawn[short]
         codes |= drawn

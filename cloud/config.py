@@ -7,6 +7,7 @@ from datetime import timedelta
 from cloud.claim_address import parse_claim_url
 from cloud.database_url import parse_database_url, shown_url
 from cloud.guessing.policy import CodePolicy
+from cloud.mqtt.packets import LEVELS
 from cloud.webhook.receiver import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
 from shared import topics
 from shared.broker_settings import read_broker
@@ -20,6 +21,7 @@ DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
 DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER,)
 DEFAULT_CODES = CodePolicy()
+DEFAULT_MQTT_LEVELS = LEVELS["auto"]
 WEBHOOK_URL, WEBHOOK_SECRET = "LAMPI_WEBHOOK_URL", "LAMPI_WEBHOOK_SECRET"
 
 
@@ -35,6 +37,7 @@ class CloudSettings:
     webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
     claim_url: str | None = None
+    mqtt_levels: tuple[int, ...] = DEFAULT_MQTT_LEVELS
     metrics_port: int | None = None
 
     @property
@@ -125,6 +128,18 @@ def parse_metrics_port(text: str) -> int | None:
         raise ValueError(f"{quoted(text)} is not a port from 1 to 65535 (0 for no metrics)") from None
 
 
+def parse_mqtt_version(text: str) -> tuple[int, ...]:
+    """Return the protocol levels of MQTT that the daemon tries, in their order.
+
+    Raises:
+        ValueError: it is not a version that the daemon speaks, nor `auto`.
+    """
+    levels = LEVELS.get(text.strip().lower())
+    if levels is None:
+        raise ValueError(f"{quoted(text)} is not one of {', '.join(LEVELS)}")
+    return levels
+
+
 def read_settings(values: Mapping[str, str]) -> CloudSettings:
     """Return the settings from names and strings, as the environment has them.
 
@@ -152,6 +167,7 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         webhook=_read_webhook(reader),
         codes=codes,
         claim_url=reader.read("LAMPI_CLAIM_URL", parse_claim_url, None),
+        mqtt_levels=reader.read("LAMPI_MQTT_VERSION", parse_mqtt_version, DEFAULT_MQTT_LEVELS),
         metrics_port=reader.read("LAMPI_METRICS_PORT", parse_metrics_port, None),
     )
     reader.finish()

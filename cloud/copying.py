@@ -38,8 +38,9 @@ TABLES: tuple[type[Table], ...] = (
     WebhookEvent,
     WebhookReceiver,
 )
-"""What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons. Nor
-are the counts of live codes: triggers count the lamps as they come in. Nor is who is signed in on the web."""
+"""What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons, and so
+is what the broker refuses. Nor are the counts of live codes: triggers count the lamps as they come in. Nor is who is
+signed in on the web."""
 
 
 def copy_database(

@@ -17,6 +17,9 @@ BUSY_SECONDS = 10.0
 """How long a write waits for others' before it fails: longer than hundreds of rivals take on a slow machine, and longer
 than PostgreSQL lets one that does nothing hold them up."""
 
+LOG_BYTES = 4_000_000
+"""To what length SQLite's log is cut once all of it is in the database; a crowd makes it ten times as long."""
+
 _SQLITE_PRAGMAS = {
     "journal_mode": "wal",
     "foreign_keys": 1,
@@ -25,6 +28,7 @@ _SQLITE_PRAGMAS = {
     "synchronous": "full",
     # Whoever fills the log moves its pages into the database: the daemon, before anybody who waits for an answer.
     "wal_autocheckpoint": 20_000,
+    "journal_size_limit": LOG_BYTES,
 }
 
 _SQLITE_FOR_CROWDS = {

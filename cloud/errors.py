@@ -92,6 +92,10 @@ class BrokerAway(Refusal):
     """The broker can't be reached, or fell silent."""
 
 
+class BrokerSilent(BrokerAway):
+    """The broker let us in and did not say to the end what it retains: it hangs, or refuses our end marker."""
+
+
 class DatabaseAway(UnusableDatabase):
     """The database server can't be reached; it may come back by itself."""
 

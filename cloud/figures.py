@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cloud import lease, outbox
+from cloud import broker_faults, lease, outbox
+from cloud.broker_faults import Fault
 from cloud.guessing import policy
 from cloud.models import Lampi
 from cloud.outbox import OutboxMessage
@@ -14,7 +15,7 @@ class Figures:
     """One look at the database.
 
     ``publisher`` is who publishes, None where nobody does, and ``publisher_seconds`` how long ago it last said so;
-    ``oldest_seconds`` how long the broker has been behind, 0 where it is not.
+    ``oldest_seconds`` how long the broker has been behind, 0 where it is not; ``faults`` are what it refuses.
     """
 
     lamps: int
@@ -26,6 +27,7 @@ class Figures:
     publisher_seconds: float
     standbys: int
     code_ttl: timedelta | None
+    faults: tuple[Fault, ...] = ()
 
 
 def read_figures(now: datetime) -> Figures:
@@ -42,4 +44,5 @@ def read_figures(now: datetime) -> Figures:
         publisher_seconds=0.0 if publisher is None else publisher[1],
         standbys=lease.standbys(now),
         code_ttl=policy.announced().ttl,
+        faults=tuple(broker_faults.current()),
     )

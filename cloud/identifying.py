@@ -1,4 +1,4 @@
-"""Identifying: a lamp that nobody owns shows for some seconds that it is the one, before somebody takes it.
+"""Identifying: an unclaimed lamp shows for some seconds that it is the one, before it is claimed.
 
 The database says until when. As long as it says so, the lamp's retained message has the member `identify`; the daemon
 takes it out again, so that a lamp which connects later does not show what nobody asks for any more.
@@ -12,7 +12,9 @@ from cloud.errors import AlreadyAssociated
 from cloud.instants import stored
 from cloud.models import Lampi
 
-IDENTIFY_FOR = timedelta(seconds=8)
+IDENTIFY_FOR = timedelta(seconds=10)
+"""Also the least time between two starts: a lamp lights up at most once in it, however often its page is opened."""
+
 CLOCK_SLACK = timedelta(seconds=2)
 """How far the clocks of the machines that share a database may differ."""
 

@@ -17,7 +17,8 @@ from peewee import (
     chunked,
 )
 
-from cloud import bulk, claim_address, history, outbox
+from cloud import bulk, history, outbox
+from cloud.claim_terms import ClaimTerms, announced_terms
 from cloud.codes import fresh_codes, generate_association_code
 from cloud.database import Table, run_sql, write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
@@ -33,11 +34,17 @@ from cloud.users import User
 from cloud.webhook import events as webhook_events
 from cloud.webhook.events import Kind
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
-from shared.payloads import Associated, Association, Unassociated
+from shared.payloads import LONGEST_LAMP_NAME, Associated, Association, Unassociated
 
 __all__ = ["DEFAULT_NAME", "Lampi", "User"]
 
 DEFAULT_NAME = "My LAMPI"
+
+
+def own_name(name: str) -> str | None:
+    """Return what a lamp's screen shows of its name: None for the one that every lamp begins with, or a blank one."""
+    return None if name == DEFAULT_NAME or not name.strip() else name.strip()[:LONGEST_LAMP_NAME]
+
 
 _short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
 """As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
@@ -49,7 +56,7 @@ class Lampi(Table):
     device_id = CharField(max_length=12, primary_key=True)
     name = TextField(default=DEFAULT_NAME)
     user = ForeignKeyField(User, null=True, backref="lamps", on_delete="RESTRICT")
-    association_code = CharField(max_length=CODE_LENGTH, unique=True, default=generate_association_code)
+    association_code = CharField(max_length=CODE_LENGTH, default=generate_association_code)
     created_at: datetime = InstantField(default=utc_now)
     associated_at: datetime | None = InstantField(null=True)
     connected = BooleanField(default=False)
@@ -82,17 +89,23 @@ class Lampi(Table):
         """Return the condition that selects the lamp whose code begins with these 6 to 32 characters, None for none.
 
         No fewer than its screen shows. Where a longer short code begins as a shorter one, who typed all of it means it.
-        The beginning alone says where to look: few codes of all have it, also of owned lamps.
+        It is looked for among the short codes that what was typed begins with: only those have an index.
         """
+        shorts = [code[:length] for length in range(SHORT_CODE_LENGTH, len(code) + 1)]
+        places = ", ".join("?" * len(shorts))
         found = run_sql(
-            "SELECT association_code FROM lampi WHERE association_code BETWEEN ? AND ? AND user_id IS NULL"
-            " AND short_code_length <= ? AND code_issued_at > ? ORDER BY short_code_length DESC LIMIT 1",
+            f"SELECT device_id, association_code FROM lampi WHERE {_short_code_of_row.sql} IN ({places})"  # noqa: S608
+            " AND user_id IS NULL AND association_code BETWEEN ? AND ? AND code_issued_at > ?"
+            " ORDER BY short_code_length DESC LIMIT 1",
+            *shorts,
             code.ljust(CODE_LENGTH, "0"),
             code.ljust(CODE_LENGTH, "f"),
-            len(code),
             stored(issued_after or NEVER),
         )
-        return cls.user.is_null() & (cls.association_code == found[0][0]) if found else None
+        if not found:
+            return None
+        ((device_id, whole_code),) = found
+        return (cls.device_id == device_id) & cls.user.is_null() & (cls.association_code == whole_code)
 
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:
@@ -101,20 +114,21 @@ class Lampi(Table):
         query = f"SELECT {short} FROM lampi WHERE user_id IS NULL AND {short} {{}}"  # noqa: S608 - no value is in it
         return {found for (found,) in bulk.rows_among(query, shorts)}
 
-    def association(self, claim_url: str | None) -> Association:
-        """Return what the lamp's screen is to know, where lamps are claimed at this address."""
+    def association(self, terms: ClaimTerms) -> Association:
+        """Return what the lamp's screen is to know, where lamps are claimed on these terms."""
         if self.user_id is not None:
-            return Associated()
+            return Associated(own_name(self.name))
         return Unassociated(
             self.association_code,
-            claim_url,
+            terms.url,
             short_code_length=self.short_code_length,
             identify=shown_instant(self.identify_until),
+            good_for=terms.good_for,
         )
 
-    def message(self, claim_url: str | None) -> Pending:
+    def message(self, terms: ClaimTerms) -> Pending:
         """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
-        return Pending(self.message_version, associated_topic(self.device_id), self.association(claim_url).encode())
+        return Pending(self.message_version, associated_topic(self.device_id), self.association(terms).encode())
 
     @classmethod
     def tell(cls, lamps: "Sequence[Lampi]") -> None:
@@ -124,8 +138,8 @@ class Lampi(Table):
         for version, lampi in enumerate(lamps, outbox.reserve(len(lamps))):
             lampi.message_version = version
         bulk.update(cls, "message_version", [(lampi.device_id, lampi.message_version) for lampi in lamps])
-        claim_url = claim_address.announced()
-        outbox.put([lampi.message(claim_url) for lampi in lamps])
+        terms = announced_terms()
+        outbox.put([lampi.message(terms) for lampi in lamps])
 
     def publish_unassociated_msg(self) -> None:
         """Have the lamp show its code (again).
@@ -213,8 +227,7 @@ class Lampi(Table):
         with write_transaction():
             known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id {}", device_ids))
             new = [device_id for device_id in device_ids if (device_id,) not in known]
-            length = length_for_new_codes(len(new), 0, now)
-            codes = fresh_codes(len(new), length, cls.short_codes_among)
+            codes = fresh_codes(len(new), length_for_new_codes(len(new), 0, now), cls.short_codes_among)
             versions = itertools.count(outbox.reserve(len(new)))
             rows = [
                 (device_id, code, code_length, version)
@@ -227,10 +240,10 @@ class Lampi(Table):
                 alike={"connected": True, "created_at": now, "code_issued_at": now, "presence_since": now},
             )
             Forgotten.strike_off(new)
-            claim_url = claim_address.announced()
+            terms = announced_terms()
             outbox.put(
                 [
-                    Pending(version, associated_topic(device_id), Unassociated(code, claim_url, code_length).encode())
+                    Pending(version, associated_topic(device_id), terms.waiting(code, code_length).encode())
                     for device_id, code, code_length, version in rows
                 ]
             )

@@ -5,8 +5,8 @@ goes when the broker has confirmed exactly its version; a newer one stays.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from peewee import AutoField, BigIntegerField, BooleanField, CharField, SqliteDatabase, TextField, fn
 
@@ -44,13 +44,15 @@ class OutboxSequence(Table):
     broker_is_suspect = BooleanField(default=False)
 
 
-@dataclass(frozen=True)
-class Pending:
+class Pending(NamedTuple):
     """A row of the outbox; the payload stays out of ``repr``, since it may hold a code."""
 
     version: int
     topic: str
-    payload: bytes = field(repr=False)
+    payload: bytes
+
+    def __repr__(self) -> str:
+        return f"Pending(version={self.version}, topic={self.topic!r})"
 
 
 def reserve(count: int) -> int:
@@ -75,14 +77,15 @@ def put(messages: Sequence[Pending]) -> None:
 
 def pending(after: int, limit: int) -> list[Pending]:
     """Return up to ``limit`` rows whose version is above ``after``, oldest first."""
-    rows = (
-        OutboxMessage.select(OutboxMessage.version, OutboxMessage.topic, OutboxMessage.payload)
-        .where(OutboxMessage.version > after)
-        .order_by(OutboxMessage.version)
-        .limit(limit)
-        .tuples()
+    rows = run_sql(
+        "SELECT version, topic, payload FROM outbox_message WHERE version > ? ORDER BY version LIMIT ?", after, limit
     )
     return [Pending(version, topic, payload.encode()) for version, topic, payload in rows]
+
+
+def versions_of(topics: Iterable[str]) -> dict[str, int]:
+    """Return the versions that wait for these topics."""
+    return dict(bulk.rows_among("SELECT topic, version FROM outbox_message WHERE topic {}", topics))
 
 
 def newest_version() -> int:

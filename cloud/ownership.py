@@ -14,8 +14,8 @@ from cloud.forgotten import associated_topic
 from cloud.models import Lampi, User
 from cloud.outbox import OutboxMessage
 from shared.device_id import is_device_id
+from shared.payloads import LONGEST_LAMP_NAME
 
-LONGEST_NAME = 100
 _JOINERS = dict.fromkeys(map(ord, "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"))
 """Unseen, and yet Persian and Indic words and many emoji are not themselves without."""
 
@@ -44,7 +44,7 @@ def lamp_of(user: User, device_id: str) -> Lampi:
 
 
 def rename(user: User, device_id: str, name: str) -> Lampi:
-    """Give a user's lamp another name, without the spaces around it, and return the lamp.
+    """Give a user's lamp another name, without the spaces around it, have its screen told, and return the lamp.
 
     Raises:
         UnknownLamp: the user has no such lamp.
@@ -52,12 +52,14 @@ def rename(user: User, device_id: str, name: str) -> Lampi:
     """
     name = name.strip()
     seen = name.translate(_JOINERS)
-    if not seen or not seen.isprintable() or len(name) > LONGEST_NAME:
-        raise BadLampName(f"A lamp's name is one line of 1 to {LONGEST_NAME} characters that can be seen.")
+    if not seen or not seen.isprintable() or len(name) > LONGEST_LAMP_NAME:
+        raise BadLampName(f"A lamp's name is one line of 1 to {LONGEST_LAMP_NAME} characters that can be seen.")
     with write_transaction():
         lampi = lamp_of(user, device_id)
-        lampi.name = name
-        lampi.save(only=[Lampi.name])
+        if lampi.name != name:
+            lampi.name = name
+            lampi.save(only=[Lampi.name])
+            Lampi.tell([lampi])
     return lampi
 
 
@@ -78,8 +80,10 @@ def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
     Raises:
         MalformedCode: it can't be a code.
     """
-    own = Lampi.select().where((Lampi.user == user) & Lampi.association_code.startswith(read_code(typed)))
-    return next((lampi for lampi in own if lampi.associated_at and lampi.associated_at > now - JUST_NOW), None)
+    code = read_code(typed)
+    since = Lampi._meta.fields["associated_at"] > now - JUST_NOW
+    own = Lampi.select().where((Lampi.user == user) & since)
+    return next((lampi for lampi in own if lampi.association_code.startswith(code)), None)
 
 
 def confirmed_among(lamps: Iterable[Lampi]) -> set[str]:

@@ -58,7 +58,7 @@ def read_broker(broker: BrokerUrl) -> BrokerFigures:
         BrokerAway: it does not answer, or not to us.
     """
     said: dict[str, bytes] = {}
-    for batch in retained_batches(broker, "status", [topics.STATE, topics.DROPPED], CONNECT_SECONDS):
+    for batch in retained_batches(broker, "status", [topics.STATE, topics.DROPPED], CONNECT_SECONDS, CONNECT_SECONDS):
         said.update((message.topic, message.payload) for message in batch)
     try:
         dropped = decode_count(said[topics.DROPPED]) if topics.DROPPED in said else None
@@ -84,6 +84,7 @@ def check_database(figures: Figures, limits: Limits) -> list[Check]:
     return [
         publisher,
         Check("outbox", behind, pending),
+        *(Check("refused", Level.CRITICAL, fault.text) for fault in figures.faults),
         Check("lamps", Level.OK, f"{figures.lamps} lamps, {figures.waiting} without an owner, {figures.connected} up"),
         Check("codes", Level.OK, f"codes are good for {good_for}"),
     ]

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,7 @@ import shared
 from lamp_ui import config as settings
 from lamp_ui.config import Config, read_config
 from lamp_ui.install import install
+from lamp_ui.kivy_stage import prepare_home
 from lamp_ui.signals import EndSignals
 from shared.logs import start_logging
 from shared.settings import BadSettings
@@ -132,13 +134,13 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
     end_signals = EndSignals()
     end_signals.hold()
     start_logging(config.log_level, config.log_format)
-    _set_stage_for_kivy(config)
+    settings_file = _set_stage_for_kivy(config)
     # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
     from lamp_ui.app import NoDisplay, Touchscreen  # noqa: PLC0415
 
     log.info("This is lamp %s, on the broker at %s", config.device_id, config.broker)
     try:
-        touchscreen = Touchscreen(config, end_signals)
+        touchscreen = Touchscreen(config, end_signals, settings_file=settings_file)
     except NoDisplay:
         log.error(_NO_DISPLAY)
         sys.exit(1)
@@ -148,7 +150,8 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
 main.add_command(install)
 
 
-def _set_stage_for_kivy(config: Config) -> None:
+def _set_stage_for_kivy(config: Config) -> Path | None:
+    settings_file = prepare_home(os.environ, Path.home())
     os.environ["KIVY_NO_ARGS"] = "1"
     os.environ["KIVY_LOG_MODE"] = "PYTHON"
     # The clock that a message wakes at once; Kivy's default one sleeps until the next frame is due.
@@ -161,6 +164,7 @@ def _set_stage_for_kivy(config: Config) -> None:
     if config.log_level != "DEBUG":
         # A filter, not a level: Kivy sets its logger's level itself when it is imported.
         logging.getLogger("kivy").addFilter(_worth_saying)
+    return settings_file
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

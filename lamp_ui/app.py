@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from math import inf, isfinite
+from pathlib import Path
 from typing import Any
 
 import kivy
@@ -19,6 +20,7 @@ from paho.mqtt import __version__ as paho_version
 from lamp_ui.config import Config, WindowSize
 from lamp_ui.events import Event, RequestLost, StatusAsked
 from lamp_ui.hardware import Hardware, LampHardware
+from lamp_ui.kivy_stage import lay_over, mend_settings, set_for_lamp
 from lamp_ui.link import LampLink
 from lamp_ui.machine import read_machine
 from lamp_ui.presenter import Presenter, Surroundings
@@ -100,14 +102,26 @@ class EventCrossing:
 class Touchscreen(App):
     """The program on the lamp's screen.
 
+    ``settings_file`` is a `config.ini` that Kivy did not read itself, or None; see `lamp_ui.kivy_stage`.
+
     Raises:
         NoDisplay: when it is made, where no window can be opened.
     """
 
     title = "LAMPI"
 
-    def __init__(self, config: Config, end_signals: EndSignals, hardware: Hardware | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        end_signals: EndSignals,
+        hardware: Hardware | None = None,
+        settings_file: Path | None = None,
+    ) -> None:
         super().__init__(kv_file="")
+        if settings_file is not None:
+            lay_over(KivyConfig, settings_file)
+        mend_settings(KivyConfig)
+        set_for_lamp(KivyConfig, panel=config.window_size is None)
         if config.window_size is not None:
             _fix_window(config.window_size)
         # Kivy makes its window when the first widget's module is imported, in the size it is then told.

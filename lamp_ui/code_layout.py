@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from math import ceil
 
-GLYPH_WIDTH = 0.6001
-"""Width of a character of Roboto Mono, in font sizes (its advance: 1229 of 2048 units)."""
+GLYPH_WIDTH = 0.632
+"""Width of a character of Atkinson Hyperlegible Mono, in font sizes (its advance: 632 of 1000 units)."""
 
-GROUP_GAP = 0.45
+GROUP_GAP = 0.5
 """Between two groups, in font sizes: less than the space of the font, which leaves more for the characters."""
 
 LINE_STEP = 1.12

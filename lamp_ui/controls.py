@@ -1,5 +1,6 @@
 """What a finger moves and presses: the sliders, whose tracks show what they set, and the lamp that is its switch."""
 
+from math import hypot
 from typing import Any
 
 from kivy.graphics import Color, Ellipse, Rectangle, SmoothLine
@@ -10,13 +11,18 @@ from kivy.uix.widget import Widget
 
 from lamp_ui import theme
 from lamp_ui.events import ControlLetGo, ControlMoved, PowerPressed
-from lamp_ui.lamp import Control, Lamp
+from lamp_ui.lamp import Control, Knowledge, Lamp
+from lamp_ui.layout import KNOB, LABEL_ROW
 from lamp_ui.pictures import Paint, pill
+from lamp_ui.tapping import Tappable
 from lamp_ui.view_state import ControlWords
-from lamp_ui.widgets import Emit, FittedLabel, glow_texture, round_texture, texture_of
+from lamp_ui.widgets import Emit, glow_texture, round_texture, texture_of
 
-_TRACK, _KNOB, _LABEL = 22, 30, 15
-"""Units: how high a track, a knob and the words above them are."""
+_TRACK, _LABEL = 24, 16
+"""Units: how high a track and the words above it are."""
+
+_AT_REST = 0.22
+"""How much of a track is seen whose value is not known."""
 
 
 def _rainbow(at: float) -> theme.Colour:
@@ -44,7 +50,10 @@ _PAINTS: dict[Control, tuple[Paint, Paint]] = {
 
 
 class TrackSlider(Widget):
-    """A value from 0 to 1 on a track that shows what each value means; all of its height takes the finger."""
+    """A value from 0 to 1 on a track that shows what each value means; the words above it take no finger.
+
+    While the value is not known, it is at rest: a faint track without a knob, which takes no finger either.
+    """
 
     unit = NumericProperty(1)
     value = NumericProperty(0)
@@ -53,6 +62,8 @@ class TrackSlider(Widget):
         super().__init__(**properties)
         self._control = control
         self._emit = emit
+        self._touch: MotionEvent | None = None
+        self._known = False
         self._name = Label(color=theme.TEXT, halign="left", valign="middle")
         self._value_words = Label(color=theme.TEXT, halign="right", valign="middle")
         self.add_widget(self._name)
@@ -60,11 +71,11 @@ class TrackSlider(Widget):
         with self.canvas:
             self._tint = Color()
             self._ground = Rectangle()
-            Color()
+            self._veil_tint = Color()
             self._veil = Rectangle()
-            Color(rgba=theme.KNOB_EDGE)
+            self._edge_tint = Color(rgba=theme.KNOB_EDGE)
             self._edge = Ellipse(texture=round_texture())
-            Color(rgba=theme.KNOB)
+            self._ring_tint = Color(rgba=theme.KNOB)
             self._ring = Ellipse(texture=round_texture())
             self._knob_tint = Color()
             self._knob = Ellipse(texture=round_texture())
@@ -75,23 +86,36 @@ class TrackSlider(Widget):
     def render(self, lamp: Lamp, words: ControlWords) -> None:
         """Show what the lamp has."""
         self._name.text, self._value_words.text = words.name, words.value
-        full = theme.light(lamp.hue, 1.0)
+        value = getattr(lamp, self._control.value)
+        self._known = value is not None
+        if not self._known:
+            self.release()
+        self.value = value or 0.0
+        hue, saturation = lamp.hue or 0.0, lamp.saturation if lamp.saturation is not None else 1.0
+        full = theme.light(hue, 1.0)
         match self._control:
             case Control.HUE:
-                self.value, self._knob_tint.rgba = lamp.hue, full
+                self._tint.rgba, self._knob_tint.rgba = (1, 1, 1, 1), full
             case Control.SATURATION:
-                self.value, self._tint.rgba = lamp.saturation, full
-                self._knob_tint.rgba = theme.light(lamp.hue, lamp.saturation)
+                self._tint.rgba = full
+                self._knob_tint.rgba = theme.light(hue, saturation)
             case Control.BRIGHTNESS:
-                self.value, self._tint.rgba = lamp.brightness, theme.light(lamp.hue, lamp.saturation)
-                dark = (*_fade_from_dark(0)[:3], 1 - lamp.brightness)
-                self._knob_tint.rgba = theme.over(theme.light(lamp.hue, lamp.saturation), dark)
+                self._tint.rgba = theme.light(hue, saturation)
+                dark = (*_fade_from_dark(0)[:3], 1 - self.value)
+                self._knob_tint.rgba = theme.over(theme.light(hue, saturation), dark)
+        self._veil_tint.a = 1.0 if self._known else _AT_REST
+        for tint in (self._edge_tint, self._ring_tint, self._knob_tint):
+            tint.a = (theme.KNOB_EDGE[3] if tint is self._edge_tint else 1.0) if self._known else 0.0
+        if not self._known:
+            self._tint.rgba = (*theme.QUIET_TEXT[:3], _AT_REST)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         """Take the finger, and the value that it points at."""
-        if not self.collide_point(*touch.pos):
+        on_words = touch.y >= self.top - LABEL_ROW * self.unit
+        if not self._known or on_words or not self.collide_point(*touch.pos):
             return False
         touch.grab(self)
+        self._touch = touch
         self._point(touch)
         return True
 
@@ -106,9 +130,15 @@ class TrackSlider(Widget):
         """Let the finger go."""
         if touch.grab_current is not self:
             return False
-        touch.ungrab(self)
-        self._emit(ControlLetGo(self._control))
+        self.release()
         return True
+
+    def release(self) -> None:
+        """Let the finger go, where one is on it."""
+        if self._touch is not None:
+            self._touch.ungrab(self)
+            self._touch = None
+            self._emit(ControlLetGo(self._control))
 
     def _point(self, touch: MotionEvent) -> None:
         left, reach = self._run()
@@ -120,43 +150,38 @@ class TrackSlider(Widget):
         return self.x + half, max(1.0, self.width - 2 * half)
 
     def _place(self, *_: object) -> None:
-        width, height = round(self.width), round(_TRACK * self.unit)
+        width, height = max(1, round(self.width)), max(1, round(_TRACK * self.unit))
         middle = self._track_middle
         for paint, bar in zip(_PAINTS[self._control], (self._ground, self._veil), strict=True):
             if bar.texture is None or bar.texture.size != (width, height):
                 bar.texture = texture_of(width, height, pill(width, height, paint))
             bar.size, bar.pos = (width, height), (round(self.x), round(middle - height / 2))
-        words_height = 1.3 * _LABEL * self.unit
+        words_height = LABEL_ROW * self.unit
         for words in (self._name, self._value_words):
             words.font_size = int(_LABEL * self.unit)
             words.size = words.text_size = (self.width, words_height)
-            words.pos = self.x, middle + _KNOB * self.unit / 2 - self.unit
+            words.pos = self.x, self.top - words_height
         self._place_knob()
 
     @property
     def _track_middle(self) -> float:
-        # The words and the knob together stand in the middle of the height.
-        together = (_KNOB + 1.3 * _LABEL) * self.unit
-        return float(self.y + (self.height - together) / 2 + _KNOB * self.unit / 2)
+        return float(self.y + (self.height - LABEL_ROW * self.unit) / 2)
 
     def _place_knob(self, *_: object) -> None:
         left, reach = self._run()
         centre = left + reach * self.value, self._track_middle
         for shape, share in ((self._edge, 1.0), (self._ring, 0.9), (self._knob, 0.66)):
-            side = _KNOB * self.unit * share
+            side = KNOB * self.unit * share
             shape.size, shape.pos = (side, side), (centre[0] - side / 2, centre[1] - side / 2)
 
 
-class PowerButton(Widget):
-    """The lamp itself, glowing in its colour; a touch switches it."""
+class PowerButton(Tappable):
+    """The lamp itself, glowing in its colour; a tap on the disc switches it."""
 
     unit = NumericProperty(1)
 
     def __init__(self, emit: Emit, **properties: Any) -> None:
-        super().__init__(**properties)
-        self._emit = emit
-        self._words = FittedLabel(color=theme.TITLE, bold=True)
-        self.add_widget(self._words)
+        super().__init__(lambda: emit(PowerPressed()), **properties)
         with self.canvas:
             self._halo_tint = Color(rgba=(0, 0, 0, 0))
             self._halo = Rectangle(texture=glow_texture())
@@ -166,34 +191,38 @@ class PowerButton(Widget):
             self._globe = Ellipse(texture=round_texture())
             self._sign_tint = Color(rgba=theme.LAMP_OFF_SIGN)
             self._arc, self._stroke = SmoothLine(cap="round"), SmoothLine(cap="round")
-        self.fbind("pos", self._place)
-        self.fbind("size", self._place)
+            self._wait_tint = Color(rgba=(0, 0, 0, 0))
+            self._wait = SmoothLine(cap="round")
+        for name in ("pos", "size", "pressed"):
+            self.fbind(name, self._place)
 
-    def render(self, lamp: Lamp, words: str) -> None:
-        """Show whether the lamp is on, and in what colour."""
-        self._words.text = words
-        colour = theme.globe(lamp.hue, lamp.saturation, lamp.brightness) if lamp.on else theme.LAMP_OFF
+    def render(self, lamp: Lamp, knowledge: Knowledge) -> None:
+        """Show whether the lamp is on, in what colour, and whether that is known or only asked for."""
+        self.live = lamp.on is not None
+        if not self.live:
+            self.release()
+        colour = theme.NIGHT if lamp.on is None else theme.LAMP_OFF
+        if lamp.on:
+            hue, saturation = (lamp.hue or 0.0), (0.0 if lamp.hue is None else lamp.saturation or 0.0)
+            colour = theme.globe(hue, saturation, 1.0 if lamp.brightness is None else lamp.brightness)
         self._tint.rgba = colour
         self._edge_tint.rgba = colour if lamp.on else theme.CARD_EDGE
         self._sign_tint.rgba = theme.sign_on(colour) if lamp.on else theme.LAMP_OFF_SIGN
-        self._halo_tint.rgba = (*colour[:3], 0.2 + 0.5 * lamp.brightness if lamp.on else 0.0)
+        self._sign_tint.a = 1.0 if self.live else 0.35
+        self._halo_tint.rgba = (*colour[:3], 0.2 + 0.5 * (lamp.brightness or 0.0) if lamp.on else 0.0)
+        self._wait_tint.rgba = theme.LOCAL_ONLY if knowledge is Knowledge.PENDING else (0, 0, 0, 0)
 
-    def on_touch_down(self, touch: MotionEvent) -> bool:
-        """Switch the lamp."""
-        if not self.collide_point(*touch.pos):
-            return False
-        self._emit(PowerPressed())
-        return True
+    def hits(self, x: float, y: float) -> bool:
+        """Tell whether a finger at a place is on the disc, give or take a millimetre."""
+        return bool(hypot(x - self.center_x, y - self.center_y) <= self.width / 2 + 5 * self.unit)
 
     def _place(self, *_: object) -> None:
-        words_height = 22 * self.unit
-        side = min(self.width, self.height - words_height - 6 * self.unit, 96 * self.unit)
-        x, top = self.center_x, self.center_y + (side + words_height) / 2
-        y = top - side / 2
+        side = self.width * (0.9 if self.pressed else 1.0)
+        x, y = self.center
         for shape, share in ((self._halo, 1.9), (self._edge, 1.0), (self._globe, 0.97)):
             shape.size, shape.pos = (side * share, side * share), (x - side * share / 2, y - side * share / 2)
         self._arc.circle = (x, y, 0.2 * side, 32, 328)
         self._stroke.points = [x, y + 0.07 * side, x, y + 0.25 * side]
         self._arc.width = self._stroke.width = max(1.2, 0.03 * side)
-        self._words.largest = 18 * self.unit
-        self._words.size, self._words.pos = (self.width, words_height), (self.x, top - side - words_height)
+        self._wait.circle = (x, y, 0.38 * side, 0, 250)
+        self._wait.width = max(1.2, 0.03 * side)

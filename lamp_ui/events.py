@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lamp_ui.lamp import Control
 from shared.payloads import Association, LampConfig
+from shared.trouble import Trouble
 
 
 @dataclass(frozen=True)
@@ -11,6 +12,13 @@ class LinkChanged:
     """The link to the lamp's own broker came up or went down."""
 
     up: bool
+
+
+@dataclass(frozen=True)
+class LinkTroubled:
+    """Something is wrong with the link although the broker accepts it; None: no longer."""
+
+    trouble: Trouble | None
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class PowerPressed:
 
 @dataclass(frozen=True)
 class StatusAsked:
-    """The mark, or the button on the case, was held: the status page is wanted, or no longer."""
+    """The mark was tapped, or the button on the case held: the status page is wanted, or no longer."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class StatusLeft:
     """The status page was closed."""
 
 
-News = LinkChanged | BridgeChanged | AssociationChanged | LampChanged | RequestLost
+News = LinkChanged | LinkTroubled | BridgeChanged | AssociationChanged | LampChanged | RequestLost
 """What the network tells."""
 
 Touch = Touched | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft

@@ -1,6 +1,7 @@
 """The hardware around the panel, its backlight and the button on the case: the real thing where it is there."""
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -16,6 +17,8 @@ _FEWEST_STEPS = 4
 """A backlight with fewer can only be switched off, and a screen that is off shows nothing to wake for."""
 
 _RESTING_SHARE = 0.12
+
+STATE = "XDG_STATE_HOME"
 
 
 class Hardware(Protocol):
@@ -38,12 +41,14 @@ class Hardware(Protocol):
 class LampHardware:
     """A PiTFT: its backlight through sysfs, its button through gpiod; each may be missing.
 
-    ``backlights`` is the folder in which Linux lists them, ``devices`` the one with the GPIO chips.
+    ``backlights`` is the folder in which Linux lists them, ``devices`` the one with the GPIO chips. ``memory`` is the
+    file that keeps the full level: a program that was killed while the screen was dimmed finds the backlight dimmed.
     """
 
-    def __init__(self, backlights: Path = BACKLIGHTS, devices: Path = DEVICES) -> None:
+    def __init__(self, backlights: Path = BACKLIGHTS, devices: Path = DEVICES, memory: Path | None = None) -> None:
+        self._memory = _state_file() if memory is None else memory
         self._backlight = _find_backlight(backlights)
-        self._full = 0 if self._backlight is None else _read_number(self._backlight / "brightness")
+        self._full = 0 if self._backlight is None else self._full_level(self._backlight)
         self._devices = devices
         self._button: Button | None = None
 
@@ -71,7 +76,9 @@ class LampHardware:
         """Turn the backlight down, or back to what it was."""
         if self._backlight is None:
             return
-        level = max(1, round(self._full * _RESTING_SHARE)) if resting else self._full
+        level = _resting(self._full) if resting else self._full
+        if resting:
+            self._remember()
         try:
             (self._backlight / "brightness").write_text(str(level), encoding="ascii")
         except OSError as fault:
@@ -84,6 +91,40 @@ class LampHardware:
         if self._button is not None:
             self._button.stop()
             self._button = None
+
+    def _full_level(self, backlight: Path) -> int:
+        """Return the level to wake to: the present one, unless it is what resting leaves behind."""
+        level, most = (_read_number(backlight / name) for name in ("brightness", "max_brightness"))
+        remembered = self._remembered()
+        if remembered is not None and level == _resting(remembered) and remembered <= most:
+            return remembered
+        # Without a memory: no level so dark is meant to be the full one.
+        return most if level <= _resting(most) else level
+
+    def _remembered(self) -> int | None:
+        try:
+            return _read_number(self._memory)
+        except (OSError, ValueError) as fault:
+            log.debug("No backlight level remembered (%s)", fault)
+            return None
+
+    def _remember(self) -> None:
+        if self._remembered() == self._full:  # an SD card lasts longer without
+            return
+        try:
+            self._memory.parent.mkdir(parents=True, exist_ok=True)
+            self._memory.write_text(f"{self._full}\n", encoding="ascii")
+        except OSError as fault:
+            log.debug("The backlight's level can't be remembered (%s)", fault)
+
+
+def _state_file() -> Path:
+    state = os.environ.get(STATE)
+    return (Path(state) if state else Path.home() / ".local" / "state") / "lampi-ui" / "backlight"
+
+
+def _resting(full: int) -> int:
+    return max(1, round(full * _RESTING_SHARE))
 
 
 def _find_backlight(backlights: Path) -> Path | None:

@@ -4,7 +4,7 @@ from math import inf
 
 from shared.payloads import Associated, Unassociated
 
-LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 12.0
 """For how long at most, should the word that ends it never come; longer than the cloud asks for."""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from lamp_ui.config import Config
-from lamp_ui.events import AssociationChanged, BridgeChanged, Event, LampChanged, LinkChanged
+from lamp_ui.events import AssociationChanged, BridgeChanged, Event, LampChanged, LinkChanged, LinkTroubled
 from lamp_ui.lamp import CLIENT_NAME
 from shared import topics
 from shared.messages import Message, Publication, Subscription
@@ -32,6 +32,7 @@ class LampLink:
             will=Publication(state_topic, DOWN, qos=2, retain=True),
             birth=Publication(state_topic, UP, qos=2, retain=True),
             on_connection=self._link_changed,
+            on_trouble=lambda trouble: deliver(LinkTroubled(trouble)),
         )
 
     def start(self) -> None:

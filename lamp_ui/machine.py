@@ -14,7 +14,7 @@ _SIOCGIFADDR = 0x8915
 """Ask an interface for its IPv4 address (linux/sockios.h)."""
 
 _GLOBAL_SCOPE = "00"
-_MOST_ADDRESSES = 3
+_MOST_ADDRESSES = 2
 _IPV6_ADDRESSES = Path("/proc/net/if_inet6")
 
 

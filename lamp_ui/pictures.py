@@ -8,20 +8,22 @@ Paint = Callable[[float], tuple[float, float, float, float]]
 
 
 def pill(width: int, height: int, paint: Paint) -> bytes:
-    """Return a bar with round ends whose colour changes from left to right."""
-    radius = height / 2
+    """Return a bar with round ends whose colour changes from left to right; any size from one pixel on."""
+    radius = min(width, height) / 2
     last = max(1.0, width - 1 - 2 * radius)
     # The colour begins and ends where a knob's middle can be.
     colours = [paint(min(1.0, max(0.0, (x - radius) / last))) for x in range(width)]
-    middle = b"".join(_pixel(colour, 1.0) for colour in colours[int(radius) : width - int(radius)])
+    ends = int(radius)
+    middle = b"".join(_pixel(colour, 1.0) for colour in colours[ends : width - ends])
     pixels = bytearray()
     for y in range(height):
-        rise = y + 0.5 - radius
-        left = [_cover(radius - hypot(x + 0.5 - radius, rise)) for x in range(int(radius))]
+        # How far above or below the middles of the two round ends.
+        rise = max(0.0, radius - y - 0.5, y + 0.5 - (height - radius))
+        left = [_cover(radius - hypot(x + 0.5 - radius, rise)) for x in range(ends)]
         pixels += b"".join(_pixel(colour, cover) for colour, cover in zip(colours, left, strict=False))
         pixels += middle
-        ends = zip(colours[width - len(left) :], reversed(left), strict=True)
-        pixels += b"".join(_pixel(colour, cover) for colour, cover in ends)
+        right = zip(colours[width - ends :], reversed(left), strict=True)
+        pixels += b"".join(_pixel(colour, cover) for colour, cover in right)
     return bytes(pixels)
 
 

@@ -6,15 +6,17 @@ from math import inf
 from typing import assert_never
 
 from lamp_ui import events
-from lamp_ui.claim import scanned_address, shown_address
+from lamp_ui.code_life import CodeLife
 from lamp_ui.identify import Identify
-from lamp_ui.lamp import Control, LampControl
+from lamp_ui.lamp import Control, Knowledge, LampControl
+from lamp_ui.names import plain
+from lamp_ui.popup import CodeUse, popup_state
 from lamp_ui.rest import Rest
-from lamp_ui.status import About, MachineFacts, News, status_page
+from lamp_ui.status import About, MachineFacts, News, status_page, trouble_words
 from lamp_ui.view_state import Connection, ControlWords, LampScreen, PopupState, StatusPage, ViewState
 from lamp_ui.words import Say, hue_name, percent
-from shared.codes import grouped
 from shared.payloads import Associated, Association, LampConfig, Unassociated
+from shared.trouble import Trouble
 
 CONFIRMATION_SECONDS = 2.0
 
@@ -44,9 +46,11 @@ class Presenter:
         self._say = surroundings.say
         self._read_machine = surroundings.read_machine
         self._link_up = False
+        self._trouble: Trouble | None = None
         self._bridge_up = False
         self._association: Association | None = None
         self._lamp = LampControl()
+        self._code_life = CodeLife()
         self._rest = Rest(surroundings.dim_after_seconds, now)
         self._confirmed_until = -inf
         self._identify = Identify()
@@ -55,9 +59,12 @@ class Presenter:
 
     def receive(self, event: events.Event, now: float) -> None:
         """Take note of what happened."""
+        usable_before = self._code_is_usable(now)
         match event:
             case events.LinkChanged(up):
                 self._change_link(up)
+            case events.LinkTroubled(trouble):
+                self._trouble = trouble
             case events.BridgeChanged(up):
                 self._bridge_up = up
                 self._last_message_at = now
@@ -68,19 +75,21 @@ class Presenter:
                 self._lamp.hear(config, now)
                 self._last_message_at = now
             case events.RequestLost():
-                self._lamp.lose_request()
+                self._lamp.fail()
             case _:
                 self._feel(event, now)
+        if usable_before and not self._code_is_usable(now):
+            self._rest.stir(now)  # the screen was awake for the code alone, and does not go dark at once
 
     def take_request(self, now: float) -> LampConfig | None:
-        """Return what to ask of the lamp now, or None; what can't be sent is kept."""
+        """Return what to ask of the lamp now, or None."""
         return self._lamp.take_request(now) if self._link_up else None
 
     def next_at(self, now: float) -> float:
         """Return when time alone will change something; infinity for never."""
         confirmed = self._confirmed_until if self._confirmed_until > now else inf
-        due = (self._rest.next_at(now), self._identify.next_at(now), self._lamp.next_at(can_send=self._link_up))
-        return min(confirmed, *due)
+        code = self._code_life.next_at(now)
+        return min(confirmed, code, self._rest.next_at(now), self._identify.next_at(now), self._lamp.next_at(now))
 
     def view_state(self, now: float) -> ViewState:
         """Return what the screen is to show at an instant."""
@@ -90,18 +99,22 @@ class Presenter:
         return ViewState(
             connection=connection,
             connection_words=self._connection_words(connection),
-            main=self._main(),
+            main=self._main(now),
             popup=self._popup(self._association, now) if isinstance(self._association, Unassociated) else None,
             confirmation=self._say("This lamp is yours") if confirmed else None,
-            status=self._status(),
-            dimmed=self._rest.dimmed(now),
+            status=self._status(now),
+            dimmed=self._rest.dimmed(now) and not self._code_is_usable(now),
         )
 
     @property
     def _connection(self) -> Connection:
-        if not self._link_up:
+        if not self._link_up or self._trouble is not None:
             return Connection.NONE
         return Connection.CLOUD if self._bridge_up else Connection.LOCAL_ONLY
+
+    def _code_is_usable(self, now: float) -> bool:
+        waits = isinstance(self._association, Unassociated)
+        return waits and self._connection is Connection.CLOUD and not self._code_life.lapsed(now)
 
     def _feel(self, event: events.Touch, now: float) -> None:
         if self._rest.dimmed(now):
@@ -125,11 +138,11 @@ class Presenter:
 
     def _change_link(self, up: bool) -> None:
         self._link_up = up
-        # Whatever the bridge did meanwhile, we could not hear it; its state is retained and comes next.
+        # Whatever bridge and lamp did meanwhile, we could not hear it; their states are retained and come next.
         self._bridge_up = False
+        self._lamp = LampControl()
+        self._code_life.connect()
         # The association stays: a lamp without its network is still as owned as it was.
-        if not up:
-            self._lamp.lose_request()
 
     def _associate(self, association: Association | None, now: float) -> None:
         before, self._association = self._association, association
@@ -137,65 +150,69 @@ class Presenter:
         claimed = isinstance(association, Associated) and isinstance(before, Unassociated)
         if claimed:
             self._confirmed_until = now + CONFIRMATION_SECONDS
+        self._code_life.hear(association, now)
         identified = self._identify.hear(before, association, now)
         if claimed or identified or _is_other_popup(before, association):
-            # Nothing may hide this: not the dark, not a status page that somebody forgot.
+            # Nothing may hide this: not the dark, not a status page that was left open.
             self._rest.stir(now)
             self._machine = None
 
     def _connection_words(self, connection: Connection) -> str:
+        say = self._say
         if connection is Connection.CLOUD:
-            return self._say("Cloud connected")
-        return self._say("The cloud is away") if connection is Connection.LOCAL_ONLY else self._say("No connection")
+            return say("Cloud connected")
+        return say("Waiting for the cloud") if connection is Connection.LOCAL_ONLY else say("No connection")
 
-    def _main(self) -> LampScreen:
+    def _main(self, now: float) -> LampScreen:
         lamp, say = self._lamp.shown, self._say
+        name = plain(self._association.name or "") if isinstance(self._association, Associated) else ""
+        unnamed = f"LAMPI {self._about.device_id[-4:]}"
+        power = {None: say("Unknown"), True: say("On"), False: say("Off")}
+        hue = "" if lamp.hue is None else hue_name(lamp.hue, say)
+        saturation, brightness = ("" if at is None else percent(at, say) for at in (lamp.saturation, lamp.brightness))
         return LampScreen(
-            device_id=self._about.device_id,
+            headline=name or unnamed,
+            unnamed=unnamed,
+            named=bool(name),
             lamp=lamp,
-            power_words=say("On") if lamp.on else say("Off"),
+            knowledge=self._lamp.knowledge(now),
+            power_words=power[lamp.on],
+            notice=self._notice(now),
             control_words={
-                Control.HUE: ControlWords(say("Hue"), hue_name(lamp.hue, say)),
-                Control.SATURATION: ControlWords(say("Saturation"), percent(lamp.saturation, say)),
-                Control.BRIGHTNESS: ControlWords(say("Brightness"), percent(lamp.brightness, say)),
+                Control.HUE: ControlWords(say("Hue"), hue),
+                Control.SATURATION: ControlWords(say("Saturation"), saturation),
+                Control.BRIGHTNESS: ControlWords(say("Brightness"), brightness),
             },
         )
 
+    def _notice(self, now: float) -> str:
+        """Return the one sentence on the lamp's own screen: what is missing, or under way."""
+        say = self._say
+        if self._trouble is not None:
+            return trouble_words(self._trouble, say)
+        if not self._link_up:
+            return say("Not connected to the lamp's own broker. It is tried every few seconds.")
+        unheard = self._association is None and self._bridge_up
+        return {
+            Knowledge.UNKNOWN: say("The lamp's service has not reported yet."),
+            Knowledge.PENDING: say("Waiting for the lamp…"),
+            Knowledge.UNANSWERED: say("The lamp did not answer. This is what it last reported."),
+            Knowledge.KNOWN: say("The cloud has not said yet whose lamp this is.") if unheard else "",
+        }[self._lamp.knowledge(now)]
+
     def _popup(self, unassociated: Unassociated, now: float) -> PopupState:
-        say = self._say
-        identified = self._identify.shown(now)
-        # With a code in hand only one thing matters: can it be used now?
-        cloud = self._connection is Connection.CLOUD
-        scanned = scanned_address(unassociated.url, unassociated.code)
-        return PopupState(
-            title=say("This is the lamp") if identified else say("Associate your Lamp"),
-            code_groups=tuple(grouped(unassociated.code[: unassociated.short_code_length]).split()),
-            instruction=self._instruction(shown_address(unassociated.url), scanned is not None),
-            connection_words=say("Cloud connected") if cloud else say("The cloud is away just now"),
-            scanned_address=scanned,
-            identified=identified,
-        )
+        life = self._code_life
+        use = CodeUse(self._connection is Connection.CLOUD, life.lapsed(now), life.seconds_left(now))
+        return popup_state(unassociated, self._about.device_id, use, self._identify.shown(now), self._say)
 
-    def _instruction(self, address: str | None, scannable: bool) -> str:
-        say = self._say
-        if address is None and scannable:
-            return say("Scan, or enter this code in your LAMPI account.")
-        if address is None:
-            return say("Enter this code in your LAMPI account to make this lamp yours.")
-        # No full stop after an address: somebody would type it.
-        words = (
-            say("Scan, or enter this code at {address}")
-            if scannable
-            else say("Go to {address} and enter this code to make this lamp yours.")
-        )
-        return words.format(address=address)
-
-    def _status(self) -> StatusPage | None:
-        if self._machine is None:
+    def _status(self, now: float) -> StatusPage | None:
+        if self._machine is None or self._rest.dimmed(now):  # also where the screen stays awake for the code below it
             return None
         facts, read_at = self._machine
         heard = None if self._last_message_at is None else self._last_message_at - read_at
-        return status_page(self._about, facts, News(self._link_up, self._bridge_up, heard), self._say)
+        lamp, association_heard = self._lamp.knowledge(now), self._association is not None
+        news = News(self._link_up, self._bridge_up, heard, lamp, association_heard, self._trouble)
+        return status_page(self._about, facts, news, self._say)
 
 
 def _is_other_popup(before: Association | None, association: Association | None) -> bool:

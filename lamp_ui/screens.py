@@ -1,25 +1,21 @@
 """The screens, each filling the window: they show their part of a view state, wherever it comes from."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from kivy.graphics import Color, Line, Rectangle, RoundedRectangle, SmoothLine
-from kivy.input.motionevent import MotionEvent
+from kivy.graphics import Color, Rectangle, RoundedRectangle, SmoothLine
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
 from lamp_ui.beacon import Beacon
 from lamp_ui.code_layout import lay_out_code
 from lamp_ui.controls import PowerButton, TrackSlider
-from lamp_ui.events import StatusLeft
-from lamp_ui.lamp import Control
-from lamp_ui.layout import Box, place_main, place_popup, place_status, unit_of
+from lamp_ui.labels import Badge, FittedLabel, NameLabel
+from lamp_ui.lamp import Control, Knowledge
+from lamp_ui.layout import place_main, place_popup, unit_of
 from lamp_ui.qr import qr_modules
-from lamp_ui.view_state import Connection, LampScreen, PopupState, StatusPage
-from lamp_ui.widgets import CODE_FONT, CodeView, Emit, FittedLabel, QrView, glow_texture, put
-
-_LINE = 1.25
-"""How high a line of a value on the status page is, where its name is 1."""
+from lamp_ui.tapping import Tappable
+from lamp_ui.view_state import Connection, LampScreen, PopupState
+from lamp_ui.widgets import CodeView, Emit, QrView, glow_texture, put
 
 
 class Screen(Widget):
@@ -40,7 +36,13 @@ class Screen(Widget):
         return unit_of(*self.size)
 
     def place(self) -> None:
-        """Put everything in its place, for the present size."""
+        """Put everything in its place, for the current size."""
+
+    def release(self) -> None:
+        """Let go of a finger that is on anything here, without acting."""
+        for widget in self.children:
+            if isinstance(widget, Tappable | TrackSlider):
+                widget.release()
 
     def _resize(self, *_: object) -> None:
         self._ground.size = self.size
@@ -55,31 +57,42 @@ class MainScreen(Screen):
         with self.canvas.before:
             self._wash_tint = Color(rgba=(0, 0, 0, 0))
             self._wash = Rectangle(texture=glow_texture())
-        self._device_id = FittedLabel(font_name=CODE_FONT, color=theme.DEVICE_ID, halign="left")
+        self._headline = NameLabel()
         self._connection = FittedLabel(color=theme.TEXT, halign="left")
         self._power = PowerButton(emit)
+        self._words = FittedLabel(color=theme.TITLE, bold=True)
+        self._notice = FittedLabel(color=theme.LOCAL_ONLY)
         self._sliders = {control: TrackSlider(control, emit) for control in Control}
-        for widget in (self._power, *self._sliders.values(), self._device_id, self._connection):
+        labels = self._words, self._notice, self._headline, self._connection
+        for widget in (self._power, *self._sliders.values(), *labels):
             self.add_widget(widget)
 
     def render(self, state: LampScreen, connection_words: str) -> None:
         """Show what the lamp shows."""
         lamp = state.lamp
-        self._device_id.text = state.device_id
+        self._headline.name, self._headline.instead = state.headline, state.unnamed
+        self._headline.color = theme.TITLE if state.named else theme.DEVICE_ID
         self._connection.text = connection_words
-        self._power.render(lamp, state.power_words)
+        self._power.render(lamp, state.knowledge)
+        self._words.text, self._notice.text = state.power_words, state.notice
+        self._notice.color = theme.TEXT if state.knowledge is Knowledge.PENDING else theme.LOCAL_ONLY
         for control, slider in self._sliders.items():
             slider.render(lamp, state.control_words[control])
-        self._wash_tint.rgba = theme.wash(lamp.hue, lamp.saturation, lamp.brightness, lamp.on)
+        hue, saturation, brightness = lamp.hue or 0.0, lamp.saturation or 0.0, lamp.brightness or 0.0
+        self._wash_tint.rgba = theme.wash(hue, saturation, brightness, bool(lamp.on))
 
     def place(self) -> None:
         """Put everything in its place."""
         layout, unit = place_main(*self.size), self.unit
-        self._device_id.largest, self._connection.largest = 17 * unit, 14 * unit
+        self._headline.largest, self._connection.largest = 19 * unit, 14 * unit
+        self._words.largest, self._notice.largest = 22 * unit, 14 * unit
+        self._words.halign = self._notice.halign = "left" if self.height >= self.width else "center"
         self._power.unit = unit
-        put(self._device_id, layout.device_id)
+        put(self._headline, layout.headline)
         put(self._connection, layout.connection)
         put(self._power, layout.power)
+        put(self._words, layout.words)
+        put(self._notice, layout.notice)
         for slider, box in zip(self._sliders.values(), layout.sliders, strict=True):
             slider.unit = unit
             put(slider, box)
@@ -89,7 +102,7 @@ class MainScreen(Screen):
 
 
 class PopupScreen(Screen):
-    """What a lamp that nobody owns shows until somebody does: the code, what to do with it, and a QR code."""
+    """What an unclaimed lamp shows until it has an owner: the code, what to do with it, and a QR code."""
 
     ground = theme.CARD
 
@@ -104,8 +117,9 @@ class PopupScreen(Screen):
         self._code = CodeView(fades=motion)
         self._instruction = FittedLabel(color=theme.TEXT)
         self._qr = QrView()
-        self._connection = FittedLabel(color=theme.TEXT)
-        for widget in (self._title, self._code, self._instruction, self._qr, self._connection):
+        self._identity = Badge()
+        self._hint = FittedLabel(color=theme.TEXT)
+        for widget in (self._title, self._code, self._instruction, self._qr, self._identity, self._hint):
             self.add_widget(widget)
 
     def render(self, state: PopupState, connection: Connection) -> None:
@@ -113,8 +127,9 @@ class PopupScreen(Screen):
         self._title.text = state.title
         self._beacon.lit = state.identified
         self._instruction.text = state.instruction
-        self._connection.text = state.connection_words
-        self._connection.color = theme.TEXT if connection is Connection.CLOUD else theme.LOCAL_ONLY
+        self._identity.text, self._identity.lit = state.identity, state.identified
+        self._hint.text = state.hint
+        self._hint.color = theme.TEXT if connection is Connection.CLOUD else theme.LOCAL_ONLY
         self._qr.modules = () if state.scanned_address is None else qr_modules(state.scanned_address)
         groups = list(state.code_groups)
         if groups != self._code.groups:
@@ -132,7 +147,8 @@ class PopupScreen(Screen):
         layout = place_popup(self.width, self.height, groups, len(self._qr.modules))
         self._beacon.size = self.size
         aside = layout.qr is not None and self.width > self.height
-        self._instruction.halign = self._connection.halign = "left" if aside else "center"
+        for label in (self._instruction, self._hint):
+            label.halign = "left" if aside else "center"
         put(self._title, layout.title)
         well, inset = layout.code, 6 * unit
         self._well.pos, self._well.size, self._well.radius = (well.x, well.y), (well.width, well.height), [9 * unit]
@@ -142,9 +158,10 @@ class PopupScreen(Screen):
         # The code is the largest thing on the screen, however long it is.
         self._title.largest = min(20 * unit, 0.95 * code)
         self._instruction.largest = min((20 if layout.qr is None else 16) * unit, 0.9 * code)
-        self._connection.largest = 15 * unit
+        self._identity.largest, self._hint.largest = 15 * unit, 15 * unit
         put(self._instruction, layout.instruction)
-        put(self._connection, layout.connection)
+        put(self._identity, layout.identity)
+        put(self._hint, layout.hint)
         if layout.qr is not None:
             put(self._qr, layout.qr)
 
@@ -183,66 +200,3 @@ class ConfirmationScreen(Screen):
         self._words.largest = 28 * unit
         self._words.size = self.width - 24 * unit, 44 * unit
         self._words.pos = 12 * unit, y - radius - 62 * unit
-
-
-class StatusScreen(Screen):
-    """The status page: names and values, and a button that closes it."""
-
-    def __init__(self, emit: Emit, **properties: Any) -> None:
-        super().__init__(**properties)
-        self._emit = emit
-        self._title = FittedLabel(color=theme.TITLE, bold=True, halign="left")
-        self._close = FittedLabel(color=theme.TITLE, bold=True)
-        self._cells: list[tuple[FittedLabel, FittedLabel]] = []
-        with self.canvas.before:
-            Color(rgba=theme.CARD)
-            self._button = RoundedRectangle()
-            Color(rgba=theme.CARD_EDGE)
-            self._edge = Line()
-        self.add_widget(self._title)
-        self.add_widget(self._close)
-
-    def render(self, state: StatusPage) -> None:
-        """Show the page."""
-        self._title.text, self._close.text = state.title, state.close_words
-        self._have(len(state.rows))
-        for (name, value), row in zip(self._cells, state.rows, strict=True):
-            name.text, value.text = row.name, row.value
-        self.place()
-
-    def on_touch_down(self, touch: MotionEvent) -> bool:
-        """Close at a touch of the button."""
-        if self._close.collide_point(*touch.pos):
-            self._emit(StatusLeft())
-        return True
-
-    def place(self) -> None:
-        """Put everything in its place."""
-        unit = self.unit
-        layout = place_status(self.width, self.height, self._weights())
-        self._title.largest, self._close.largest = 20 * unit, 16 * unit
-        put(self._title, layout.title)
-        put(self._close, layout.close)
-        inset = 5 * unit  # the finger may miss what the eye sees
-        box = Box(layout.close.x, layout.close.y + inset, layout.close.width, layout.close.height - 2 * inset)
-        self._button.pos, self._button.size, self._button.radius = (box.x, box.y), (box.width, box.height), [9 * unit]
-        self._edge.rounded_rectangle = (box.x, box.y, box.width, box.height, 9 * unit)
-        for (name, value), row in zip(self._cells, layout.rows, strict=True):
-            name.largest, value.largest = 13 * unit, 16 * unit
-            above, below = row.rows(1, _lines_of(value))
-            put(name, above)
-            put(value, below)
-
-    def _weights(self) -> Sequence[float]:
-        return [1 + _lines_of(value) for _, value in self._cells]
-
-    def _have(self, count: int) -> None:
-        while len(self._cells) < count:
-            cells = FittedLabel(color=theme.QUIET_TEXT, halign="left"), FittedLabel(color=theme.TEXT, halign="left")
-            for cell in cells:
-                self.add_widget(cell)
-            self._cells.append(cells)
-
-
-def _lines_of(value: FittedLabel) -> float:
-    return _LINE * (1 + int(value.text.count("\n")))

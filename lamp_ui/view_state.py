@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from lamp_ui.lamp import Control, Lamp
+from lamp_ui.lamp import Control, Knowledge, Lamp
 
 
 class Connection(Enum):
@@ -25,26 +25,37 @@ class ControlWords:
 
 @dataclass(frozen=True)
 class LampScreen:
-    """The lamp's own screen."""
+    """The lamp's own screen.
 
-    device_id: str
+    ``headline`` is the lamp's name, or ``unnamed``, a word and the end of its id, where it is not ``named``. What
+    ``lamp`` has None for is not known, and can't be touched. ``notice`` says what is missing or under
+    way, and is empty where nothing is.
+    """
+
+    headline: str
+    unnamed: str
+    named: bool
     lamp: Lamp
+    knowledge: Knowledge
     power_words: str
+    notice: str
     control_words: dict[Control, ControlWords]
 
 
 @dataclass(frozen=True)
 class PopupState:
-    """What a lamp that nobody owns says; the code stays out of ``repr``.
+    """What an unclaimed lamp says; the code stays out of ``repr``.
 
-    ``scanned_address`` is what the QR code says; where it is None there is none. While ``identified`` the popup stands
-    out, for somebody who asked which lamp this is.
+    ``scanned_address`` is what the QR code says; where it is None there is none. ``identity`` ends with the last four
+    characters of the lamp's id, which the web page shows as well. While ``identified`` the popup stands out, for a
+    person who compares the two. ``hint`` says whether the code can be used now, and for how long.
     """
 
     title: str
     code_groups: tuple[str, ...] = field(repr=False)
     instruction: str
-    connection_words: str
+    identity: str
+    hint: str
     scanned_address: str | None = field(repr=False)
     identified: bool = False
 
@@ -59,9 +70,10 @@ class StatusRow:
 
 @dataclass(frozen=True)
 class StatusPage:
-    """For whoever has to find out what is wrong."""
+    """What is wrong, what to do (``advice``), and the facts for whoever does it."""
 
     title: str
+    advice: str
     rows: tuple[StatusRow, ...]
     close_words: str
 

@@ -1,8 +1,8 @@
 """Everything on the screen: shows a view state, as often as one likes, and says what the finger does."""
 
+import time
 from typing import Any
 
-from kivy.clock import Clock
 from kivy.graphics import Color, Rectangle
 from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
@@ -10,18 +10,18 @@ from kivy.uix.widget import Widget
 from lamp_ui import theme
 from lamp_ui.events import StatusAsked, Touched
 from lamp_ui.layout import place_mark, unit_of
-from lamp_ui.screens import ConfirmationScreen, MainScreen, PopupScreen, Screen, StatusScreen
+from lamp_ui.one_finger import Down, OneFinger
+from lamp_ui.screens import ConfirmationScreen, MainScreen, PopupScreen, Screen
+from lamp_ui.status_screen import StatusScreen
 from lamp_ui.view_state import ViewState
 from lamp_ui.widgets import ConnectionMark, Emit, put
-
-LONG_PRESS_SECONDS = 0.7
 
 
 class LampView(Widget):
     """One screen at a time, the connection's mark above it, and over all the veil of a screen that rests.
 
     No Kivy popup: it would have to be opened and dismissed, and what is an edge can be missed. Here
-    a state says which screen is there, and a screen that is not there gets no touch.
+    a state says which screen is there, and a screen that is not there gets no touch; a finger that was on it lets go.
     """
 
     def __init__(self, emit: Emit, *, motion: bool, veil: bool, **properties: Any) -> None:
@@ -31,11 +31,11 @@ class LampView(Widget):
         self._popup = PopupScreen(motion)
         self._confirmation = ConfirmationScreen()
         self._status = StatusScreen(emit)
-        self._mark = ConnectionMark()
+        self._mark = ConnectionMark(lambda: emit(StatusAsked()))
+        self._finger = OneFinger()
         self._veiled = veil
         self._dimmed = False
         self._screen: Screen = self._main
-        self._held_long = Clock.create_trigger(self._ask_for_status, LONG_PRESS_SECONDS)
         self.add_widget(self._main)
         self.add_widget(self._mark)
         with self.canvas.after:
@@ -70,27 +70,27 @@ class LampView(Widget):
         That which wakes the screen is for nobody else; neither is a mouse's wheel, to Kivy a touch like any other.
         """
         self._emit(Touched())
-        if self._dimmed or touch.is_mouse_scrolling:
+        if touch.is_mouse_scrolling:
             return True
-        if self._mark.collide_point(*touch.pos):
-            touch.grab(self)
-            self._held_long()
+        unit = unit_of(*self.size)
+        down = Down(touch.uid, touch.device, touch.x / unit, touch.y / unit)
+        if not self._finger.takes(down, time.monotonic()) or self._dimmed:
             return True
-        return bool(self._screen.dispatch("on_touch_down", touch))
+        return bool(super().on_touch_down(touch))
 
-    def on_touch_up(self, touch: MotionEvent) -> bool:
-        """End what a finger on the mark began."""
-        if touch.grab_current is self:
-            touch.ungrab(self)
-            self._held_long.cancel()
-            return True
+    def on_touch_move(self, touch: MotionEvent) -> bool:
+        """Follow the finger; what it is on has grabbed it."""
+        self._finger.moved(touch.uid, time.monotonic())
         return False
 
-    def _ask_for_status(self, _seconds: float) -> None:
-        self._emit(StatusAsked())
+    def on_touch_up(self, touch: MotionEvent) -> bool:
+        """Note that the finger is gone; what it was on has grabbed it."""
+        self._finger.lifted(touch.uid, time.monotonic())
+        return False
 
     def _show(self, screen: Screen) -> None:
         if screen is not self._screen:
+            self._screen.release()
             self.remove_widget(self._screen)
             self._screen = screen
             self._place()

@@ -1,7 +1,8 @@
-"""The pieces that the screens are made of: text that fits, the code, the QR code, the connection's mark."""
+"""The pieces that the screens are made of: the code, the QR code, the connection's mark."""
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from kivy.clock import Clock
@@ -9,24 +10,23 @@ from kivy.core.text import Label as TextPainter
 from kivy.graphics import Color, Ellipse, Line, Rectangle, RoundedRectangle
 from kivy.graphics.texture import Texture
 from kivy.properties import BooleanProperty, ColorProperty, ListProperty, NumericProperty, ObjectProperty
-from kivy.uix.label import Label
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
 from lamp_ui.code_layout import GROUP_GAP, LINE_STEP, lay_out_code
 from lamp_ui.events import Event
 from lamp_ui.layout import Box
-from lamp_ui.lines import even_width
 from lamp_ui.pictures import disc, glow
 from lamp_ui.qr import QUIET_MODULES
+from lamp_ui.tapping import Tappable
 from lamp_ui.view_state import Connection
 
 Emit = Callable[[Event], None]
 """Where a widget says what the finger did."""
 
-CODE_FONT = "RobotoMono-Regular"
-SMALLEST_TEXT = 6
-"""Pixels of the font below which text is no text; it is clipped rather than made smaller."""
+CODE_FONT = str(Path(__file__).parent / "fonts" / "AtkinsonHyperlegibleMono-Medium.ttf")
+"""Made by the Braille Institute so that no two characters look alike: the 6 has no straight stem as b has, the 0 is
+slashed from the upper left. In Roboto Mono 6 and b, and 0 and 8, are easily mistaken at arm's length."""
 
 FADE_SECONDS = 0.4
 _FADE_STEP_SECONDS = 1 / 25
@@ -36,8 +36,6 @@ _THINNEST_SMOOTH = 1.1
 """Half the width of a line, in pixels, from which on Kivy draws it as an area, without gaps."""
 
 _BEFORE_NEXT_FRAME = -1
-_ROUNDING = 2
-"""Pixels: Kivy measures lines, and not their words."""
 
 
 def texture_of(width: int, height: int, pixels: bytes) -> Texture:
@@ -63,50 +61,6 @@ def put(widget: Widget, box: Box) -> None:
     """Let a widget fill a box."""
     widget.pos = box.x, box.y
     widget.size = box.width, box.height
-
-
-class FittedLabel(Label):
-    """Text in the largest font, up to ``largest`` pixels, in which it fits its box without a word broken."""
-
-    largest = NumericProperty(24)
-
-    def __init__(self, **properties: Any) -> None:
-        self._fit_soon = Clock.create_trigger(self._fit, _BEFORE_NEXT_FRAME)
-        super().__init__(**{"halign": "center", "valign": "middle", **properties})
-        for name in ("size", "text", "largest"):
-            self.fbind(name, self._fit_soon)
-        self._fit_soon()
-
-    def _fit(self, _seconds: float) -> None:
-        self.text_size = (self.width, None)
-        smallest, largest = SMALLEST_TEXT, max(SMALLEST_TEXT, int(self.largest))
-        if not self._fits(largest):
-            while smallest < largest:
-                middle = (smallest + largest + 1) // 2
-                smallest, largest = (middle, largest) if self._fits(middle) else (smallest, middle - 1)
-            self.font_size = smallest
-            self.texture_update()
-        if self.halign == "center":
-            self._even_lines()
-
-    def _even_lines(self) -> None:
-        lines, height = len(self._label._cached_lines), self.texture_size[1]
-        if lines == 1:
-            return
-        words = [self._label.get_extents(word)[0] for word in self.text.split()]
-        width = even_width(words, self._label.get_extents(" ")[0], self.width, lines)
-        self.text_size = (min(self.width, width + _ROUNDING), None)
-        self.texture_update()
-        if self.texture_size[1] > height:
-            self.text_size = (self.width, None)
-            self.texture_update()
-
-    def _fits(self, font_size: int) -> bool:
-        self.font_size = font_size
-        self.texture_update()
-        return self.texture_size[1] <= self.height and all(
-            self._label.get_extents(word)[0] <= self.width for word in self.text.split()
-        )
 
 
 class CodeView(Widget):
@@ -203,21 +157,24 @@ class QrView(Widget):
             Rectangle(texture=texture, pos=(left + inset, bottom + inset), size=(cell * count, cell * count))
 
 
-class ConnectionMark(Widget):
-    """The connection in a small sign whose shape tells it as well as its colour: disc, ring or cross."""
+class ConnectionMark(Tappable):
+    """The connection in a small sign whose shape tells it as well as its colour: disc, ring or cross.
+
+    A tap on it asks for the status page.
+    """
 
     connection = ObjectProperty(Connection.NONE)
     radius = NumericProperty(6)
 
-    def __init__(self, **properties: Any) -> None:
+    def __init__(self, on_tap: Callable[[], None], **properties: Any) -> None:
         self._draw_soon = Clock.create_trigger(self._draw, _BEFORE_NEXT_FRAME)
-        super().__init__(**properties)
-        for name in ("connection", "pos", "size", "radius"):
+        super().__init__(on_tap, **properties)
+        for name in ("connection", "pos", "size", "radius", "pressed"):
             self.fbind(name, self._draw_soon)
         self._draw_soon()
 
     def _draw(self, _seconds: float) -> None:
-        radius = self.radius
+        radius = self.radius * (0.8 if self.pressed else 1.0)
         stroke = max(_THINNEST_SMOOTH, radius / 6)
         centre_x, centre_y = self.center
         self.canvas.clear()

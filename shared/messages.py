@@ -1,26 +1,31 @@
 """What goes over a link to the broker."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """What the broker delivered; the payload stays out of ``repr``, since it may hold a code."""
 
     topic: str
-    payload: bytes = field(repr=False)
+    payload: bytes
     retained: bool
 
+    def __repr__(self) -> str:
+        return f"Message(topic={self.topic!r}, retained={self.retained})"
 
-@dataclass(frozen=True)
-class Publication:
+
+class Publication(NamedTuple):
     """What the broker is to be told; the payload stays out of ``repr``, since it may hold a code."""
 
     topic: str
-    payload: bytes = field(repr=False)
+    payload: bytes
     qos: int
     retain: bool
+
+    def __repr__(self) -> str:
+        return f"Publication(topic={self.topic!r}, qos={self.qos}, retain={self.retain})"
 
 
 @dataclass(frozen=True)

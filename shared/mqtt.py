@@ -20,6 +20,7 @@ from shared.messages import Publication, Subscription
 from shared.paho_client import SturdyClient
 from shared.router import Router
 from shared.tls import explained
+from shared.trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Trouble, TroubleWatch
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,6 @@ KEEPALIVE_SECONDS = 20
 60 a screen would be wrong for long."""
 
 CONNECT_TIMEOUT_SECONDS = 3.0
-FIRST_PAUSE_SECONDS = 1
-LONGEST_PAUSE_SECONDS = 30
 STOP_SECONDS = 2.0
 
 MOST_IN_FLIGHT = 20
@@ -37,6 +36,10 @@ MOST_IN_FLIGHT = 20
 same default, and of QoS 2 messages beyond it, 2.0.11 confirms each and loses most: 878 of 1,000, retained ones too."""
 
 _CREDENTIALS_REFUSED = ("Bad user name or password", "Not authorized")
+
+_RIVAL = (
+    "The broker at %s accepts every connection and ends it soon: another client seems to have our id; stop one of them"
+)
 
 
 def _ignore(_: object) -> None:
@@ -53,7 +56,8 @@ class BrokerLink:
     under paho's lock: it must not wait for a thread that publishes.
 
     ``again`` is asked, on the same thread, when a connection was lost: False ends it, as `stop` does.
-    ``on_ignored`` gets, for each message that is ignored, the kind of its fault: one of a few words.
+    ``on_ignored`` gets, for each message that is ignored, the kind of its fault: one of a few words. ``on_trouble``
+    gets what is wrong with connections that the broker accepts, and None when that is over.
     ``now`` is the clock by which repeated warnings are counted, in seconds.
     """
 
@@ -68,6 +72,7 @@ class BrokerLink:
         on_connection: Callable[[bool], None] = _ignore,
         on_confirmed: Callable[[int], None] = _ignore,
         on_ignored: Callable[[str], None] = _ignore,
+        on_trouble: Callable[[Trouble | None], None] = _ignore,
         again: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -79,6 +84,7 @@ class BrokerLink:
         self._on_connection = on_connection
         self._on_confirmed = on_confirmed
         self._on_ignored = on_ignored
+        self._trouble_watch = TroubleWatch(on_trouble)
         self._again = again
         self._now = now
         self._throttle = LogThrottle(log)
@@ -149,7 +155,6 @@ class BrokerLink:
         client.on_subscribe = self._guarded(self._subscribed)
         client.on_publish = self._guarded(self._confirmed)
         client.on_message = self._guarded(self._arrived)
-        client.on_quick = self._guarded(self._router.deliver)
         return client
 
     def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
@@ -163,7 +168,12 @@ class BrokerLink:
         return guarded
 
     def _arrived(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
-        self._router.deliver(message._topic, bytes(message.payload), message.retain)
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self._router.ignore_unasked()
+        else:
+            self._router.deliver(topic, bytes(message.payload), message.retain)
 
     def _ignore_message(self, why: str, kind: str) -> None:
         self._throttle.warning(why, self._now())
@@ -177,6 +187,7 @@ class BrokerLink:
         if self._stopping:  # stop() came while paho was in connect(), which it can't interrupt
             client.disconnect()
             return
+        self._trouble_watch.accepted(self._now())
         client.drop_out_messages()
         self._unanswered = self.subscribe()
         if self._birth is not None:
@@ -188,6 +199,7 @@ class BrokerLink:
         self._on_connection(True)
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
+        self._trouble_watch.failed()
         fault = sys.exc_info()[1]
         self._say_outage(explained(fault) or f"can't be reached ({fault})")
 
@@ -208,6 +220,9 @@ class BrokerLink:
     def _lose_session(self) -> None:
         if self._session is not None:
             self._session = None
+            if self._trouble_watch.lost(self._now()) and not self._stopping:
+                log.warning("%s; the pauses between attempts grow", _RIVAL % self._broker)
+            self._client.reconnect_delay_set(self._trouble_watch.pause, LONGEST_PAUSE_SECONDS)
             self._on_connection(False)
 
     def _say_outage(self, what: str) -> None:
@@ -221,6 +236,7 @@ class BrokerLink:
     def _subscribed(self, _client: object, _userdata: object, mid: int, reasons: Any, _props: object) -> None:
         if any(reason.is_failure for reason in reasons):
             log.error("The broker at %s refuses a subscription; check the user's access rules", self._broker)
+            self._trouble_watch.refused()
         if mid in self._unanswered:
             self._unanswered.discard(mid)
             if not self._unanswered:  # only now does it hear everything
@@ -231,3 +247,4 @@ class BrokerLink:
 
     def _tick(self) -> None:
         self._throttle.tick(self._now())
+        self._trouble_watch.tick(self._now())

@@ -4,16 +4,16 @@ import logging
 import ssl
 from collections.abc import Callable
 
+import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from shared.broker_url import BrokerUrl
-from shared.swift_client import SwiftClient
 from shared.tls import explained, note_faults
 
 log = logging.getLogger(__name__)
 
 
-class SturdyClient(SwiftClient):
+class SturdyClient(paho.Client):
     """A client that goes on after any exception and calls ``on_tick`` at least once a second.
 
     paho catches ``OSError`` around a connection attempt and nothing else, and only in its own loop; so an address that

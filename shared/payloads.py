@@ -2,16 +2,24 @@
 
 import json
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from shared import json_members
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH, is_association_code
 from shared.errors import BadPayload
 from shared.strict_json import decode_object
 
 UP = b"1"
 DOWN = b"0"
+LONGEST_GOOD_FOR = 2**31 - 1
+"""Seconds; 68 years, and what a reader of any language counts in 32 bits."""
+
 MOST_PUBLICATIONS = 2**53
 """The highest version of a publication: up to here every JSON reader counts exactly."""
+
+LONGEST_LAMP_NAME = 100
+"""Characters (code points) of the name that an owner gives a lamp."""
 
 CLEARED = b""
 """An empty retained payload: the broker forgets the message that it had retained on the topic."""
@@ -23,33 +31,45 @@ class Unassociated:
 
     ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log.
     ``url`` is where to claim the lamp, for text and QR. Where ``identify`` is there and is not what it was before,
-    the screen says for a few seconds that this is the lamp.
+    the screen says for a few seconds that this is the lamp. ``good_for`` is the code's whole lifetime in seconds, not
+    what is left of it: a retained message read later states nothing false. None: the code never lapses.
     """
 
     code: str = field(repr=False)
     url: str | None = None
     short_code_length: int = SHORT_CODE_LENGTH
     identify: str | None = None
+    good_for: int | None = None
 
     def encode(self) -> bytes:
         """Return the payload; optional members appear only where they differ from their defaults."""
-        members: dict[str, Any] = {"associated": False, "code": self.code}
+        # Most have no more than this; to write it out takes a tenth of what `json` does.
+        required = f'"associated": false, "code": {encode_basestring_ascii(self.code)}'
+        if self.good_for is not None:
+            required += f', "good_for": {self.good_for}'
+        members: dict[str, Any] = {}
         if self.url is not None:
             members["url"] = self.url
         if self.short_code_length != SHORT_CODE_LENGTH:
             members["short_code_length"] = self.short_code_length
         if self.identify is not None:
             members["identify"] = self.identify
-        return json.dumps(members).encode()
+        optional = f", {json.dumps(members)[1:-1]}" if members else ""
+        return f"{{{required}{optional}}}".encode()
 
 
 @dataclass(frozen=True)
 class Associated:
-    """Somebody owns the lamp."""
+    """The lamp has an owner; ``name`` is what the owner calls it, None where it has no name of its own."""
+
+    name: str | None = None
 
     def encode(self) -> bytes:
-        """Return the payload."""
-        return b'{"associated": true}'
+        """Return the payload; the name appears only where there is one."""
+        members: dict[str, Any] = {"associated": True}
+        if self.name is not None:
+            members["name"] = self.name
+        return json.dumps(members).encode()
 
 
 Association = Unassociated | Associated
@@ -64,17 +84,18 @@ def decode_association(payload: bytes) -> Association | None:
     if payload == CLEARED:
         return None
     members = decode_object(payload)
-    if _boolean(members, "associated"):
-        return Associated()
-    code = _text(members, "code")
+    if json_members.boolean(members, "associated"):
+        return Associated(_name(members) if "name" in members else None)
+    code = json_members.text(members, "code")
     if not is_association_code(code):
         raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
-    url = _text(members, "url") if "url" in members else None
+    url = json_members.text(members, "url") if "url" in members else None
     length = SHORT_CODE_LENGTH
     if "short_code_length" in members:
-        length = _whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
-    identify = _text(members, "identify") if "identify" in members else None
-    return Unassociated(code, url, length, identify)
+        length = json_members.whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
+    identify = json_members.text(members, "identify") if "identify" in members else None
+    good_for = json_members.whole(members, "good_for", 1, LONGEST_GOOD_FOR) if "good_for" in members else None
+    return Unassociated(code, url, length, identify, good_for)
 
 
 @dataclass(frozen=True)
@@ -124,12 +145,12 @@ def decode_lamp_config(payload: bytes) -> LampConfig:
         parts = members["color"]
         if not isinstance(parts, dict):
             raise BadPayload("'color' is not an object")
-        color = Color(_fraction(parts, "h"), _fraction(parts, "s"))
+        color = Color(json_members.fraction(parts, "h"), json_members.fraction(parts, "s"))
     return LampConfig(
         color=color,
-        brightness=_fraction(members, "brightness") if "brightness" in members else None,
-        on=_boolean(members, "on") if "on" in members else None,
-        client=_text(members, "client") if "client" in members else "",
+        brightness=json_members.fraction(members, "brightness") if "brightness" in members else None,
+        on=json_members.boolean(members, "on") if "on" in members else None,
+        client=json_members.text(members, "client") if "client" in members else "",
     )
 
 
@@ -159,7 +180,7 @@ def decode_high_water_mark(payload: bytes) -> HighWaterMark:
         BadPayload: see `decode_object`; or a member is missing or of the wrong type.
     """
     members = decode_object(payload)
-    origin, version = _text(members, "origin"), _whole(members, "version", 0, MOST_PUBLICATIONS)
+    origin, version = json_members.text(members, "origin"), json_members.whole(members, "version", 0, MOST_PUBLICATIONS)
     return HighWaterMark(origin, version, _ranges(members, "also") if "also" in members else ())
 
 
@@ -185,50 +206,16 @@ def decode_up(payload: bytes) -> bool:
     return payload == UP
 
 
-def _member(members: dict[str, Any], name: str) -> Any:
-    if name not in members:
-        raise BadPayload(f"{name!r} is missing")
-    return members[name]
-
-
-def _boolean(members: dict[str, Any], name: str) -> bool:
-    value = _member(members, name)
-    if not isinstance(value, bool):
-        raise BadPayload(f"{name!r} is neither true nor false")
+def _name(members: dict[str, Any]) -> str:
+    value = json_members.text(members, "name")
+    if not 1 <= len(value) <= LONGEST_LAMP_NAME:
+        raise BadPayload(f"'name' does not have 1 to {LONGEST_LAMP_NAME} characters")
     return value
-
-
-def _text(members: dict[str, Any], name: str) -> str:
-    value = _member(members, name)
-    if not isinstance(value, str):
-        raise BadPayload(f"{name!r} is not a string")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:  # an escaped lone surrogate: JSON allows it, no screen or file can show it
-        raise BadPayload(f"{name!r} is not text") from None
-    return value
-
-
-def _whole(members: dict[str, Any], name: str, lowest: int, highest: int) -> int:
-    value = _member(members, name)
-    whole = type(value) is int or (isinstance(value, float) and value.is_integer())  # to JSON, 6.0 is 6
-    if not whole or not lowest <= value <= highest:
-        raise BadPayload(f"{name!r} is not a whole number from {lowest} to {highest}")
-    return int(value)
 
 
 def _ranges(members: dict[str, Any], name: str) -> tuple[tuple[int, int], ...]:
-    value = _member(members, name)
+    value = json_members.member(members, name)
     if not isinstance(value, list) or not all(isinstance(one, list) and len(one) == 2 for one in value):
         raise BadPayload(f"{name!r} is not a list of pairs")
-    versions = [[_whole({name: version}, name, 0, MOST_PUBLICATIONS) for version in one] for one in value]
+    versions = [[json_members.whole({name: version}, name, 0, MOST_PUBLICATIONS) for version in one] for one in value]
     return tuple((after, up_to) for after, up_to in versions)
-
-
-def _fraction(members: dict[str, Any], name: str) -> float:
-    value = _member(members, name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadPayload(f"{name!r} is not a number")
-    if not 0 <= value <= 1:  # NaN compares false
-        raise BadPayload(f"{name!r} is not from 0 to 1")
-    return float(value)

@@ -1,10 +1,13 @@
 """From the topic of a message to whoever subscribed to it."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from shared import topics
 from shared.errors import BadMessage, quoted
 from shared.messages import Message, Subscription
+
+Receive = Callable[[Message], None]
 
 
 class Router:
@@ -12,20 +15,28 @@ class Router:
 
     def __init__(self, subscriptions: Sequence[Subscription], on_ignored: Callable[[str, str], None]) -> None:
         # paho's own look-up takes ten times as long: a storm of a million messages would not fit through it.
-        self._routes = [(topics.filter_pattern(each.topic_filter), each.receive) for each in subscriptions]
+        self._exact: dict[str, list[Receive]] = {}
+        self._patterns: list[tuple[re.Pattern[str], Receive]] = []
+        for each in subscriptions:
+            if "+" in each.topic_filter:
+                self._patterns.append((topics.filter_pattern(each.topic_filter), each.receive))
+            else:
+                self._exact.setdefault(each.topic_filter, []).append(each.receive)
         self._on_ignored = on_ignored
 
-    def deliver(self, topic: bytes, payload: bytes, retained: bool) -> None:
+    def deliver(self, topic: str, payload: bytes, retained: bool) -> None:
         """Hand on a message; what a subscription finds bad, and what none asked for, is ignored."""
-        try:
-            message = Message(topic.decode(), payload, retained)
-            receivers = [receive for pattern, receive in self._routes if pattern.fullmatch(message.topic)]
-        except UnicodeDecodeError:
-            receivers = []
+        message = Message(topic, payload, retained)
+        receivers = self._exact.get(topic, [])
+        receivers = [*receivers, *(receive for pattern, receive in self._patterns if pattern.fullmatch(topic))]
         for receive in receivers:
             try:
                 receive(message)
             except BadMessage as reason:
                 self._on_ignored(f"Ignored a message on {quoted(message.topic)}: {reason}", reason.kind)
         if not receivers:
-            self._on_ignored("Ignored a message on a topic that is not UTF-8, or that was not asked for", "unasked")
+            self.ignore_unasked()
+
+    def ignore_unasked(self) -> None:
+        """Ignore a message that no subscription can match, such as one on a topic that is not UTF-8."""
+        self._on_ignored("Ignored a message on a topic that is not UTF-8, or that was not asked for", "unasked")

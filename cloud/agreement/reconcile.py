@@ -2,22 +2,22 @@
 
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from peewee import chunked
 
-from cloud import claim_address
 from cloud.agreement.ghosts import clear_ghosts
 from cloud.agreement.retained import retained_associations
 from cloud.bulk import ROWS_A_STATEMENT
+from cloud.claim_terms import announced_terms
 from cloud.database import write_transaction
 from cloud.forgotten import associated_topic
 from cloud.models import Lampi
 from cloud.outbox import OutboxMessage
 from shared.broker_url import BrokerUrl
 from shared.errors import BadPayload
-from shared.payloads import Association, decode_association
+from shared.payloads import Association, Unassociated, decode_association
 
 
 @dataclass
@@ -70,11 +70,11 @@ def _look(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
 def _compare(batch: dict[str, bytes], drift: Drift) -> None:
     """Hold one batch of retained messages against the database."""
     lamps = {lampi.device_id: lampi for lampi in Lampi.select().where(Lampi.device_id.in_(list(batch)))}
-    claim_url = claim_address.announced()
+    terms = announced_terms()
     told_otherwise = {
         device_id
         for device_id, payload in batch.items()
-        if device_id not in lamps or not _says(payload, lamps[device_id].association(claim_url))
+        if device_id not in lamps or not _says(payload, lamps[device_id].association(terms))
     }
     for device_id in told_otherwise - _pending(told_otherwise):
         (drift.stale if device_id in lamps else drift.ghost).add(device_id)
@@ -101,6 +101,9 @@ def _pending(device_ids: Iterable[str]) -> set[str]:
 
 def _says(payload: bytes, expected: Association) -> bool:
     try:
-        return decode_association(payload) == expected
+        said = decode_association(payload)
     except BadPayload:
         return False
+    if isinstance(said, Unassociated) and isinstance(expected, Unassociated):
+        said = replace(said, good_for=expected.good_for)  # a new time to live is announced with each lamp's next code
+    return said == expected

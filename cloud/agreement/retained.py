@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from cloud.bulk import ROWS_A_STATEMENT
-from cloud.errors import BrokerAway
+from cloud.errors import BrokerAway, BrokerSilent
 from shared import topics
 from shared.broker_url import BrokerUrl
 from shared.errors import BadTopic
@@ -19,12 +19,17 @@ SILENCE_SECONDS = 30.0
 
 
 def retained_batches(
-    broker: BrokerUrl, purpose: str, filters: Sequence[str], connect_seconds: float = CONNECT_SECONDS
+    broker: BrokerUrl,
+    purpose: str,
+    filters: Sequence[str],
+    connect_seconds: float = CONNECT_SECONDS,
+    silence_seconds: float = SILENCE_SECONDS,
 ) -> Iterator[list[Message]]:
     """Yield all that the broker retains under some filters, in batches; ``purpose`` becomes part of our name there.
 
     Raises:
-        BrokerAway: it does not answer, or not to the end.
+        BrokerAway: it does not let us in.
+        BrokerSilent: it does not answer to the end; what came until then was yielded.
     """
     heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
     connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -46,19 +51,35 @@ def retained_batches(
     )
     link.start()
     try:
-        connected.get(timeout=connect_seconds)
+        _wait_to_be_let_in(connected, connect_seconds, broker)
         link.publish(Publication(probe, b"", qos=1, retain=False))
-        batch: list[Message] = []
-        while (message := heard.get(timeout=SILENCE_SECONDS)) is not None:
+        yield from _batches(heard, silence_seconds, broker)
+    finally:
+        link.stop()
+
+
+def _wait_to_be_let_in(connected: "queue.SimpleQueue[bool]", seconds: float, broker: BrokerUrl) -> None:
+    try:
+        connected.get(timeout=seconds)
+    except queue.Empty:
+        raise BrokerAway(f"The broker at {broker} does not answer; nothing was changed.") from None
+
+
+def _batches(
+    heard: "queue.SimpleQueue[Message | None]", silence_seconds: float, broker: BrokerUrl
+) -> Iterator[list[Message]]:
+    """Yield what is heard, up to the end marker (None)."""
+    batch: list[Message] = []
+    try:
+        while (message := heard.get(timeout=silence_seconds)) is not None:
             batch.append(message)
             if len(batch) == ROWS_A_STATEMENT:
                 yield batch
                 batch = []
-        yield batch
     except queue.Empty:
-        raise BrokerAway(f"The broker at {broker} does not answer; nothing was changed.") from None
-    finally:
-        link.stop()
+        yield batch
+        raise BrokerSilent(f"The broker at {broker} does not answer to the end; nothing was changed.") from None
+    yield batch
 
 
 def retained_associations(broker: BrokerUrl, purpose: str) -> Iterator[dict[str, bytes]]:

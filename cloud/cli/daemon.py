@@ -1,5 +1,7 @@
 """`lampi-cloud migrate` and `lampi-cloud daemon`."""
 
+import logging
+
 import click
 
 from cloud.cli.edge import (
@@ -14,6 +16,7 @@ from cloud.cli.edge import (
     log_format_option,
     log_level_option,
     metrics_port_option,
+    mqtt_version_option,
     presence_filters_option,
     settings_from,
     short_code_length_option,
@@ -23,6 +26,13 @@ from cloud.cli.edge import (
 from cloud.database import open_database
 from cloud.schema import upgrade
 from shared.logs import start_logging
+
+log = logging.getLogger(__name__)
+
+_NO_CLAIM_URL = (
+    "LAMPI_CLAIM_URL is not set: screens show a code but no QR code, and not where to enter it. "
+    "Set it to the web page's /associate"
+)
 
 
 @click.command()
@@ -44,6 +54,7 @@ def migrate(database_url: str | None) -> None:
 @database_option
 @log_level_option
 @log_format_option
+@mqtt_version_option
 @metrics_port_option
 @code_ttl_option
 @short_code_length_option
@@ -59,6 +70,8 @@ def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord."""
     settings = settings_from(**options)
     start_logging(settings.log_level, settings.log_format)
+    if settings.claim_url is None:
+        log.warning(_NO_CLAIM_URL)
     # Only now: what serves the metrics takes a fifth of a second to import, and the other commands do not need it.
     from cloud.daemon.daemon import Daemon  # noqa: PLC0415
 

@@ -36,6 +36,11 @@ log_format_option = click.option("--log-format", metavar="FORMAT", help="text or
 metrics_port_option = click.option(
     "--metrics-port", metavar="PORT", help="Prometheus metrics on this loopback port; 0 for none.  [LAMPI_METRICS_PORT]"
 )
+mqtt_version_option = click.option(
+    "--mqtt-version",
+    metavar="VERSION",
+    help="5, 3.1.1, or auto: 5 unless the broker refuses it.  [LAMPI_MQTT_VERSION]",
+)
 code_ttl_option = click.option(
     "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
 )

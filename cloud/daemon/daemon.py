@@ -11,17 +11,20 @@ import peewee
 
 from cloud import claim_address
 from cloud.config import CloudSettings
-from cloud.daemon.events import Confirmation, Connection, Dropped, Event, Inbox, Presence, Probe
+from cloud.daemon.events import Connection, Dropped, Event, Inbox, Outcome, Presence, Probe, TurnedAway
 from cloud.daemon.leadership import Leadership
 from cloud.daemon.link import DaemonLink
 from cloud.daemon.metrics import Metrics, MetricsPort
 from cloud.daemon.news import news_from
+from cloud.daemon.outlet import Outlet
 from cloud.daemon.presence import OtherBridges, PresenceBatch, say_new
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.reading_back import ReadingBack
 from cloud.daemon.rotation import Rotation
 from cloud.daemon.session import Session
+from cloud.daemon.sqlite_log import SqliteLog
 from cloud.daemon.upkeep import Upkeep
+from cloud.daemon.verification import verification_for
 from cloud.database import database_proxy, expect_crowds, one_line
 from cloud.errors import DatabaseAway
 from cloud.figures import read_figures
@@ -29,16 +32,15 @@ from cloud.guessing import policy
 from cloud.instants import utc_now
 from cloud.schema import open_current
 from cloud.webhook.sender import WebhookSender
-from shared.messages import Publication
 from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.03
+LOOK_SECONDS = 0.01
 """How long a change that another process made stays unnoticed, where the database does not tell us of it: on a disk
 that takes over half a second to commit, a round."""
 
-LOOKS_A_ROUND = 10
+LOOKS_A_ROUND = 30
 """A look costs next to nothing (see `news`); a round does all that there may be to do."""
 
 BUSY_SECONDS = 1.0
@@ -50,7 +52,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Daemon:
-    """Runs on one thread; paho's thread only puts events into its inbox.
+    """Runs on one thread; the link's thread only puts events into its inbox.
 
     Events are taken in without touching the database, and what they ask for is done afterwards, step by step: so a
     database that fails in between loses none of them.
@@ -64,17 +66,17 @@ class Daemon:
         self._stopping = False
         self._inbox = Inbox()
         self._leadership = Leadership(now)
+        self._metrics = Metrics()
         self._presence = PresenceBatch()
         self._other_bridges = OtherBridges()
         self._news = news_from(settings.database_url, lambda: self._inbox.wake())  # noqa: PLW0108 - each link has one
-        self._publisher = Publisher(self._publish)
-        self._link: DaemonLink | None = None
-        self._session: Session | None = None
+        self._outlet = Outlet(self._leadership, self._metrics.published)
+        self._publisher = Publisher(self._outlet)
         self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
         self._rotation = Rotation(settings.codes.ttl)
         self._upkeep = Upkeep()
+        self._sqlite_log = SqliteLog(settings.database_url)
         self._webhook = WebhookSender(settings.webhook, now)
-        self._metrics = Metrics()
         self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
 
     def run(self) -> None:
@@ -116,56 +118,59 @@ class Daemon:
         else:
             self._disconnect()
         self._await()
-        self._reading_back.begin(self._session)
+        self._reading_back.begin(self._outlet.session)
         self._register()
-        if self._session is not None:
-            self._reading_back.step(self._session, self._link, crowded=self._inbox.is_crowded)
+        if self._outlet.session is not None:
+            self._reading_back.step(self._outlet.session, self._outlet.link, crowded=self._inbox.is_crowded)
             self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
+            self._sqlite_log.step(time.monotonic(), crowded=self._inbox.is_crowded)
             self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
-            if self._leadership.held():
-                self._publisher.pump()
+        if self._leadership.held():
+            self._publisher.pump(self._now(), time.monotonic())
         self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
 
     def _connect(self) -> None:
-        if self._link is not None and self._link.ended:
+        if self._outlet.link is not None and self._outlet.link.ended:
             self._disconnect()
-        if self._link is None:
+        if self._outlet.link is None:
             policy.announce(self._settings.codes)  # first what the database may refuse: a link is made to be started
             claim_address.announce(self._settings.claim_url)
             self._webhook.start()
             self._inbox = Inbox()  # what an earlier link still has to say is not heard any more
-            self._link = DaemonLink(
+            self._outlet.link = DaemonLink(
                 self._settings.broker,
+                self._settings.mqtt_levels,
                 self._settings.presence_filters,
                 self._inbox,
                 self._other_bridges,
                 again=self._leadership.held,
                 on_ignored=self._metrics.ignore,
             )
-            self._link.start()
+            self._outlet.link.start()
             self._news.start()
             self._metrics.leader.set(1)
 
     def _disconnect(self) -> None:
-        if self._link is not None:
+        if self._outlet.link is not None:
             self._webhook.stop()
             self._news.stop()
-            self._inbox.close()  # else paho's thread might wait for room in it, and the link for that thread
-            self._link.stop()
-            self._link = None
-            self._session = None
+            self._inbox.close()  # else the link's thread might wait for room in it, and the link for that thread
+            self._outlet.link.stop()
+            self._outlet.link = None
+            self._outlet.session = None
             self._metrics.leader.set(0)
             self._metrics.connected.set(0)
             self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
 
     def _await(self) -> None:
         """Take what arrives, or wait until there is something new to publish, but no longer than a round lasts."""
-        looks = 1 if self._session is not None and self._reading_back.is_under_way(self._session) else LOOKS_A_ROUND
+        session = self._outlet.session
+        looks = 1 if session is not None and self._reading_back.is_under_way(session) else LOOKS_A_ROUND
         if self._news.comes_unasked:
             self._take(looks * LOOK_SECONDS)
             return
         for _ in range(looks):
-            if self._take(LOOK_SECONDS) or (self._session and self._news.may_be() and self._publisher.has_news()):
+            if self._take(LOOK_SECONDS) or (session and self._news.may_be() and self._publisher.has_news()):
                 return
 
     def _take(self, seconds: float) -> bool:
@@ -175,30 +180,33 @@ class Daemon:
 
     def _note(self, event: Event) -> None:
         """Take in an event, without touching the database."""
-        if isinstance(event, Confirmation):
-            self._publisher.confirm(event.number)
-            self._metrics.confirmed.inc()
+        if isinstance(event, Outcome):
+            if self._outlet.session is not None and event.session is self._outlet.session.of_link:
+                self._publisher.conclude(event.outcomes, time.monotonic())
+                self._metrics.conclude(event.outcomes)
         elif isinstance(event, Connection):
-            self._publisher.start_over()
-            self._session = None if event.session is None else Session(event.session)
-            self._metrics.connected.set(self._session is not None)
-        elif self._session is None:
+            self._publisher.start_over(verification_for(event.session, self._settings.broker, self._inbox.wake))
+            self._outlet.session = None if event.session is None else Session(event.session)
+            self._metrics.connected.set(event.session is not None)
+        elif isinstance(event, TurnedAway):
+            self._publisher.refusals.turned_away(event.reason)
+        elif self._outlet.session is None:
             pass  # of a connection that is gone: the next one brings it again
         elif isinstance(event, Presence):
             self._presence.add(event.device_id, event.up)
-            self._session.note_presence(event.device_id, event.up)
+            self._outlet.session.note_presence(event.device_id, event.up)
         elif isinstance(event, HighWaterMark):
-            self._session.mark = event
+            self._outlet.session.mark = event
         elif isinstance(event, Probe):
-            self._session.note_probe(event.word, time.monotonic())
+            self._outlet.session.note_probe(event.word, time.monotonic())
         elif isinstance(event, Dropped):
-            self._note_dropped(event.count, self._session)
+            self._note_dropped(event.count, self._outlet.session)
 
     def _note_dropped(self, count: int, session: Session) -> None:
         self._metrics.dropped.set(count)
-        if self._link is not None and session.note_dropped(count, time.monotonic()):
+        if self._outlet.link is not None and session.note_dropped(count, time.monotonic()):
             session.begin_reading()
-            self._link.ask_again()
+            self._outlet.link.ask_again(session.of_link)
 
     def _register(self) -> None:
         if not self._presence or not self._leadership.held():
@@ -208,15 +216,6 @@ class Daemon:
         self._presence.clear()
         self._metrics.created.inc(len(created))
         say_new(created)
-
-    def _publish(self, publication: Publication) -> int | None:
-        # Asked again for each message: the database may have taken longer to answer than the lease lasts.
-        if self._link is None or self._session is None or not self._leadership.held():
-            return None
-        # Over the session that we know of: a mark that was reckoned before the broker forgot must not reach it after.
-        number = self._link.publish(publication, self._session.of_link)
-        self._metrics.published.inc(number is not None)
-        return number
 
     def _wait_out(self, seconds: float) -> None:
         """Let a failing database be for a while; what arrives meanwhile is kept, a stop is heeded."""
@@ -233,11 +232,11 @@ class Daemon:
         """Register what has arrived and wait for the broker's confirmations, but not for long."""
         end = time.monotonic() + FLUSH_SECONDS
         try:
-            while self._session is not None and time.monotonic() < end:
+            while self._outlet.session is not None and time.monotonic() < end:
                 self._take(LOOK_SECONDS)
                 self._register()
                 if self._leadership.held():
-                    self._publisher.pump()
+                    self._publisher.pump(self._now(), time.monotonic())
                 if self._publisher.idle and not self._presence:
                     break
         except peewee.PeeweeException as fault:

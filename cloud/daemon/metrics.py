@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 import shared
 from cloud.figures import Figures
+from cloud.mqtt import reasons
+from cloud.mqtt.protocol import Outcomes
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,10 @@ class Metrics:
             "lampi_leader", "1 in the daemon that publishes, 0 in one that stands by.", registry=registry
         )
         self.published = Counter("lampi_messages_published", "Messages handed to the broker.", registry=registry)
-        self.confirmed = Counter("lampi_messages_confirmed", "Messages that the broker confirmed.", registry=registry)
+        self.confirmed = Counter("lampi_messages_confirmed", "Messages that the broker accepted.", registry=registry)
+        self.refused = Counter(
+            "lampi_messages_refused", "Messages that the broker refused.", ["reason"], registry=registry
+        )
         self.ignored = Counter(
             "lampi_messages_ignored", "Messages that changed nothing.", ["reason"], registry=registry
         )
@@ -66,6 +71,12 @@ class Metrics:
     def ignore(self, reason: str) -> None:
         """Count a message that changes nothing, by one of a few reasons; may be called on any thread."""
         self.ignored.labels(reason).inc()
+
+    def conclude(self, outcomes: Outcomes) -> None:
+        """Count what the broker accepted, and what it refused by its reasons."""
+        self.confirmed.inc(len(outcomes.accepted))
+        for _number, reason in outcomes.refused:
+            self.refused.labels(reasons.name_of(reason)).inc()
 
     def take(self, figures: Figures) -> None:
         """Take over what the database says."""

@@ -1,72 +1,121 @@
-"""The single publisher: from the outbox to the broker, and out of the outbox once the broker has confirmed."""
+"""The single publisher: from the outbox to the broker, and out of the outbox once the broker has accepted."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
 
 from cloud import outbox
+from cloud.daemon.accepted import log_accepted
+from cloud.daemon.link import MARK, PROBE, STATE, WINDOW, state
+from cloud.daemon.refusals import Refusals
+from cloud.daemon.verification import Verification
+from cloud.mqtt import reasons
+from cloud.mqtt.protocol import Outcomes
 from cloud.outbox import Pending
 from shared import topics
-from shared.errors import BadTopic
-from shared.logs import about
 from shared.messages import Publication
-from shared.payloads import CLEARED, Associated, HighWaterMark
+from shared.payloads import UP, HighWaterMark
 
 log = logging.getLogger(__name__)
 
-WINDOW = 2000
-"""Messages handed over and not yet confirmed; the link has few of them on the wire at once (`mqtt.MOST_IN_FLIGHT`)
-and the others ready to follow, so that a slow commit of ours does not leave the wire idle."""
-
 WORTHWHILE = WINDOW // 4
-"""While others are under way, so many messages are published together, and the rows of so many that are confirmed are
+"""While others are under way, so many messages are published together, and the rows of so many that are accepted are
 removed together: each look asks the database, and each removal forces the disk."""
 
-_ASSOCIATED = Associated().encode()
+OWN_PAUSE_SECONDS = 5.0
+"""How long it waits before it publishes a message of the daemon's own again that was refused."""
+
+OWN_TOPICS = {MARK: topics.HIGH_WATER_MARK, PROBE: topics.PROBE, STATE: topics.STATE}
+
+
+class Outlet(Protocol):
+    """Where messages go."""
+
+    @property
+    def is_open(self) -> bool:
+        """True while there is a connection over which we may publish."""
+
+    def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
+        """Hand over numbered messages, or none of them and return False."""
+
+    def narrow(self) -> None:
+        """Have one message under way at a time."""
 
 
 class Publisher:
     """Publishes what the outbox holds, oldest first, over a connection that may come and go."""
 
-    def __init__(self, publish: Callable[[Publication], int | None]) -> None:
-        self._publish = publish
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self.refusals = Refusals()
+        self._verification: Verification | None = None
+        self._is_narrow = False
+        self._sent_side_by_side: set[int] = set()
         self._under_way: dict[int, Pending] = {}
-        self._confirmed: set[int] = set()
+        self._unverified: dict[int, Pending] = {}
+        self._accepted: set[int] = set()
         self._sent_up_to = 0
-        self._mark_under_way: int | None = None
+        self._tried_up_to = 0
+        self._retrying: set[int] = set()
+        self._tried = self._refused_again = 0
+        self._mark_is_under_way = False
+        self._own_at = 0.0
         self._reckon_mark: Callable[[int], HighWaterMark] | None = None
         self._mark_may_have_moved = True
 
     @property
     def idle(self) -> bool:
-        """True where all that was sent has been confirmed and removed, and the broker's mark says so."""
-        mark_is_said = self._mark_under_way is None and (self._reckon_mark is None or not self._mark_may_have_moved)
-        return not self._under_way and not self._confirmed and mark_is_said
+        """True where all that was sent has its outcome, what was accepted is removed, and the broker's mark says so."""
+        mark_is_said = self._reckon_mark is None or not self._mark_may_have_moved or MARK in self.refusals.own
+        return not (self._under_way or self._unverified or self._accepted or self._mark_is_under_way) and mark_is_said
 
-    def start_over(self) -> None:
-        """Begin anew on a new connection: what the last one did not confirm is said again."""
+    def start_over(self, verification: Verification | None = None) -> None:
+        """Begin on a new connection: what the last one has not removed is published again.
+
+        With ``verification`` the broker's word is not enough: what it confirms is removed once it was read back.
+        """
+        self._verification = verification
+        self._is_narrow = False
+        self._sent_side_by_side.clear()
         self._under_way.clear()
-        self._confirmed.clear()  # not removed yet, and the broker may have lost it since: said again, it does no harm
-        self._sent_up_to = 0
-        self._mark_under_way = None
+        self._unverified.clear()
+        self._accepted.clear()  # not removed yet, and the broker may have lost it since; to repeat it does no harm
+        self._retrying.clear()
+        self._sent_up_to = self._tried_up_to = 0
+        self._mark_is_under_way = False
+        self._own_at = 0.0
         self._reckon_mark = None
+        self.refusals.start_over()
 
     def take_over_mark(self, reckon: Callable[[int], HighWaterMark]) -> None:
-        """Publish the high-water mark from now on, as it is reckoned from the version up to which all is confirmed.
+        """Publish the high-water mark from now on, as it is reckoned from the version up to which all is accepted.
 
         The broker's own must have been read before: a new one would hide what it lost.
         """
         self._reckon_mark = reckon
         self._mark_may_have_moved = True
 
-    def confirm(self, number: int) -> None:
-        """Take in that the broker has confirmed the message that was published under this number."""
-        if number == self._mark_under_way:
-            self._mark_under_way = None
-        message = self._under_way.pop(number, None)
-        if message is not None:
-            self._confirmed.add(message.version)
-            _say(message)
+    def conclude(self, outcomes: Outcomes, monotonic: float) -> None:
+        """Take in what became of messages that were published over this connection."""
+        self.refusals.let_in()
+        for number in outcomes.accepted:
+            message = self._under_way.pop(number, None)
+            if message is None:
+                self._mark_is_under_way = self._mark_is_under_way and number != MARK
+                self.refusals.own.pop(number, None)
+            elif self._verification is None:
+                self._accept(message, monotonic)
+            else:
+                self._unverified[number] = message
+        for number, reason in outcomes.refused:
+            message = self._under_way.pop(number, None)
+            if message is None:
+                self._refuse_own(number, reason, monotonic)
+            else:
+                self._refuse(message, reason, monotonic)
+        for number in outcomes.over_quota:
+            self._try_again_at_once(self._under_way.pop(number, None))
 
     def keeps_up(self) -> bool:
         """Tell whether what is enqueued now is soon said: what is under way is little, and nothing waits behind it."""
@@ -76,44 +125,123 @@ class Publisher:
         """Tell whether the outbox holds what was not published yet over this connection."""
         return outbox.newest_version() > self._sent_up_to
 
-    def pump(self) -> None:
-        """Remove what is confirmed and publish what is new, as far as the window has room."""
-        if len(self._confirmed) >= WORTHWHILE or (self._confirmed and not self._under_way):
-            outbox.remove(self._confirmed)
-            self._confirmed.clear()
-            self._mark_may_have_moved = True
-        if self._reckon_mark is not None and self._mark_may_have_moved and self._mark_under_way is None:
-            self._publish_mark(self._reckon_mark(outbox.confirmed_up_to()))
-        room = WINDOW - len(self._under_way)
-        if room < WORTHWHILE or not self.has_news():
+    def pump(self, now: datetime, monotonic: float) -> None:
+        """Remove what is accepted and publish what is new, as far as the window has room."""
+        if not self._outlet.is_open:
+            self.refusals.record(now, monotonic, settled=False)
             return
-        for message in outbox.pending(after=self._sent_up_to, limit=room):
-            number = self._publish(_publication(message.topic, message.payload, topics.ASSOCIATED))
-            if number is None:
-                return
-            self._under_way[number] = message
-            self._sent_up_to = message.version
+        if self._verification is not None:
+            self._verify(self._verification, monotonic)
+        if len(self._accepted) >= WORTHWHILE or (self._accepted and not self._under_way):
+            outbox.remove(self._accepted)
+            self._accepted.clear()
+            self._mark_may_have_moved = True
+        if monotonic >= self._own_at:
+            self._publish_own()
+        if (has_news := self.has_news()) and self._room() >= WORTHWHILE:
+            self._send(outbox.pending(after=self._sent_up_to, limit=self._room()))
+        if self.refusals.due(monotonic) and not self._retrying and self._room() >= WORTHWHILE:
+            self._retry()
+        self.refusals.record(now, monotonic, settled=not (has_news or self._under_way or self._unverified))
 
-    def _publish_mark(self, mark: HighWaterMark) -> None:
-        """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
-        self._mark_under_way = self._publish(_publication(topics.HIGH_WATER_MARK, mark.encode(), topics.MARK_DELIVERY))
-        self._mark_may_have_moved = self._mark_under_way is None
+    def _room(self) -> int:
+        return WINDOW - len(self._under_way) - len(self._unverified)
 
+    def _send(self, messages: Sequence[Pending]) -> bool:
+        """Publish messages; they are under way first, since their outcomes come on another thread."""
+        self._under_way.update((message.version, message) for message in messages)
+        delivery = topics.ASSOCIATED
+        numbered = [
+            (each.version, Publication(each.topic, each.payload, delivery.qos, delivery.retain)) for each in messages
+        ]
+        if not self._outlet.publish(numbered):
+            for message in messages:
+                del self._under_way[message.version]
+            return False
+        if messages:
+            self._sent_up_to = max(self._sent_up_to, messages[-1].version)
+        return True
 
-def _publication(topic: str, payload: bytes, delivery: topics.Delivery) -> Publication:
-    return Publication(topic, payload, delivery.qos, delivery.retain)
+    def _retry(self) -> None:
+        """Publish some of those again that the broker refused: rows that were sent, and neither stand nor fall yet."""
+        if not self._tried_up_to:
+            self.refusals.begin_round()
+        rows = outbox.pending(after=self._tried_up_to, limit=WORTHWHILE)
+        rows = [row for row in rows if row.version <= self._sent_up_to]
+        settled = (self._under_way, self._unverified, self._accepted)
+        again = [row for row in rows if not any(row.version in these for these in settled)]
+        if not rows:
+            self._tried_up_to = 0
+            self.refusals.end_round()
+        elif not again or self._send(again):
+            self._tried_up_to = rows[-1].version
+            self._retrying = {row.version for row in again}
+            self._tried, self._refused_again = len(again), 0
 
+    def _accept(self, message: Pending, monotonic: float) -> None:
+        self._accepted.add(message.version)
+        log_accepted(message)
+        if message.version in self._retrying:
+            self._conclude_retry(message.version, monotonic)
 
-def _say(message: Pending) -> None:
-    """Log what the broker has confirmed; that a code was told is of interest only to who looks for a fault."""
-    matters = message.payload in (CLEARED, _ASSOCIATED)
-    if not matters and not log.isEnabledFor(logging.DEBUG):
-        return
-    with suppress(BadTopic):
-        device_id = topics.parse_associated(message.topic)
-        if message.payload == CLEARED:
-            log.info("Cleared what the broker retained for the lamp %s", device_id, extra=about(device_id))
-        elif message.payload == _ASSOCIATED:
-            log.info("Told the lamp %s that it is associated", device_id, extra=about(device_id))
+    def _refuse(self, message: Pending, reason: int, monotonic: float) -> None:
+        self.refusals.add(reason, message.topic, monotonic)
+        if message.version in self._retrying:
+            self._refused_again += 1
+            self._conclude_retry(message.version, monotonic)
+
+    def _conclude_retry(self, version: int, monotonic: float) -> None:
+        """Once all that were tried again have their outcomes, go on at once or after a pause."""
+        self._retrying.discard(version)
+        if self._retrying:
+            return
+        if self._refused_again:
+            self.refusals.pause(monotonic, longer=self._refused_again == self._tried)
         else:
-            log.debug("Told the lamp %s its code", device_id, extra=about(device_id))
+            self.refusals.hurry()
+
+    def _try_again_at_once(self, message: Pending | None) -> None:
+        if message is not None:
+            self._retrying.discard(message.version)
+            self._tried_up_to = 0
+            self.refusals.hurry()
+
+    def _refuse_own(self, number: int, reason: int, monotonic: float) -> None:
+        if number == MARK:
+            self._mark_is_under_way = False
+            self._mark_may_have_moved = True
+        self._own_at = monotonic + OWN_PAUSE_SECONDS
+        self.refusals.add_own(number, reason, OWN_TOPICS[number])
+
+    def _verify(self, verification: Verification, monotonic: float) -> None:
+        """Go by what was read back of what the broker confirmed: this one can't say what it refuses."""
+        verdict = verification.verdict()
+        if verdict is not None:
+            for version, message in verdict.batch.items():
+                if self._unverified.pop(version, None) is None:
+                    continue  # of an earlier connection
+                if version not in verdict.lost:
+                    self._accept(message, monotonic)
+                elif self._is_narrow and version not in self._sent_side_by_side:
+                    self._refuse(message, reasons.NOT_RETAINED, monotonic)
+                else:
+                    self._sent_side_by_side.discard(version)
+                    self._try_again_at_once(message)
+            if verdict.lost and not self._is_narrow:
+                self._is_narrow = True
+                self._sent_side_by_side = {*self._under_way, *self._unverified}
+                self._outlet.narrow()
+                log.warning("The broker lost messages that it confirmed; going on with one at a time")
+        if self._unverified and not verification.is_reading and not (self._under_way and self._room() >= WORTHWHILE):
+            verification.begin(dict(self._unverified))
+
+    def _publish_own(self) -> None:
+        """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
+        if STATE in self.refusals.own:
+            self.refusals.own.pop(STATE)
+            self._outlet.publish([(STATE, state(UP))])
+        if self._reckon_mark is not None and self._mark_may_have_moved and not self._mark_is_under_way:
+            mark, delivery = self._reckon_mark(outbox.confirmed_up_to()), topics.MARK_DELIVERY
+            publication = Publication(topics.HIGH_WATER_MARK, mark.encode(), delivery.qos, delivery.retain)
+            self._mark_is_under_way = self._outlet.publish([(MARK, publication)])
+            self._mark_may_have_moved = not self._mark_is_under_way

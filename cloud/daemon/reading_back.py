@@ -59,7 +59,7 @@ class ReadingBack:
         if not self.is_under_way(session):
             return
         if link is not None and session.probe_is_due(time.monotonic()):
-            link.probe(session.word)
+            link.probe(session.word, session.of_link)
         if not self._leadership.held():
             return
         if session.newest_before is not None and session.all_is_read and not session.is_healed:

@@ -5,6 +5,7 @@ import uuid
 
 from cloud.agreement.healing import Healing
 from cloud.daemon.presence import RollCall
+from cloud.mqtt.listener import Session as BrokerSession
 from shared.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ LONGEST_CROWD_SECONDS = 60.0
 class Session:
     """From one acceptance by the broker to the loss of that connection."""
 
-    def __init__(self, of_link: object) -> None:
+    def __init__(self, of_link: BrokerSession) -> None:
         self.of_link = of_link
         self.mark: HighWaterMark | None = None
         self.healing: Healing | None = None

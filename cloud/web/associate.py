@@ -1,6 +1,7 @@
 """Pages on which a lamp becomes somebody's: the code, "This lamp?", and the lamp's own answer to that."""
 
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,7 +45,7 @@ def enter() -> Response:
 @pages.post("")
 @signed_in
 def find() -> Response:
-    """Look for the lamp under a code: this is a guess, and counts as one."""
+    """Look for the lamp under a code, and have its screen say that it is meant: this is a guess, and counts as one."""
     form = CodeForm()
     session.pop("code", None)
     try:
@@ -52,6 +53,8 @@ def find() -> Response:
     except (MalformedCode, UnknownCode, TooManyGuesses) as refusal:
         form.refuse("code", refusal)
         return refused(make_response(render_template("associate.html", form=form)), refusal)
+    with suppress(UnknownLamp, AlreadyAssociated):  # forgotten or claimed meanwhile: the next page says so
+        identifying.identify(lampi.device_id, present())
     session["found"] = {
         "device_id": lampi.device_id,
         "code": read_code(form.text("code")),  # as short as can be: a browser drops a cookie of more than 4 KB
@@ -73,23 +76,24 @@ def found() -> Response:
     if lampi.user_id == the_user().id:
         return redirect(url_for("lamps.yours", device_id=lampi.device_id))
     form = FoundForm(formdata=None, ticket=which["ticket"])
-    return make_response(render_template("this_lamp.html", lampi=lampi, form=form))
+    daemon_runs = lease.somebody_publishes(present())
+    return make_response(render_template("this_lamp.html", lampi=lampi, daemon_runs=daemon_runs, form=form))
 
 
 @pages.post("/identify")
 @signed_in
 def identify() -> Response:
-    """Have the lamp's own screen say that it is the one."""
+    """Have the lamp's own screen say once more that it is meant."""
     try:
         lampi = identifying.identify(_what_is_meant()["device_id"], present())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
         return _enter_again("Please enter the code again.")
     if not lampi.connected:
-        flash("The lamp is not connected, so that its screen can't be told. Is it on, and on the network?")
+        flash("The lamp is not connected, so its screen can't light up.")
     elif not lease.somebody_publishes(present()):
-        flash("The service that speaks to the lamps is away just now, so that the screen can't be told.")
+        flash("The service that reaches the lamps is down, so the screen can't light up.")
     else:
-        flash("The lamp's screen now says for some seconds that this is the lamp.")
+        flash("The lamp's screen asks “Is this the lamp?” once more.")
     return redirect(url_for("associate.found"))
 
 

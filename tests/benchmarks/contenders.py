@@ -1,9 +1,12 @@
 """What we are held against: the usual way, and what paho alone can do."""
 
 import secrets
+import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from statistics import median
 from typing import NamedTuple
 
@@ -11,14 +14,19 @@ import paho.mqtt.client as paho
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
+from cloud.claim_terms import ClaimTerms
 from cloud.database import database_proxy
 from cloud.instants import utc_now
 from cloud.models import Lampi
 from shared import topics
 from shared.payloads import Unassociated
+from tests.benchmarks.wire import Wire, publish_packet_of_qos_2
 from tests.support.waiting import DEADLINE_SECONDS
 
 PATIENCE_SECONDS = 120.0
+ALLOWED_BY_DEFAULT = 20
+PUBREC, PUBREL = 0x5002, 0x6202
+ACKNOWLEDGEMENT = struct.Struct("!HH")
 _MOST_WAITING = 10_000
 """paho drops what it has no number for, and it has 65,535."""
 
@@ -54,7 +62,7 @@ def usual_way(port: int, device_ids: Sequence[str]) -> Speed:
             with database_proxy.atomic():
                 lampi = Lampi.create(device_id=device_id, connected=True, created_at=utc_now())
             topic = topics.associated(topics.lamp_prefix(device_id))
-            publish.single(topic, lampi.association(None).encode(), 2, True, "127.0.0.1", port)
+            publish.single(topic, lampi.association(ClaimTerms()).encode(), 2, True, "127.0.0.1", port)
     return watch.speed(len(device_ids))
 
 
@@ -94,6 +102,37 @@ def paho_ceiling(port: int, device_ids: Sequence[str], most_in_flight: int) -> S
     client.disconnect()
     client.loop_stop()
     return speed
+
+
+def bare_socket(port: int, device_ids: Sequence[str]) -> Speed:
+    """Return how fast a plain socket publishes the same, with as many on their way as a Mosquitto allows by default.
+
+    The packets are made beforehand, and nothing that can go wrong is thought of: what is left is the broker, the
+    kernel, and the least that Python must do for each acknowledgement.
+    """
+    packets = deque(
+        publish_packet_of_qos_2(
+            topics.associated(topics.lamp_prefix(device_id)), Unassociated(secrets.token_hex(16)).encode(), number
+        )
+        for number, device_id in enumerate(device_ids)
+    )
+    left, room, rest = len(packets), ALLOWED_BY_DEFAULT, b""
+    with closing(Wire(port, "bare")) as wire:
+        watch = Stopwatch()
+        while left:
+            sending = [packets.popleft() for _ in range(min(room, len(packets)))]
+            room -= len(sending)
+            received = rest + wire.exchange(b"".join(sending))
+            acknowledged, rest = received[: len(received) // 4 * 4], received[len(received) // 4 * 4 :]
+            releases = []
+            for head, identifier in ACKNOWLEDGEMENT.iter_unpack(acknowledged):
+                if head == PUBREC:
+                    releases.append(ACKNOWLEDGEMENT.pack(PUBREL, identifier))
+                else:
+                    room += 1
+                    left -= 1
+            wire.send(b"".join(releases))
+        return watch.speed(len(device_ids))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cloud import bulk, outbox
+from cloud.association import add_user
 from cloud.database import database_proxy, open_database, write_transaction
 from cloud.database_url import sqlite_file
 from cloud.instants import utc_now
@@ -39,7 +40,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._postgres: Postgres | None = None
-        self._filled: dict[tuple[str, int], str] = {}
+        self._filled: dict[tuple[str, int, bool], str] = {}
 
     def new_folder(self) -> Path:
         """Return a new folder."""
@@ -71,16 +72,16 @@ class Stage:
             self._postgres = Postgres(self.new_folder() / "server", durable=True).start()
         return self._postgres
 
-    def filled(self, kind: str, lamps: int) -> str:
+    def filled(self, kind: str, lamps: int, owned: bool = False) -> str:
         """Return the URL of a database that knows so many lamps, all of them told; the same one for the same number."""
-        if (kind, lamps) not in self._filled:
+        if (kind, lamps, owned) not in self._filled:
             url = self.database(kind)
             with opened(url):
-                fill(lamps, utc_now())
+                fill(lamps, utc_now(), owned=owned)
                 if kind == "postgresql":
                     database_proxy.execute_sql("ANALYZE")  # as its autovacuum does before long
-            self._filled[kind, lamps] = url
-        return self._filled[kind, lamps]
+            self._filled[kind, lamps, owned] = url
+        return self._filled[kind, lamps, owned]
 
     def close(self) -> None:
         """End what was started."""
@@ -137,9 +138,12 @@ def retain_mark(broker: Mosquitto) -> None:
     broker.publish(topics.HIGH_WATER_MARK, mark.encode(), qos=2, retain=True)
 
 
-def fill(lamps: int, issued_at: datetime) -> None:
+def fill(lamps: int, issued_at: datetime, *, owned: bool = False) -> None:
     """Put lamps into the open database as they are when they have long been known: connected, told, confirmed."""
-    alike = {"connected": True, "created_at": issued_at, "code_issued_at": issued_at, "short_code_length": 8}
+    alike: dict[str, object] = {"connected": True, "created_at": issued_at, "code_issued_at": issued_at}
+    alike["short_code_length"] = 8
+    if owned:
+        alike |= {"user": add_user("owner").id, "associated_at": issued_at}
     for first in range(0, lamps, _ROWS_AT_ONCE):
         numbers = range(first, min(first + _ROWS_AT_ONCE, lamps))
         with write_transaction():

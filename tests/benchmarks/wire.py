@@ -18,6 +18,13 @@ def publish_packet(topic: str, payload: bytes, *, retain: bool = False) -> bytes
     return bytes([0x30 | retain]) + _length(len(body)) + body
 
 
+def publish_packet_of_qos_2(topic: str, payload: bytes, number: int) -> bytes:
+    """Return a retained MQTT PUBLISH of QoS 2; its identifier goes by its number."""
+    name = topic.encode()
+    body = struct.pack("!H", len(name)) + name + struct.pack("!H", number % 65_535 + 1) + payload
+    return b"\x35" + _length(len(body)) + body
+
+
 def _length(value: int) -> bytes:
     out = bytearray()
     while True:
@@ -41,6 +48,13 @@ class Wire:
     def send(self, packets: bytes) -> None:
         """Send it all; return when the kernel has it."""
         self._socket.sendall(packets)
+
+    def exchange(self, packets: bytes) -> bytes:
+        """Send it all, and return some of what came, at least a byte."""
+        self._socket.sendall(packets)
+        received = self._socket.recv(1 << 18)
+        assert received, "the broker closed the connection"
+        return received
 
     def settle(self) -> None:
         """Return when the broker has taken all that was sent."""

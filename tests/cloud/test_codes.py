@@ -1,5 +1,6 @@
 """What a person may type, and what can't be a code."""
 
+import itertools
 from collections.abc import Iterable
 
 import pytest
@@ -20,7 +21,7 @@ def test_a_new_code_is_32_lower_case_hexadecimal_characters() -> None:
 
 def deal(codes: Iterable[str], monkeypatch: pytest.MonkeyPatch) -> None:
     dealer = iter(codes)
-    monkeypatch.setattr(codes_module, "generate_association_code", lambda: next(dealer))
+    monkeypatch.setattr(codes_module, "_generate", lambda count: list(itertools.islice(dealer, count)))
 
 
 def test_short_codes_differ_even_when_chance_is_against_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,16 @@ import pytest
 from cloud import outbox
 from cloud.association import add_user, associate_by_code, associate_by_device_id, release
 from cloud.daemon.presence import PresenceBatch, RollCall
-from cloud.daemon.publisher import Publisher
+from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS
 from cloud.daemon.rotation import rotate
 from cloud.daemon.upkeep import Upkeep
 from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi
+from cloud.mqtt.reasons import NOT_AUTHORIZED
 from tests.cloud.conftest import NOW
-from tests.support.healing import heal, our_mark
+from tests.support.healing import heal, our_mark, topic
 from tests.support.plans import plans
+from tests.support.publishing import HandPlayed
 
 GROWING = "lampi|outbox_message|forgotten|history|guess_count|webhook_event"
 """Not the users: they are counted, up to a limit."""
@@ -36,13 +38,18 @@ def heard(device_ids: list[str], up: bool) -> None:
 
 
 def publish_all() -> None:
-    numbers = iter(range(1, 10_000))
-    publisher = Publisher(lambda _publication: next(numbers))
-    publisher.take_over_mark(our_mark)
-    publisher.pump()
-    for number in range(1, 1000):
-        publisher.confirm(number)
-    publisher.pump()
+    broker = HandPlayed()
+    broker.publisher.take_over_mark(our_mark)
+    broker.pump()
+    broker.accept_next(1000)
+    broker.pump()
+
+
+def retry_refused() -> None:
+    broker = HandPlayed()
+    broker.pump()
+    broker.refuse(NOT_AUTHORIZED, *broker.numbers())
+    broker.pump(LONGEST_PAUSE_SECONDS)
 
 
 def settle_roll() -> None:
@@ -64,6 +71,8 @@ HOT: dict[str, Callable[[], object]] = {
     "known lamps": lambda: heard(KNOWN, up=True),
     "lamps that went": lambda: heard(KNOWN, up=False),
     "publishing": publish_all,
+    "trying again what was refused": retry_refused,
+    "looking whether a sample is lost": lambda: outbox.versions_of([topic(device_id) for device_id in KNOWN]),
     "looking for what is new": outbox.newest_version,
     "roll call": settle_roll,
     "associating and releasing": associate,

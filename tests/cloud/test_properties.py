@@ -221,7 +221,7 @@ class Association(RuleBasedStateMachine):
         assert says == {
             f"devices/{device_id}/lamp/associated": Associated()
             if lamp.owner
-            else Unassociated(lamp.code, None, lamp.shown)
+            else Unassociated(lamp.code, None, lamp.shown, good_for=round(TTL.total_seconds()))
             for device_id, lamp in self.lamps.items()
         }
 

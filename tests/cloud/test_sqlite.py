@@ -15,6 +15,7 @@ from cloud.database import expect_crowds, write_transaction
 from cloud.errors import UnknownCode
 from cloud.guessing.policy import CodePolicy, announce
 from cloud.models import Lampi, User
+from cloud.ownership import taken_just_now
 from tests.cloud.conftest import NOW
 from tests.support.plans import plans
 
@@ -86,10 +87,10 @@ def test_associating_by_code_searches_indexes(
             associate_by_code(typed, ada, NOW)
 
     (claiming, *_) = plans(sqlite_database, "UPDATE", right_and_wrong)
-    assert claiming == "SEARCH lampi USING INDEX lampi_association_code (association_code=?)"
+    assert claiming == "SEARCH lampi USING INDEX sqlite_autoindex_lampi_1 (device_id=?)"
     Lampi.delete().execute()
     looks = plans(sqlite_database, "SELECT", right_and_wrong)
-    assert sum("lampi_association_code (association_code>? AND association_code<?)" in plan for plan in looks) == 2
+    assert sum("SEARCH lampi USING INDEX lampi_short_code (<expr>=?)" in plan for plan in looks) == 2
     assert not any("lampi_user_id" in plan for plan in looks)
 
 
@@ -123,3 +124,9 @@ def test_the_daemon_empties_the_log_before_anybody_who_waits_for_an_answer(
         assert setting("wal_autocheckpoint") <= pages // 2
         assert -setting("cache_size") > memory
         sqlite_database.close()  # as the daemon does when its database fails
+
+
+def test_what_an_owner_of_many_got_just_now_is_found_without_the_others(sqlite_database: peewee.Database) -> None:
+    ada = add_user("ada")
+    (plan,) = plans(sqlite_database, "SELECT", lambda: taken_just_now(ada, "b71e09", NOW))
+    assert plan == "SEARCH lampi USING INDEX lampi_user_id (user_id=? AND associated_at>?)"

@@ -51,6 +51,7 @@ _CLOUD_SETTINGS = _SETTINGS | {
     "LAMPI_GUESSES_PER_SOURCE": ("100",),
     "LAMPI_SHORT_CODE_LENGTH": ("6", "6-6", "8-12"),
     "LAMPI_METRICS_PORT": ("9464",),
+    "LAMPI_MQTT_VERSION": ("auto", "5", "3.1.1"),
     "LAMPI_LOG_FORMAT": ("json",),
 }
 _SCREEN_SETTINGS = _SETTINGS | {

@@ -23,14 +23,14 @@ def state(loop: Loop) -> dict[str, Any]:
 def test_the_lamp_is_told_twice_and_nothing_stays_behind(loop: Loop) -> None:
     code = loop.new_lamp(LAMP)
     said = loop.cloud.command("identify", LAMP)
-    assert said == f"The screen of the lamp {LAMP} says for 8 seconds that it is the one.\n"
+    assert said == f"The screen of the lamp {LAMP} says for 10 seconds that it is the one.\n"
     heard = loop.next()
     asked = json.loads(heard.payload)
     assert (heard.topic, heard.qos) == (associated(LAMP), 2)
-    assert asked == {"associated": False, "code": code, "identify": asked["identify"]}
+    assert asked == {"associated": False, "code": code, "identify": asked["identify"], "good_for": 900}
     loop.cloud.command("identify", LAMP)
     loop.cloud.command("reconcile", "--dry-run")
-    assert json.loads(loop.next(OVER_SECONDS).payload) == {"associated": False, "code": code}
+    assert json.loads(loop.next(OVER_SECONDS).payload) == {"associated": False, "code": code, "good_for": 900}
     assert loop.settled() == []
     loop.cloud.command("reconcile", "--dry-run")
 
@@ -42,7 +42,7 @@ def test_a_daemon_that_dies_meanwhile_ends_it_at_its_next_start(loop: Loop, daem
     daemon.kill()
     assert "identify" in state(loop)
     daemon.start()
-    plain = {"associated": False, "code": code}
+    plain = {"associated": False, "code": code, "good_for": 900}
     wait_until(lambda: state(loop) == plain, "the broker to retain the plain message", OVER_SECONDS)
 
 
@@ -56,5 +56,5 @@ def test_what_is_over_before_the_daemon_runs_is_never_said(loop: Loop, daemon: D
         loop.cloud.command("associate", code[:6], "--user", USER)
     daemon.start()
     heard = json.loads(loop.next().payload)
-    assert heard == ({"associated": True} if owned else {"associated": False, "code": code})
+    assert heard == ({"associated": True} if owned else {"associated": False, "code": code, "good_for": 900})
     assert loop.settled() == []

@@ -7,7 +7,17 @@ import pytest
 
 from cloud.models import Lampi
 from tests.support.cloud import DaemonProcess
-from tests.support.loop import ASSOCIATED, USER, Loop, associated, code_in, opened_database, presence, retained_state
+from tests.support.loop import (
+    ASSOCIATED,
+    USER,
+    Loop,
+    associated,
+    code_in,
+    opened_database,
+    presence,
+    retained_state,
+    waiting,
+)
 from tests.support.waiting import wait_until
 
 LAMP = "b827ebba0387"
@@ -25,7 +35,7 @@ def test_a_new_lamp_makes_exactly_one_retained_message_of_qos_2(loop: Loop) -> N
         (heard.topic, heard.payload, 2, True)
     ]
     assert loop.settled() == []
-    assert retained_state(loop.broker, LAMP) == f'{{"associated": false, "code": "{code}"}}'.encode()
+    assert retained_state(loop.broker, LAMP) == waiting(code)
 
 
 def test_a_known_lamp_is_told_nothing(loop: Loop, daemon: DaemonProcess) -> None:

@@ -27,6 +27,7 @@ from tests.support.loop import (
     presence,
     wait_for_code,
     wait_for_state,
+    waiting,
 )
 from tests.support.supervisor import PROGRAM, Supervisor
 from tests.support.waiting import wait_until
@@ -81,7 +82,7 @@ def test_stop_ends_it_soon_and_nothing_pending_is_lost(supervisor: Supervisor, b
         code = Lampi.named(ids[1]).association_code
     supervisor.control("start", PROGRAM)
     wait_for_state(broker, ids[0], None)
-    wait_for_state(broker, ids[1], f'{{"associated": false, "code": "{code}"}}'.encode())
+    wait_for_state(broker, ids[1], waiting(code))
     wait_until(
         lambda: [one.payload for one in broker.retained("devices/#").values()].count(ASSOCIATED) == LAMPS - 2,
         "every other lamp to be associated",

@@ -59,7 +59,7 @@ def test_every_lamp_gets_its_own_code_and_is_told(old_cloud: Cloud, broker: Mosq
     for number, device_id in enumerate(device_ids(LAMPS)):
         payload = kept[associated(device_id)].payload
         if number % OWNED_EVERY == 0:
-            assert payload == ASSOCIATED
+            assert payload == f'{{"associated": true, "name": "Lamp {number}"}}'.encode()
         else:
             assert code_in(payload) == codes[device_id]
 
@@ -83,7 +83,7 @@ def test_the_daemon_can_upgrade_it_and_the_loop_works(old_cloud: Cloud, broker: 
         loop.up(device_id)
         assert loop.settled() == []
         old_cloud.command("associate", code[:6], "--user", USER)
-        assert (heard := loop.next()).payload == ASSOCIATED
+        assert (heard := loop.next()).payload == b'{"associated": true, "name": "Lamp 1"}'
         assert heard.topic == associated(device_id)
 
 
@@ -149,5 +149,5 @@ def test_what_an_earlier_release_had_still_to_say_is_said(tmp_path: Path, broker
         connection.execute("INSERT INTO outbox_message VALUES (?, ?, 1)", (associated(device_id), ASSOCIATED.decode()))
     with cloud.daemon():
         wait_until(lambda: broker.retained("devices/#"), "the lamp to be told")
-    assert broker.retained("devices/#")[associated(device_id)].payload == ASSOCIATED
+    assert broker.retained("devices/#")[associated(device_id)].payload == b'{"associated": true, "name": "Kitchen"}'
     assert (cloud.lamps()[device_id]["name"], cloud.lamps()[device_id]["user"]) == ("Kitchen", USER)

@@ -37,7 +37,7 @@ def test_a_browser_on_the_page_learns_that_its_lamp_knows(loop: Loop, cloud: Clo
     code = loop.new_lamp(LAMP)
     client = Client(web.url, cookie_for(cloud))
     assert client.post("/associate/this-lamp", **client.find(code[:6])) == 302
-    assert loop.next().payload == ASSOCIATED
+    wait_until(lambda: loop.next().payload == ASSOCIATED, "the lamp to be told")  # first it lights up
     wait_until(lambda: "Your lamp knows." in client.get(f"/lamps/{LAMP}/yours")[1], "the page to say that it knows")
 
 

@@ -8,13 +8,37 @@ from PIL import ImageFont
 
 from lamp_ui.claim import LONGEST_SHOWN_ADDRESS
 from lamp_ui.code_layout import lay_out_code
-from lamp_ui.layout import Box, place_main, place_popup, unit_of
+from lamp_ui.layout import Box, place_main, place_popup, place_status, unit_of
 from lamp_ui.words import LANGUAGES, hue_name, load_words, percent
 
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480)]
 LEAST_FONT = 11
 """Units: capitals of 1.4 mm on a 2.8" panel."""
 
+NOTICES = (
+    "Not connected to the lamp's own broker. It is tried every few seconds.",
+    "The lamp's service has not reported yet.",
+    "Waiting for the lamp…",
+    "The lamp did not answer. This is what it last reported.",
+    "The cloud has not said yet whose lamp this is.",
+    "Another screen uses this lamp's ID. Stop one of the two.",
+    "The lamp's broker does not let this screen listen. Check its access rules.",
+)
+HINTS = (
+    "Cloud connected",
+    "Cloud unreachable. Please wait.",
+    "Expired. A new code is coming.",
+    "New code in {seconds} s",
+)
+ADVICE = (
+    NOTICES[0],
+    "The cloud is not connected. Check the network; the lamp keeps trying.",
+    "The lamp's service has not reported yet. Check that it is running.",
+    "The lamp's service did not answer. Check that it is running.",
+    "The cloud has not said yet whose lamp this is. Check that its daemon is running.",
+    *NOTICES[-2:],
+    "Everything works.",
+)
 _LINE = 1.18
 _spec = find_spec("kivy")
 assert _spec is not None
@@ -42,22 +66,36 @@ def test_every_text_fits(size: tuple[int, int], language: str) -> None:
     say, unit = load_words(language), unit_of(*size)
     least = LEAST_FONT * unit
     main, plain, scanned = place_main(*size), place_popup(*size, 2, 0), place_popup(*size, 2, 33)
-    for words in ("Cloud connected", "The cloud is away", "No connection"):
+    for words in ("Cloud connected", "Waiting for the cloud", "No connection"):
         assert fits(say(words), main.connection, least)
+    for words in NOTICES:
+        assert fits(say(words), main.notice, least), words
+    for words in ("On", "Off", "Unknown"):
+        assert fits(say(words), main.words, 16 * unit, bold=True)
     names = [(say("Hue"), hue_name(step / 12, say)) for step in range(12)]
     names += [(say(name), percent(1, say)) for name in ("Saturation", "Brightness")]
     for name, value in names:
-        assert fits(f"{name}    {value}", Box(0, 0, main.sliders[0].width, 24 * unit), 15 * unit)
-    for words in ("Cloud connected", "The cloud is away just now"):
-        assert fits(say(words), plain.connection, least)
-        assert fits(say(words), scanned.connection, least)
+        assert fits(f"{name}    {value}", Box(0, 0, main.sliders[0].width, 24 * unit), 16 * unit)
     for layout in (plain, scanned):
-        for words in ("Associate your Lamp", "This is the lamp"):
+        for words in HINTS:
+            assert fits(say(words), layout.hint, least), words
+        badge = Box(0, 0, layout.identity.width - 14 * unit, layout.identity.height)
+        assert fits(say("Lamp {ending}").format(ending="0000"), badge, 15 * unit)
+    for layout in (plain, scanned):
+        for words in ("Associate your Lamp", "Is this the lamp?"):
             assert fits(say(words), layout.title, 16 * unit, bold=True)
     longest = "lamps.example.com/claim"
     assert len(longest) <= LONGEST_SHOWN_ADDRESS
     assert fits(say("Enter this code in your LAMPI account to make this lamp yours."), plain.instruction, 16 * unit)
     assert fits(say("Scan, or enter this code at {address}").format(address=longest), scanned.instruction, least)
+    status = place_status(*size, [1, 2, 2, 1, 1, 2])
+    for words in ADVICE:
+        assert fits(say(words), status.advice, 13 * unit), words
+    for words, (place, _) in zip(
+        ("ID", "Network", "Broker", "Cloud", "Last heard", "Software"), status.rows, strict=True
+    ):
+        assert fits(say(words), place, 17 * unit), words
+    assert fits(say("Close"), status.close, 17 * unit, bold=True)
     wide = Box(0, 0, size[0] - 24 * unit, 44 * unit)
     assert fits(say("This lamp is yours"), wide, 20 * unit, bold=True)
 

@@ -8,6 +8,12 @@ from lamp_ui.hardware import LampHardware
 from lamp_ui.machine import read_machine
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the program remembers in the test's own folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home-state"))
+
+
 def backlight(folder: Path, steps: int, level: int) -> Path:
     light = folder / "10-0045"
     light.mkdir()
@@ -27,6 +33,37 @@ def test_a_backlight_rests_and_is_left_as_it_was_found(tmp_path: Path) -> None:
     hardware.rest(True)
     hardware.stop()
     assert int(brightness.read_text()) == 200
+
+
+@pytest.mark.parametrize("level", [200, 255, 120])
+def test_a_program_that_was_killed_while_it_rested_leaves_no_darker_light_behind(tmp_path: Path, level: int) -> None:
+    brightness, memory = backlight(tmp_path, 255, level), tmp_path / "state" / "lampi-ui" / "backlight"
+    for _ in range(4):
+        hardware = LampHardware(tmp_path, memory=memory)
+        hardware.rest(True)  # and here it is killed
+        assert int(brightness.read_text()) == round(0.12 * level)
+    hardware.rest(False)
+    assert int(brightness.read_text()) == level
+
+
+def test_without_a_memory_a_light_left_dimmed_becomes_a_full_one(tmp_path: Path) -> None:
+    brightness = backlight(tmp_path, 255, 200)
+    nowhere = brightness / "no" / "folder"
+    LampHardware(tmp_path, memory=nowhere).rest(True)
+    hardware = LampHardware(tmp_path, memory=nowhere)
+    hardware.rest(True)
+    hardware.rest(False)
+    assert int(brightness.read_text()) == 255
+
+
+def test_a_light_that_was_set_anew_meanwhile_is_the_full_one(tmp_path: Path) -> None:
+    brightness, memory = backlight(tmp_path, 255, 200), tmp_path / "memory"
+    LampHardware(tmp_path, memory=memory).rest(True)
+    brightness.write_text("90\n")
+    hardware = LampHardware(tmp_path, memory=memory)
+    hardware.rest(True)
+    hardware.rest(False)
+    assert int(brightness.read_text()) == 90
 
 
 def test_a_backlight_that_can_only_be_switched_off_is_left_alone(tmp_path: Path) -> None:

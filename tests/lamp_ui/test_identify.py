@@ -28,7 +28,7 @@ def told(*associations: Association | None) -> Presenter:
 def says_so(presenter: Presenter, now: float = START) -> bool:
     popup = presenter.view_state(now).popup
     assert popup is not None
-    assert popup.identified is (popup.title == "This is the lamp")
+    assert popup.identified is (popup.title == "Is this the lamp?")
     return popup.identified
 
 
@@ -106,7 +106,7 @@ def test_it_is_seen_on_the_screen_until_the_cloud_ends_it(
     lamp.wait_for_code(CODE[:6])
     assert frame(lamp.screen.grab()) == DARK
     cloud.say(unassociated(identify="once"))
-    lamp.wait_for_text(load_words(language)("This is the lamp"))
+    lamp.wait_for_text(load_words(language)("Is this the lamp?"))
     assert frame(lamp.screen.grab()) == LIT
     lamp.wait_for_code(CODE[:6])
     cloud.say(unassociated(OTHER_CODE))

@@ -1,15 +1,17 @@
-"""What the finger asks and what the lamp says: neither gets into the other's way."""
+"""What the finger asks and what the lamp says: neither gets into the other's way, and neither is invented."""
 
 from math import inf
 
 import pytest
 
 from lamp_ui.lamp import (
+    ANSWER_SECONDS,
     CLIENT_NAME,
-    NOT_YET_HEARD,
+    PENDING_SECONDS,
     REQUEST_INTERVAL_SECONDS,
     SETTLE_SECONDS,
     Control,
+    Knowledge,
     Lamp,
     LampControl,
 )
@@ -20,20 +22,73 @@ def said(brightness: float, client: str = CLIENT_NAME) -> LampConfig:
     return LampConfig(Color(0.1, 0.2), brightness, True, client)
 
 
+def known() -> LampControl:
+    control = LampControl()
+    control.hear(LampConfig(Color(0.1, 0.2), 0.3, True, "web"), -100)
+    return control
+
+
 @pytest.mark.parametrize(
     ("config", "lamp"),
     [
         (LampConfig(Color(0.1, 0.2), 0.3, False, "web"), Lamp(0.1, 0.2, 0.3, False)),
-        (LampConfig(brightness=0.3), Lamp(NOT_YET_HEARD.hue, NOT_YET_HEARD.saturation, 0.3, True)),
-        (LampConfig(color=Color(0.1, 0.2)), Lamp(0.1, 0.2, NOT_YET_HEARD.brightness, True)),
-        (LampConfig(on=False, client=CLIENT_NAME), Lamp(*(NOT_YET_HEARD.__dict__ | {"on": False}).values())),
-        (LampConfig(), NOT_YET_HEARD),
+        (LampConfig(brightness=0.3), Lamp(brightness=0.3)),
+        (LampConfig(color=Color(0.1, 0.2)), Lamp(0.1, 0.2)),
+        (LampConfig(on=False, client=CLIENT_NAME), Lamp(on=False)),
+        (LampConfig(), Lamp()),
     ],
 )
 def test_a_message_changes_only_what_it_names(config: LampConfig, lamp: Lamp) -> None:
     control = LampControl()
+    assert (control.shown, control.knowledge(0)) == (Lamp(), Knowledge.UNKNOWN)
     control.hear(config, 0)
     assert control.shown == lamp
+    assert control.knowledge(0) is (Knowledge.UNKNOWN if lamp.on is None else Knowledge.KNOWN)
+
+
+def test_what_the_lamp_has_not_said_can_not_be_changed() -> None:
+    control = LampControl()
+    control.switch()
+    for each in Control:
+        control.move(each, 0.5)
+    assert control.shown == Lamp()
+    assert control.take_request(0) is None
+    control.hear(LampConfig(brightness=0.4), 0)
+    control.switch()
+    control.move(Control.HUE, 0.5)
+    assert control.take_request(0) is None
+    control.move(Control.BRIGHTNESS, 0.5)
+    assert control.take_request(0) == LampConfig(brightness=0.5, client=CLIENT_NAME)
+
+
+def test_a_lamp_that_is_off_and_made_brighter_is_switched_on() -> None:
+    control = LampControl()
+    control.hear(LampConfig(Color(0.1, 0.2), 0.3, False, "web"), 0)
+    control.move(Control.BRIGHTNESS, 0.2)
+    assert control.shown.on is False
+    control.move(Control.BRIGHTNESS, 0.6)
+    assert control.shown == Lamp(0.1, 0.2, 0.6, True)
+    assert control.take_request(1) == LampConfig(Color(0.1, 0.2), 0.6, True, CLIENT_NAME)
+
+
+def test_an_answer_that_does_not_name_us_is_one_where_it_says_what_was_asked() -> None:
+    control = known()
+    control.switch()
+    control.take_request(0)
+    control.hear(LampConfig(on=False), 0.1)
+    assert control.knowledge(1) is Knowledge.KNOWN
+    assert control.next_at(1) == inf
+
+
+def test_while_a_finger_holds_a_slider_nothing_falls_back() -> None:
+    control = known()
+    control.move(Control.HUE, 0.5)
+    control.take_request(0)
+    control.settle(100)
+    assert (control.shown.hue, control.knowledge(100)) == (0.5, Knowledge.PENDING)
+    control.let_go(Control.HUE)
+    control.settle(100)
+    assert (control.shown.hue, control.knowledge(100)) == (0.1, Knowledge.UNANSWERED)
 
 
 def test_what_a_message_does_not_name_stays_as_the_last_one_said() -> None:
@@ -46,7 +101,7 @@ def test_what_a_message_does_not_name_stays_as_the_last_one_said() -> None:
 
 @pytest.mark.parametrize("client", [CLIENT_NAME, "web"])
 def test_nothing_moves_the_slider_under_the_finger(client: str) -> None:
-    control = LampControl()
+    control = known()
     control.move(Control.BRIGHTNESS, 0.5)
     control.take_request(0)
     control.hear(said(0.1, client), 10)
@@ -54,34 +109,40 @@ def test_nothing_moves_the_slider_under_the_finger(client: str) -> None:
 
 
 def test_a_late_echo_does_not_pull_it_back_after_the_finger_left() -> None:
-    control = LampControl()
+    control = known()
     for at, value in enumerate((0.5, 0.9)):
         control.move(Control.BRIGHTNESS, value)
         assert control.take_request(at) is not None
     control.let_go(Control.BRIGHTNESS)
     control.hear(said(0.5), 1.2)
     assert control.shown.brightness == 0.9
-    assert control.next_at(can_send=True) == 1 + SETTLE_SECONDS
+    assert control.next_at(1.2) == 1 + SETTLE_SECONDS
     control.hear(said(0.88), 1.3)  # a lamp of few steps
     control.settle(1 + SETTLE_SECONDS)
     assert control.shown.brightness == 0.88
-    assert control.next_at(can_send=True) == inf
+    assert control.next_at(5) == inf
 
 
-def test_without_an_answer_the_last_word_is_the_fingers() -> None:
-    control = LampControl()
+def test_without_an_answer_it_falls_back_to_what_the_lamp_said() -> None:
+    control = known()
     control.move(Control.HUE, 0.4)
     control.take_request(0)
     control.let_go(Control.HUE)
-    control.settle(100)
-    assert control.shown.hue == 0.4
-    assert control.next_at(can_send=True) == inf
-    control.hear(said(0.5), 100)
-    assert control.shown.hue == 0.1
+    assert control.next_at(0) == PENDING_SECONDS
+    assert control.next_at(PENDING_SECONDS) == ANSWER_SECONDS
+    control.settle(ANSWER_SECONDS - 0.01)
+    assert (control.shown.hue, control.knowledge(ANSWER_SECONDS - 0.01)) == (0.4, Knowledge.PENDING)
+    control.settle(ANSWER_SECONDS)
+    assert (control.shown.hue, control.knowledge(ANSWER_SECONDS)) == (0.1, Knowledge.UNANSWERED)
+    assert control.next_at(ANSWER_SECONDS) == inf
+    control.switch()
+    control.take_request(10)
+    assert control.knowledge(10) is Knowledge.KNOWN
+    assert control.knowledge(10 + PENDING_SECONDS) is Knowledge.PENDING
 
 
 def test_others_are_followed_at_once_when_the_finger_is_gone() -> None:
-    control = LampControl()
+    control = known()
     control.move(Control.BRIGHTNESS, 0.5)
     control.take_request(0)
     control.let_go(Control.BRIGHTNESS)
@@ -90,7 +151,7 @@ def test_others_are_followed_at_once_when_the_finger_is_gone() -> None:
 
 
 def test_what_was_not_sent_yet_is_not_lost_to_others() -> None:
-    control = LampControl()
+    control = known()
     control.move(Control.BRIGHTNESS, 0.5)
     control.let_go(Control.BRIGHTNESS)
     control.hear(said(0.7, "web"), 0)
@@ -100,7 +161,7 @@ def test_what_was_not_sent_yet_is_not_lost_to_others() -> None:
 
 
 def test_a_moving_finger_asks_at_most_20_times_a_second_and_its_last_value_always() -> None:
-    control = LampControl()
+    control = known()
     asked = []
     for step in range(1001):  # a second of moves
         control.move(Control.HUE, step / 1000)
@@ -108,7 +169,7 @@ def test_a_moving_finger_asks_at_most_20_times_a_second_and_its_last_value_alway
         if request is not None:
             asked.append(request)
     assert 15 <= len(asked) <= 20
-    due = control.next_at(can_send=True)
+    due = control.next_at(1)
     assert 1 < due <= 1 + REQUEST_INTERVAL_SECONDS
     last = control.take_request(due)
     assert last is not None
@@ -117,40 +178,14 @@ def test_a_moving_finger_asks_at_most_20_times_a_second_and_its_last_value_alway
 
 
 def test_the_same_value_again_is_no_request() -> None:
-    control = LampControl()
+    control = known()
     control.move(Control.HUE, 0.5)
     assert control.take_request(0) is not None
     control.move(Control.HUE, 0.5)
     assert control.take_request(1) is None
 
 
-def test_a_lamp_that_has_answered_is_not_asked_again_when_the_link_breaks() -> None:
-    control = LampControl()
-    control.switch()
-    control.take_request(0)
-    control.hear(LampConfig(on=False, client=CLIENT_NAME), 0.1)
-    control.lose_request()
-    assert control.take_request(1) is None
-
-
-def test_what_somebody_else_has_set_since_is_not_asked_again_when_the_link_breaks() -> None:
-    control = LampControl()
-    control.switch()
-    control.take_request(0)
-    control.hear(LampConfig(brightness=0.3, client="web"), 0.1)
-    control.lose_request()
-    assert control.take_request(1) is not None  # that was not about the switch
-    control.hear(LampConfig(on=True, client="web"), 1.1)
-    control.lose_request()
-    assert control.take_request(2) is None
-
-
-def test_nothing_is_asked_of_a_lamp_that_is_only_guessed() -> None:
-    control = LampControl()
-    control.switch()
-    assert control.take_request(0) == LampConfig(on=False, client=CLIENT_NAME)
-    control.move(Control.BRIGHTNESS, 0.5)
-    assert control.take_request(1) == LampConfig(brightness=0.5, on=False, client=CLIENT_NAME)
-    control.hear(LampConfig(Color(0.1, 0.2), client="web"), 2)
-    control.move(Control.SATURATION, 0.3)
-    assert control.take_request(3) == LampConfig(Color(0.1, 0.3), 0.5, False, CLIENT_NAME)
+def test_where_nothing_was_asked_nothing_fails() -> None:
+    control = known()
+    control.fail()
+    assert control.knowledge(0) is Knowledge.KNOWN

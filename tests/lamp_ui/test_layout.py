@@ -5,19 +5,33 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from lamp_ui.layout import FINGER, STATUS_LINE, Box, place_main, place_mark, place_popup, place_status, unit_of
+from lamp_ui.layout import (
+    FINGER,
+    KNOB,
+    LABEL_ROW,
+    STATUS_LINE,
+    Box,
+    place_main,
+    place_mark,
+    place_popup,
+    place_status,
+    unit_of,
+)
 from lamp_ui.qr import LEAST_MODULE_PIXELS, MOST_MODULES, QUIET_MODULES
 
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480), (320, 480), (480, 480)]
 
-STATUS_WEIGHTS = [2.25, 3.5, 3.5, 3.5, 2.25, 2.25]
+STATUS_LINES = [1, 2, 2, 1, 1, 2]
+MILLIMETRE = 400 / (2.8 * 25.4)
+"""Units: 240 x 320 on a panel of 2.8 inches."""
 
 
 def boxes_of(layout: object) -> list[Box]:
     found: list[Box] = []
     for field in fields(layout):  # type: ignore[arg-type]
         value = getattr(layout, field.name)
-        found += [value] if isinstance(value, Box) else list(value or ())
+        for each in [value] if isinstance(value, Box) else value or ():
+            found += [each] if isinstance(each, Box) else list(each)
     return found
 
 
@@ -34,7 +48,7 @@ def overlap(one: Box, other: Box) -> bool:
 def test_nothing_leaves_the_window_or_lies_on_something_else(size: tuple[int, int], screen: str) -> None:
     layout = {
         "main": place_main(*size),
-        "status": place_status(*size, STATUS_WEIGHTS),
+        "status": place_status(*size, STATUS_LINES),
         "popup": place_popup(*size, 2, 0),
         "popup with QR": place_popup(*size, 2, MOST_MODULES),
         "popup with QR, long code": place_popup(*size, 8, MOST_MODULES),
@@ -51,21 +65,29 @@ def test_nothing_leaves_the_window_or_lies_on_something_else(size: tuple[int, in
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_name_on_the_status_page_stands_by_its_value(size: tuple[int, int]) -> None:
-    weights = STATUS_WEIGHTS
-    rows = place_status(*size, weights).rows
-    assert len(rows) == len(weights)
-    for row, weight in zip(rows, weights, strict=True):
-        assert 0.8 * STATUS_LINE <= row.height / (weight * unit_of(*size)) <= STATUS_LINE + 0.01
+def test_names_on_the_status_page_are_3_mm_high_and_stand_by_their_values(size: tuple[int, int]) -> None:
+    rows = place_status(*size, STATUS_LINES).rows
+    assert len(rows) == len(STATUS_LINES)
+    assert STATUS_LINE >= 3 * MILLIMETRE * 1.18  # a line's height for letters of 3 mm
+    for name, value in rows:
+        assert (name.y, name.height) == (value.y, value.height)
+        assert name.height >= 3 * MILLIMETRE * 1.18 * unit_of(*size) - 0.01
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_finger_hits_every_control(size: tuple[int, int]) -> None:
-    main = place_main(*size)
-    controls = [main.power, *main.sliders, place_mark(*size), place_status(*size, []).close]
-    for control in controls:
-        assert min(control.width, control.height) >= FINGER * unit_of(*size) >= 44
+    main, unit = place_main(*size), unit_of(*size)
+    label = LABEL_ROW * unit
+    bands = [Box(box.x, box.y, box.width, box.height - label) for box in main.sliders]
+    for control in [main.power, *bands, place_mark(*size), place_status(*size, []).close]:
+        assert min(control.width, control.height) >= FINGER * unit - 0.01
+        assert min(control.width, control.height) >= 44 - 0.01
+    assert main.power.width == main.power.height
     assert all(above.y >= below.y for above, below in pairwise(main.sliders))
+
+
+def test_knobs_are_7_mm_wide_on_the_panel() -> None:
+    assert KNOB >= 7 * MILLIMETRE
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -30,7 +30,7 @@ def lamp(broker: Mosquitto, tmp_path: Path, brightness: Path) -> Iterator[Touchs
 
 
 def test_the_backlight_rests_and_the_picture_stays(lamp: Touchscreen, brightness: Path) -> None:
-    lamp.wait_for_text("The cloud is away")
+    lamp.wait_for_text("Waiting for the cloud")
     lit = lamp.screen.grab()
     wait_until(lambda: int(brightness.read_text() or 200) < 60, "the backlight to go down")
     assert lamp.screen.grab() == lit
@@ -42,8 +42,8 @@ def test_the_backlight_rests_and_the_picture_stays(lamp: Touchscreen, brightness
 
 
 def test_the_button_held_opens_the_status_page_and_closes_it(lamp: Touchscreen) -> None:
-    lamp.wait_for_text("The cloud is away")
+    lamp.wait_for_text("Waiting for the cloud")
     lamp.send(signal.SIGUSR1)
-    lamp.wait_for_text("IP address")
+    lamp.wait_for_text("Network")
     lamp.send(signal.SIGUSR1)
     lamp.wait_for_main_screen()

@@ -14,17 +14,19 @@ from lamp_ui.events import (
     Event,
     LampChanged,
     LinkChanged,
+    LinkTroubled,
     PowerPressed,
     RequestLost,
     StatusAsked,
     StatusLeft,
     Touched,
 )
-from lamp_ui.lamp import NOT_YET_HEARD, SETTLE_SECONDS, Control
+from lamp_ui.lamp import ANSWER_SECONDS, PENDING_SECONDS, Control, Knowledge, Lamp
 from lamp_ui.presenter import CONFIRMATION_SECONDS, Presenter, Surroundings
 from lamp_ui.status import About, MachineFacts
 from lamp_ui.view_state import Connection, PopupState, ViewState
 from shared.payloads import Associated, Color, LampConfig, Unassociated
+from shared.trouble import Trouble
 
 DEVICE_ID = "b827ebba0387"
 CODE = "b71e094d0a8c4d0a8c4d0a8c4d0a8cff"
@@ -55,23 +57,27 @@ def popup_after(*events: Event) -> PopupState:
 def test_before_anything_is_known_it_is_the_lamps_own_screen() -> None:
     state = after()
     assert (state.popup, state.confirmation, state.status) == (None, None, None)
-    assert (state.main.device_id, state.main.lamp, state.dimmed) == (DEVICE_ID, NOT_YET_HEARD, False)
+    assert (state.main.headline, state.main.lamp, state.dimmed) == ("LAMPI 0387", Lamp(), False)
 
 
 @pytest.mark.parametrize(
     ("events", "connection", "words"),
     [
         ([], Connection.NONE, "No connection"),
-        ([LinkChanged(True)], Connection.LOCAL_ONLY, "The cloud is away"),
-        ([LinkChanged(True), BridgeChanged(False)], Connection.LOCAL_ONLY, "The cloud is away"),
+        ([LinkChanged(True)], Connection.LOCAL_ONLY, "Waiting for the cloud"),
+        ([LinkChanged(True), BridgeChanged(False)], Connection.LOCAL_ONLY, "Waiting for the cloud"),
         ([LinkChanged(True), BridgeChanged(True)], Connection.CLOUD, "Cloud connected"),
-        ([LinkChanged(True), BridgeChanged(True), BridgeChanged(False)], Connection.LOCAL_ONLY, "The cloud is away"),
+        (
+            [LinkChanged(True), BridgeChanged(True), BridgeChanged(False)],
+            Connection.LOCAL_ONLY,
+            "Waiting for the cloud",
+        ),
         ([LinkChanged(True), BridgeChanged(True), LinkChanged(False)], Connection.NONE, "No connection"),
         # What the bridge was before the link was lost says nothing about what it is now.
         (
             [LinkChanged(True), BridgeChanged(True), LinkChanged(False), LinkChanged(True)],
             Connection.LOCAL_ONLY,
-            "The cloud is away",
+            "Waiting for the cloud",
         ),
     ],
 )
@@ -82,7 +88,7 @@ def test_the_connection(events: list[Event], connection: Connection, words: str)
 
 def test_an_unassociated_lamp_shows_six_characters_in_two_groups() -> None:
     popup = popup_after(LinkChanged(True), BridgeChanged(True), AssociationChanged(Unassociated(CODE)))
-    assert popup == PopupState("Associate your Lamp", ("b71", "e09"), ACCOUNT, "Cloud connected", None)
+    assert popup == PopupState("Associate your Lamp", ("b71", "e09"), ACCOUNT, "Lamp 0387", "Cloud connected", None)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +119,7 @@ def test_the_code_stays_when_the_cloud_goes_away_and_the_popup_says_so(lost: Eve
     up: list[Event] = [LinkChanged(True), BridgeChanged(True), AssociationChanged(Unassociated(CODE))]
     popup = popup_after(*up, lost)
     assert popup.code_groups == ("b71", "e09")
-    assert popup.connection_words == "The cloud is away just now"
+    assert popup.hint == "Cloud unreachable. Please wait."
 
 
 @pytest.mark.parametrize(
@@ -173,21 +179,136 @@ def test_it_follows_the_lamp_and_asks_for_what_the_finger_sets() -> None:
     assert presenter.take_request(START + 1) is None
 
 
-def test_what_could_not_be_sent_is_sent_when_the_link_is_back() -> None:
-    presenter = presenter_after(PowerPressed())
-    assert presenter.take_request(START) is None
-    assert presenter.next_at(START) == START + DIM_AFTER  # nothing to wake for
-    presenter.receive(LinkChanged(True), START)
+def test_what_was_asked_is_forgotten_with_the_connection() -> None:
+    heard = LampChanged(LampConfig(Color(0.5, 1.0), 0.25, True, "web"))
+    presenter = presenter_after(LinkChanged(True), heard, PowerPressed(), LinkChanged(False))
+    assert presenter.view_state(START).main.lamp == Lamp()
+    for event in (PowerPressed(), ControlMoved(Control.HUE, 0.1), LinkChanged(True), PowerPressed()):
+        presenter.receive(event, START)
+        assert presenter.take_request(START + 100) is None
+
+
+def test_what_could_not_be_sent_is_taken_back_with_a_word() -> None:
+    presenter = presenter_after(LinkChanged(True), LampChanged(LampConfig(on=True)), PowerPressed())
     assert presenter.take_request(START) is not None
     presenter.receive(RequestLost(), START)
-    assert presenter.take_request(START + 1) is not None
-    presenter.receive(LinkChanged(False), START + 1)
-    presenter.receive(LinkChanged(True), START + 2)
-    assert presenter.take_request(START + 2) is not None
-    presenter.receive(LampChanged(LampConfig(on=True, client="lamp_ui")), START + 2)
-    assert presenter.next_at(START + 2) == START + 2 + SETTLE_SECONDS
-    assert presenter.view_state(START + 2).main.lamp.on is False
-    assert presenter.view_state(START + 2 + SETTLE_SECONDS).main.lamp.on is True
+    main = presenter.view_state(START).main
+    assert (main.knowledge, main.lamp.on) == (Knowledge.UNANSWERED, True)
+    assert main.notice == "The lamp did not answer. This is what it last reported."
+    assert presenter.take_request(START + 1) is None
+
+
+def test_a_request_looks_under_way_and_then_unanswered() -> None:
+    presenter = presenter_after(LinkChanged(True), LampChanged(LampConfig(on=True)), PowerPressed())
+    assert presenter.take_request(START) is not None
+    pending = START + PENDING_SECONDS
+    assert presenter.view_state(START).main.knowledge is Knowledge.KNOWN
+    assert presenter.next_at(START) == pending
+    main = presenter.view_state(pending).main
+    assert (main.knowledge, main.power_words, main.notice) == (Knowledge.PENDING, "Off", "Waiting for the lamp…")
+    end = START + ANSWER_SECONDS
+    assert presenter.next_at(pending) == end
+    main = presenter.view_state(end).main
+    assert (main.knowledge, main.power_words) == (Knowledge.UNANSWERED, "On")
+    presenter.receive(LampChanged(LampConfig(on=False)), end)
+    assert presenter.view_state(end).main.knowledge is Knowledge.KNOWN
+
+
+@pytest.mark.parametrize(
+    ("events", "notice"),
+    [
+        ([], "Not connected to the lamp's own broker. It is tried every few seconds."),
+        ([LinkChanged(True)], "The lamp's service has not reported yet."),
+        ([LinkChanged(True), LampChanged(LampConfig(on=True))], ""),
+        (
+            [LinkChanged(True), BridgeChanged(True), LampChanged(LampConfig(on=True))],
+            "The cloud has not said yet whose lamp this is.",
+        ),
+        (
+            [
+                LinkChanged(True),
+                BridgeChanged(True),
+                LampChanged(LampConfig(on=True)),
+                AssociationChanged(Associated()),
+            ],
+            "",
+        ),
+        (
+            [LinkChanged(True), BridgeChanged(True), LinkTroubled(Trouble.REFUSED)],
+            "The lamp's broker does not let this screen listen. Check its access rules.",
+        ),
+        ([LinkTroubled(Trouble.TAKEN_OVER)], "Another screen uses this lamp's ID. Stop one of the two."),
+        (
+            [LinkTroubled(Trouble.TAKEN_OVER), LinkTroubled(None), LinkChanged(True), LampChanged(LampConfig(on=True))],
+            "",
+        ),
+    ],
+)
+def test_one_sentence_says_what_is_missing(events: list[Event], notice: str) -> None:
+    assert after(*events).main.notice == notice
+
+
+def test_with_a_trouble_nothing_counts_as_connected() -> None:
+    state = after(LinkChanged(True), BridgeChanged(True), LinkTroubled(Trouble.REFUSED))
+    assert (state.connection, state.connection_words) == (Connection.NONE, "No connection")
+
+
+@pytest.mark.parametrize(
+    ("association", "headline", "named"),
+    [
+        (None, "LAMPI 0387", False),
+        (Associated(), "LAMPI 0387", False),
+        (Associated("Kitchen"), "Kitchen", True),
+        (Associated(" Up\n\tstairs "), "Up stairs", True),
+        (Associated("\x00"), "LAMPI 0387", False),
+    ],
+)
+def test_the_headline_is_the_lamps_name(association: Associated | None, headline: str, named: bool) -> None:
+    main = after(AssociationChanged(association)).main
+    assert (main.headline, main.named, main.unnamed) == (headline, named, "LAMPI 0387")
+    renamed = after(AssociationChanged(association), AssociationChanged(Associated("Attic")))
+    assert (renamed.main.headline, renamed.confirmation) == ("Attic", None)
+
+
+UP: list[Event] = [LinkChanged(True), BridgeChanged(True), AssociationChanged(None)]
+"""A link over which something was heard before, so that the next code is a new one."""
+
+
+def test_a_new_code_is_announced_before_the_old_one_lapses() -> None:
+    presenter = presenter_after(*UP, AssociationChanged(Unassociated(CODE, good_for=900)))
+
+    def hint(now: float) -> str:
+        popup = presenter.view_state(now).popup
+        assert popup is not None
+        return popup.hint
+
+    assert hint(START) == hint(START + 839.9) == "Cloud connected"
+    assert hint(START + 840) == "New code in 60 s"
+    assert hint(START + 855) == "New code in 50 s"
+    assert hint(START + 899) == "New code in 10 s"
+    assert hint(START + 900) == "Expired. A new code is coming."
+    assert not presenter.view_state(START + 899).dimmed
+    assert presenter.view_state(START + 900).dimmed
+    presenter.receive(AssociationChanged(Unassociated("0" * 32, good_for=900)), START + 901)
+    assert hint(START + 901) == "Cloud connected"
+
+
+def test_a_code_that_can_be_used_keeps_the_screen_awake_and_no_longer() -> None:
+    presenter = presenter_after(*UP, AssociationChanged(Unassociated(CODE)))
+    late = START + 100 * DIM_AFTER
+    assert not presenter.view_state(late).dimmed
+    presenter.receive(BridgeChanged(False), late)
+    assert not presenter.view_state(late).dimmed
+    assert presenter.view_state(late + DIM_AFTER).dimmed
+    presenter.receive(BridgeChanged(True), late + DIM_AFTER)
+    assert not presenter.view_state(late + DIM_AFTER).dimmed
+
+
+def test_a_status_page_over_a_code_closes_by_itself() -> None:
+    presenter = presenter_after(*UP, AssociationChanged(Unassociated(CODE)), StatusAsked())
+    assert presenter.view_state(START + DIM_AFTER - 1).status is not None
+    state = presenter.view_state(START + DIM_AFTER)
+    assert (state.status, state.dimmed) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -229,13 +350,14 @@ def test_the_status_page_comes_and_goes() -> None:
     page = presenter.view_state(START).status
     assert page is not None
     assert {row.name: row.value for row in page.rows} == {
-        "Lamp": DEVICE_ID,
-        "IP address": "192.168.1.17",
-        "Versions": "LAMPI 1",
+        "ID": DEVICE_ID,
+        "Network": "192.168.1.17",
+        "Software": "LAMPI 1",
         "Broker": "connected\nlocalhost:1883",
-        "Bridge to the cloud": "connected",
-        "Last message": "12:00:00",
+        "Cloud": "connected",
+        "Last heard": "12:00:00",
     }
+    assert page.advice == "The lamp's service has not reported yet. Check that it is running."
     for leave in (StatusAsked(), StatusLeft()):
         presenter.receive(leave, START)
         assert presenter.view_state(START).status is None

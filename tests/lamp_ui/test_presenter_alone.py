@@ -10,7 +10,11 @@ ROOT = Path(__file__).parents[2]
 
 PURE = [
     "presenter",
+    "popup",
     "lamp",
+    "code_life",
+    "names",
+    "one_finger",
     "rest",
     "claim",
     "qr",
@@ -22,7 +26,19 @@ PURE = [
     "code_layout",
     "lines",
 ]
-TESTS = ["presenter", "lamp", "claim", "status", "words", "layout", "code_layout", "lines"]
+TESTS = [
+    "presenter",
+    "lamp",
+    "code_life",
+    "names",
+    "one_finger",
+    "claim",
+    "status",
+    "words",
+    "layout",
+    "code_layout",
+    "lines",
+]
 
 PROGRAM = """
 import sys

@@ -60,7 +60,7 @@ def unassociated(code: str = CODE, **members: object) -> bytes:
 def test_a_lamps_first_hour(lamp: Touchscreen, cloud: CloudVoice) -> None:
     lamp.wait_for_main_screen()
     assert lamp.code() == ""
-    lamp.wait_for_text("The cloud is away")
+    lamp.wait_for_text("Waiting for the cloud")
     cloud.come_up()
     lamp.wait_for_text("Cloud connected")
 
@@ -72,7 +72,7 @@ def test_a_lamps_first_hour(lamp: Touchscreen, cloud: CloudVoice) -> None:
 
     cloud.say(unassociated(OTHER_CODE))
     lamp.wait_for_code("5f02c8")
-    assert lamp.device_id_shown() == ""  # the popup has never left
+    assert lamp.headline_ending() == ""  # the popup has never left
 
     cloud.say(Associated().encode())
     lamp.wait_for_main_screen()
@@ -153,7 +153,7 @@ def test_a_broker_that_comes_late_and_one_that_is_killed(broker: Mosquitto, tmp_
         lamp.wait_for_text("Cloud connected")
 
         broker.kill()
-        lamp.wait_for_text("The cloud is away just now")
+        lamp.wait_for_text("Please wait")
         assert lamp.code() == "b71e09"
         broker.start()
         cloud.come_up()
@@ -172,12 +172,12 @@ def test_the_code_can_be_read_at_every_size(size: str, broker: Mosquitto, tmp_pa
         words = lamp.text()
         assert "Associate your Lamp" in words
         assert "this lamp yours" in words
-        assert "The cloud is away just now" in words
+        assert "Please wait" in words
         cloud.say(unassociated(short_code_length=12))
         lamp.wait_for_code(CODE[:12])
         cloud.say(Associated().encode())
         lamp.wait_for_main_screen()
-        lamp.wait_for_text("The cloud is away")
+        lamp.wait_for_text("Waiting for the cloud")
 
 
 def test_the_longest_code_can_be_read_on_the_smallest_screen(lamp: Touchscreen, cloud: CloudVoice) -> None:

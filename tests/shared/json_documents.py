@@ -5,12 +5,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from shared.payloads import Associated, Color, LampConfig, Unassociated
+from shared.payloads import LONGEST_GOOD_FOR, LONGEST_LAMP_NAME, Associated, Color, LampConfig, Unassociated
 
 FRACTIONS = st.floats(0, 1)
 CODES = st.text("0123456789abcdef", min_size=32, max_size=32)
 
-UNASSOCIATED = st.builds(Unassociated, CODES, st.none() | st.text(), st.integers(6, 32), st.none() | st.text())
+UNASSOCIATED = st.builds(
+    Unassociated,
+    CODES,
+    st.none() | st.text(),
+    st.integers(6, 32),
+    st.none() | st.text(),
+    st.none() | st.integers(1, LONGEST_GOOD_FOR),
+)
 LAMP_CONFIGS = st.builds(
     LampConfig,
     color=st.none() | st.builds(Color, FRACTIONS, FRACTIONS),
@@ -18,7 +25,7 @@ LAMP_CONFIGS = st.builds(
     on=st.none() | st.booleans(),
     client=st.text(),
 )
-ASSOCIATIONS = UNASSOCIATED | st.just(Associated())
+ASSOCIATIONS = UNASSOCIATED | st.builds(Associated, st.none() | st.text(min_size=1, max_size=LONGEST_LAMP_NAME))
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -39,6 +46,8 @@ NEARLY_ASSOCIATIONS = _with_more(
             "code": CODES | CODES.map(str.upper) | st.text("0123456789abcdefg\n", min_size=31, max_size=33) | ANYTHING,
             "url": st.text() | ANYTHING,
             "identify": st.text() | ANYTHING,
+            "good_for": st.integers(0, 2) | st.sampled_from([2**31 - 1, 2**31, 1.5]) | ANYTHING,
+            "name": st.text(max_size=101) | ANYTHING,
             "short_code_length": st.integers(5, 33) | st.sampled_from([6.0, 6.5, 32.0, 33.0]) | ANYTHING,
         },
     )

@@ -21,14 +21,21 @@ class RawSession:
 
     def receive(self) -> tuple[int, bytes]:
         """Return the next packet: its kind and all that follows its length."""
-        kind = self._exactly(1)[0] >> 4
+        raw = self.receive_raw()
+        after_length = next(place for place in range(1, len(raw)) if raw[place] < 128) + 1
+        return raw[0] >> 4, raw[after_length:]
+
+    def receive_raw(self) -> bytes:
+        """Return the next packet as it came."""
+        head = self._exactly(1)
         length = shift = 0
         while True:
-            byte = self._exactly(1)[0]
-            length |= (byte & 127) << shift
+            byte = self._exactly(1)
+            head += byte
+            length |= (byte[0] & 127) << shift
             shift += 7
-            if byte < 128:
-                return kind, self._exactly(length)
+            if byte[0] < 128:
+                return head + self._exactly(length)
 
     def expect(self, kind: int) -> bytes:
         received, body = self.receive()

@@ -44,6 +44,7 @@ UPS = st.sampled_from([UP, DOWN])
     ("association", "payload"),
     [
         (Associated(), b'{"associated": true}'),
+        (Associated("Küche"), b'{"associated": true, "name": "K\\u00fcche"}'),
         (Unassociated(CODE), b'{"associated": false, "code": "b71e09c4d5f64a1f9c3a2e8b7d605143"}'),
     ],
 )
@@ -52,11 +53,12 @@ def test_an_association_is_written_as_lampi_writes_it(association: Association, 
 
 
 def test_optional_members_appear_where_they_differ_from_their_defaults() -> None:
-    assert json.loads(Unassociated(CODE, "https://lamps.example", 8).encode()) == {
+    assert json.loads(Unassociated(CODE, "https://lamps.example", 8, good_for=900).encode()) == {
         "associated": False,
         "code": CODE,
         "url": "https://lamps.example",
         "short_code_length": 8,
+        "good_for": 900,
     }
 
 
@@ -91,6 +93,7 @@ def test_a_cleared_message_says_nothing() -> None:
 
 def test_unknown_members_are_no_fault() -> None:
     assert decode_association(b'{"associated": true, "since": [1], "code": 5}') == Associated()
+    assert decode_association(b'{"associated": false, "code": "%s", "name": 5}' % CODE.encode()) == Unassociated(CODE)
     assert decode_lamp_config(b'{"on": true, "mood": null}') == LampConfig(on=True)
 
 
@@ -112,6 +115,12 @@ def test_unknown_members_are_no_fault() -> None:
         ({"associated": False, "code": CODE, "short_code_length": 33}, "from 6 to 32"),
         ({"associated": False, "code": CODE, "short_code_length": 6.5}, "'short_code_length' is not a whole number"),
         ({"associated": False, "code": CODE, "short_code_length": True}, "'short_code_length' is not a whole number"),
+        ({"associated": False, "code": CODE, "good_for": 0}, "'good_for' is not a whole number from 1"),
+        ({"associated": False, "code": CODE, "good_for": 2**31}, "'good_for' is not a whole number from 1"),
+        ({"associated": True, "name": 5}, "'name' is not a string"),
+        ({"associated": True, "name": ""}, "'name' does not have 1 to 100 characters"),
+        ({"associated": True, "name": "x" * 101}, "'name' does not have 1 to 100 characters"),
+        ({"associated": True, "name": "\ud800"}, "'name' is not text"),
         ({"associated": False, "code": CODE, "short_code_length": "8"}, "'short_code_length' is not a whole number"),
     ],
 )

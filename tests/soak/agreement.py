@@ -3,10 +3,12 @@
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import peewee
 
 from shared import payloads
+from shared.payloads import Unassociated
 from tests.soak.actions import Actions
 from tests.soak.facts import LampFact, retained
 from tests.soak.model import ABSENT
@@ -105,7 +107,9 @@ class Agreement:
 
 
 def _read(payload: bytes) -> object:
-    return payloads.decode_association(payload)
+    """Return what a payload says, but for a code's time to live: lamps learn a new one with their next codes."""
+    said = payloads.decode_association(payload)
+    return replace(said, good_for=None) if isinstance(said, Unassociated) else said
 
 
 def _state(fact: LampFact | None) -> str:

@@ -18,8 +18,9 @@ def test_nothing_is_lost_whatever_dies(database: str) -> None:
     ("broken", "fault"),
     [
         ("publish-before-commit", "as a lamp hears"),
-        ("removal-without-version", "delayed"),
+        ("removal-without-version", "paused, short"),
         ("lease-without-check", "standby SIGKILL"),
+        ("ignored-refusals", "broker refuses"),
     ],
 )
 def test_a_build_that_is_broken_on_purpose_is_caught(broken: str, fault: str) -> None:
@@ -27,8 +28,8 @@ def test_a_build_that_is_broken_on_purpose_is_caught(broken: str, fault: str) ->
     said: list[str] = []
     extent = Extent(
         rounds=400,  # far more than it takes: the run ends with the first violation
-        lamps=60,
-        seconds=120,
+        lamps=120,
+        seconds=300,
         seed=3,
         rounds_a_settling=3,
         round_seconds=0.4,

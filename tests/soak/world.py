@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 from shared.broker_url import BrokerUrl
 from tests.soak.broken.crash_points import ARMED
+from tests.soak.choosy_broker import ChoosyBroker
 from tests.soak.facts import Facts
 from tests.soak.keeper import Keeper, KeptDaemon, environment_for
 from tests.soak.lamps import LampPool, RealLamps
 from tests.soak.model import Model, Violations
 from tests.soak.rivals import Rival
-from tests.support.bridge import CloudBroker
 from tests.support.cloud import Cloud
 from tests.support.postgres import Postgres
 from tests.support.proxy import TcpProxy
@@ -37,7 +37,7 @@ class World:
         self.broken = broken
         self.violations = Violations()
         self.model = Model(self.violations)
-        self.broker = CloudBroker(folder / "broker")
+        self.broker = ChoosyBroker(folder / "broker")
         self.postgres = Postgres(folder / "postgres") if database == "postgresql" else None
         self._closing = contextlib.ExitStack()
 

@@ -12,18 +12,38 @@ from pathlib import Path
 
 from PIL import Image, ImageStat
 
-from lamp_ui.layout import place_mark
+from lamp_ui import theme
+from lamp_ui.config import read_config
+from lamp_ui.layout import Box, place_main, place_mark
+from lamp_ui.link import LampLink
 from lamp_ui.words import LANGUAGES
 from shared import topics
 from shared.payloads import Associated, Color, LampConfig
 from tests.support.broker import Mosquitto
-from tests.support.screen import CloudVoice, Touchscreen
+from tests.support.deaf import deaf_broker
+from tests.support.reading import colour_box
+from tests.support.screen import START_SECONDS, CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
 
 SIZES = ("240x320", "320x240", "480x320", "800x480")
 DEVICE_ID = "b827ebba0387"
 CODE = "b71e094d0a8c4d0a8c4d0a8c4d0a8cff"
 URL = "https://lamps.example.com/claim"
+LAPSED = "1a2d3c4e0a8c4d0a8c4d0a8c4d0a8cff"
+CHANGED = topics.changed(topics.lamp_prefix(DEVICE_ID))
+LAMPS = {
+    "main": LampConfig(Color(0.07, 0.78), 0.8, True),
+    "main-blue": LampConfig(Color(0.6, 0.9), 0.4, True),
+    "main-off": LampConfig(Color(0.6, 0.9), 0.4, False),
+    "main-warm": LampConfig(Color(0.09, 0.45), 1.0, True),
+}
+NAMES = {
+    "named": "Kitchen",
+    "named-long": "The lamp on the left of the sofa in the living room",
+    "named-from-the-right": "המטבח של דנה",
+    "named-arabic": "مصباح المطبخ",
+    "named-emoji": "💡 Küche",
+}
 _DIM_AFTER_SECONDS = 6.0
 _STILL_LOOKS = 30
 
@@ -38,11 +58,19 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
             cloud = CloudVoice(broker, DEVICE_ID)
             yield from _first_hour(lamp, cloud)
             yield from _own_screen(lamp, broker)
+            yield from _names(lamp, cloud)
+            yield from _faults(lamp, cloud, broker)
         settings = _settings(language, str(_DIM_AFTER_SECONDS))
         with Touchscreen(folder / "late", broker, DEVICE_ID, size, settings) as lamp:
             awake = settled(lamp)
             wait_until(lambda: darker(lamp.screen.grab(), awake), "the screen to dim")
             yield "dimmed", settled(lamp)
+    with (
+        deaf_broker(folder / "deaf") as deaf,
+        Touchscreen(folder / "deafened", deaf, DEVICE_ID, size, _settings(language, "0")) as lamp,
+    ):
+        wait_until(lambda: "refuses a subscription" in lamp.log, "the refusal")
+        yield "not-allowed", settled(lamp)
 
 
 def _settings(language: str, dim_after: str) -> dict[str, str | None]:
@@ -51,58 +79,92 @@ def _settings(language: str, dim_after: str) -> dict[str, str | None]:
 
 
 def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
-    yield "cloud-away", settled(lamp)
+    shown = settled(lamp)
+    yield "cloud-away", shown
     cloud.come_up()
+    yield "not-reported", (shown := next_look(lamp, shown))
     popups: dict[str, dict[str, object]] = {
         "popup": {},
         "popup-qr": {"url": URL},
         "popup-qr-long": {"url": URL, "short_code_length": 32},
         "popup-12": {"short_code_length": 12},
+        "popup-look-alikes-6b": {"code": "6bb66b".ljust(32, "0"), "url": URL},
+        "popup-look-alikes-08": {"code": "088b68".ljust(32, "0"), "url": URL},
+        "popup-lapsing": {"code": CODE[::-1], "url": URL, "good_for": 60},
     }
     for name, members in popups.items():
         cloud.say(json.dumps({"associated": False, "code": CODE, **members}).encode())
-        yield name, settled(lamp)
-    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
+        yield name, (shown := next_look(lamp, shown))
+    cloud.say(json.dumps({"associated": False, "code": LAPSED, "url": URL, "good_for": 1}).encode())
+    lamp.wait_for_code(LAPSED[:6])
+    yield "popup-expired", (shown := settled(lamp))
     cloud.go_away()
-    yield "popup-cloud-away", settled(lamp)
+    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
+    lamp.wait_for_code(CODE[:6])
+    yield "popup-cloud-away", (shown := settled(lamp))
     cloud.come_up()
-    settled(lamp)
-    yield from _identify(cloud, lamp)
-    cloud.say(Associated().encode())
-    yield "yours", settled(lamp)
-
-
-def _identify(cloud: CloudVoice, lamp: Touchscreen) -> Iterator[Shot]:
-    """Yield the popups that say which lamp this is, in their full light."""
-    for name, members in {"identify-qr": {"url": URL}, "identify": {}}.items():
+    shown = next_look(lamp, shown)
+    asked: dict[str, dict[str, object]] = {"identify-qr": {"url": URL}, "identify": {}}
+    for name, members in asked.items():
         cloud.say(json.dumps({"associated": False, "code": CODE, **members, "identify": name}).encode())
-        yield name, settled(lamp)
+        yield name, (shown := next_look(lamp, shown))
+    cloud.say(Associated().encode())
+    yield "yours", next_look(lamp, shown)
 
 
 def _own_screen(lamp: Touchscreen, broker: Mosquitto) -> Iterator[Shot]:
     lamp.wait_for_main_screen()
-    changed = topics.changed(topics.lamp_prefix(DEVICE_ID))
-    for name, config in {
-        "main": LampConfig(Color(0.07, 0.78), 0.8, True),
-        "main-blue": LampConfig(Color(0.6, 0.9), 0.4, True),
-        "main-off": LampConfig(Color(0.6, 0.9), 0.4, False),
-        "main-warm": LampConfig(Color(0.09, 0.45), 1.0, True),
-    }.items():
-        broker.publish(changed, config.encode(), retain=True)
-        yield name, settled(lamp)
+    shown = settled(lamp)
+    for name, config in LAMPS.items():
+        broker.publish(CHANGED, config.encode(), retain=True)
+        yield name, (shown := next_look(lamp, shown))
+    width, height = (int(side) for side in lamp.screen.size.split("x"))
+    disc = place_main(width, height).power
+    lamp.screen.touch(round(disc.x + disc.width / 2), round(height - disc.y - disc.height / 2))
+    pending = waiting(lamp, disc, shown)
+    yield "pending", pending
+    yield "unanswered", (shown := next_look(lamp, pending))
+    broker.publish(CHANGED, LAMPS["main-warm"].encode(), retain=True)
+    next_look(lamp, shown)
+
+
+def _names(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
+    shown = settled(lamp)
+    for name, given in NAMES.items():
+        cloud.say(Associated(given).encode())
+        yield name, (shown := next_look(lamp, shown))
+    cloud.say(Associated().encode())
+    next_look(lamp, shown)
+
+
+def _faults(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator[Shot]:
     width, height = (int(side) for side in lamp.screen.size.split("x"))
     mark = place_mark(width, height)
-    before = lamp.screen.grab()
-    lamp.screen.press(mark.x + mark.width / 2, height - mark.y - mark.height / 2)
-    wait_until(lambda: lamp.screen.grab() != before, "the status page")
-    lamp.screen.lift()
-    yield "status", settled(lamp)
+    at_mark = round(mark.x + mark.width / 2), round(height - mark.y - mark.height / 2)
+    shown = settled(lamp)
+    cloud.say(b"")
+    yield "no-word-of-an-owner", (shown := next_look(lamp, shown))
+    cloud.say(Associated().encode())
+    shown = next_look(lamp, shown)
+    lamp.screen.touch(*at_mark)
+    yield "status", (shown := next_look(lamp, shown))
     broker.kill()
-    lamp.screen.press(mark.x + mark.width / 2, height - mark.y - mark.height / 2)
-    lamp.wait_for_main_screen()
-    lamp.screen.lift()
-    yield "no-connection", settled(lamp)
+    yield "status-no-connection", (shown := next_look(lamp, shown))
+    lamp.screen.touch(*at_mark)
+    yield "no-connection", next_look(lamp, shown)
     broker.start()
+    settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}
+    rival = LampLink(read_config(settings), lambda _event: None)
+    rival.start()
+    wait_until(lambda: "another client seems to have our id" in lamp.log, "the rival to be noticed", START_SECONDS)
+    rival.stop()
+    yield "another-screen", settled(lamp)
+
+
+def next_look(lamp: Touchscreen, before: Image.Image) -> Image.Image:
+    """Return what the screen shows once it shows something else than before, and has come to rest."""
+    wait_until(lambda: lamp.screen.grab() != before, "another picture")
+    return settled(lamp)
 
 
 def settled(lamp: Touchscreen) -> Image.Image:
@@ -115,6 +177,20 @@ def settled(lamp: Touchscreen) -> Image.Image:
 
     wait_until(still, "the screen to come to rest")
     return looks[0]
+
+
+def waiting(lamp: Touchscreen, disc: Box, known: Image.Image) -> Image.Image:
+    """Return what the screen shows while a request is under way: the disc has its ring."""
+    looks = [known]
+
+    def is_waiting() -> bool:
+        looks.append(lamp.screen.grab())
+        left, right = round(disc.x), round(disc.right)
+        top, bottom = (round(looks[-1].height - edge) for edge in (disc.top, disc.y))
+        return colour_box(looks[-1].crop((left, top, right, bottom)), theme.LOCAL_ONLY, tolerance=12) is not None
+
+    wait_until(is_waiting, "a sign of waiting")
+    return looks[-1]
 
 
 def darker(picture: Image.Image, awake: Image.Image) -> bool:

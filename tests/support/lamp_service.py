@@ -8,7 +8,7 @@ from typing import Any, Self
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.waiting import DEADLINE_SECONDS
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 START = {"color": {"h": 1.0, "s": 1.0}, "brightness": 1.0, "on": True, "client": ""}
 
@@ -36,6 +36,11 @@ class LampService:
         """Say what the lamp shows now, as after a change by another client."""
         self.lamp |= members
         self._client.publish(self._changed, json.dumps(self.lamp), qos=1, retain=True)
+
+    def say_again(self) -> None:
+        """Wait until the broker has the service back, and say what the lamp shows."""
+        wait_until(self._client.is_connected, "the lamp's service to be back")
+        self.say()
 
     def _asked(self, request: dict[str, Any]) -> None:
         self.requests.append(request)

@@ -19,7 +19,9 @@ from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ASSOCIATED = b'{"associated": true}'
 USER = "ada"
-_UNASSOCIATED = re.compile(rb'\{"associated": false, "code": "([0-9a-f]{32})"(, "short_code_length": \d+)?\}')
+_UNASSOCIATED = re.compile(
+    rb'\{"associated": false, "code": "([0-9a-f]{32})"(, "good_for": \d+)?(, "short_code_length": \d+)?\}'
+)
 
 
 def presence(device_id: str) -> str:
@@ -28,6 +30,11 @@ def presence(device_id: str) -> str:
 
 def associated(device_id: str) -> str:
     return f"devices/{device_id}/lamp/associated"
+
+
+def waiting(code: str) -> bytes:
+    """Return what is said of a lamp that waits under a code, where codes are good for the usual 900 seconds."""
+    return f'{{"associated": false, "code": "{code}", "good_for": 900}}'.encode()
 
 
 def code_in(payload: bytes) -> str:

@@ -12,6 +12,10 @@ from tests.support.waiting import DEADLINE_SECONDS
 T = TypeVar("T")
 _PIECE = 1 << 16
 
+MQTT_3_1_1 = 4
+UNACCEPTABLE_VERSION = b"\x20\x02\x00\x01"
+"""CONNACK with the return code 1 of MQTT 3.1.1, in its format."""
+
 
 class TcpProxy:
     """Hands on what comes to its own loopback port to another one, as well as it is told to.
@@ -101,8 +105,9 @@ class TcpProxy:
             self._writers.discard(writer)
             self._tasks.discard(task)
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b"") -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+        far_writer.write(first)
         self._writers.add(far_writer)
         ways = [
             asyncio.ensure_future(self._carry(reader, far_writer)),
@@ -133,3 +138,23 @@ class TcpProxy:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class OldBroker(TcpProxy):
+    """Stands before a broker and makes it one that knows MQTT 3.1.1 and nothing newer, as those before 2018 are."""
+
+    def __init__(self, target_port: int) -> None:
+        super().__init__(target_port)
+        self.turned_away = 0
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b"") -> None:
+        first = await reader.read(_PIECE)
+        level = first[first.index(b"MQTT") + 4]
+        if level > MQTT_3_1_1:
+            self.turned_away += 1
+            writer.write(UNACCEPTABLE_VERSION)
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+        else:
+            await super()._connect(reader, writer, first)

@@ -39,7 +39,21 @@ def read_code(screen: Image.Image) -> str:
 def read_text(screen: Image.Image) -> str:
     """Return the words on a picture of the screen, in lines of single spaces."""
     # Everything on the screen grows with the window, so that one height of text serves all.
-    picture = _dark_on_white(_without_mark(screen).convert("L"), 960 / min(screen.size))
+    return _read_words(_dark_on_white(_without_mark(screen).convert("L"), 960 / min(screen.size)))
+
+
+def read_value(screen: Image.Image, label: Box) -> str:
+    """Return the one word at the right of a slider's label on a picture of the screen."""
+    value = screen.crop((label[0] + (label[2] - label[0]) // 2, *label[1:]))
+    return _tesseract(_dark_on_white(value.convert("L"), _TEXT_HEIGHT / value.height), "--psm", "7").strip()
+
+
+def read_badge(badge: Image.Image) -> str:
+    """Return the words on a badge that is dark on light."""
+    return _read_words(_dark_on_white(ImageOps.invert(badge.convert("L")), 2 * _TEXT_HEIGHT / badge.height))
+
+
+def _read_words(picture: Image.Image) -> str:
     return "\n".join(" ".join(line.split()) for line in _tesseract(picture, "--psm", "11").splitlines() if line.strip())
 
 
@@ -66,13 +80,14 @@ def _without_mark(screen: Image.Image) -> Image.Image:
     return plain
 
 
-def read_hex(screen: Image.Image, colour: theme.Colour, tolerance: int = 4) -> str:
-    """Return the hexadecimal characters that a picture of the screen shows in one colour.
+def read_hex(screen: Image.Image, colour: theme.Colour, tolerance: int = 4, last: int | None = None) -> str:
+    """Return the hexadecimal characters that a picture of the screen shows in one colour, or the ``last`` so many.
 
     Small text is nowhere quite its colour: ``tolerance`` says how far (of 255) it may be off. What
     could be made out of none of the readings is a question mark.
     """
     glyphs = [glyph for box in _line_boxes(screen, colour, tolerance) for glyph in _glyphs(_line(screen, box))]
+    glyphs = glyphs if last is None else glyphs[-last:]
     return "".join(_read_glyphs(glyphs[at : at + _READ_TOGETHER]) for at in range(0, len(glyphs), _READ_TOGETHER))
 
 

@@ -13,10 +13,11 @@ from typing import Self
 from PIL import Image, ImageGrab
 
 from lamp_ui import theme
-from lamp_ui.layout import place_main
+from lamp_ui.lamp import Control
+from lamp_ui.layout import LABEL_ROW, place_main, place_popup, unit_of
 from shared import topics
 from tests.support.broker import Mosquitto
-from tests.support.reading import read_code, read_hex, read_qr, read_text
+from tests.support.reading import colour_box, read_badge, read_code, read_hex, read_qr, read_text, read_value
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +80,14 @@ class VirtualScreen:
     def lift(self) -> None:
         """Take the finger off."""
         self._xdotool("mouseup", "1")
+
+    def press_keys(self, *keys: str) -> None:
+        """Press keys of a keyboard, one after the other, by their names in X."""
+        self._xdotool("key", *keys)
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the window another size, as a desk's window manager does."""
+        self._xdotool("search", "--class", ".", "windowsize", str(width), str(height))
 
     def _xdotool(self, *steps: str) -> None:
         environment = os.environ | {"DISPLAY": self.display}
@@ -188,20 +197,44 @@ class Touchscreen:
         """Return what a phone reads off the screen's QR code; empty where there is none."""
         return read_qr(self.screen.grab())
 
-    def device_id_shown(self) -> str:
-        """Return the lamp's id as the main screen shows it; empty where that is covered."""
+    def value(self, control: Control) -> str:
+        """Return what stands beside a slider's name: a colour's name, or per cent."""
         screen = self.screen.grab()
-        box = place_main(*screen.size).device_id
+        width, height = screen.size
+        slider = place_main(width, height).sliders[list(Control).index(control)]
+        bottom = slider.top - LABEL_ROW * unit_of(width, height)
+        label = (round(slider.x), round(height - slider.top), round(slider.right), round(height - bottom))
+        return read_value(screen, label)
+
+    def headline_ending(self) -> str:
+        """Return the end of a nameless lamp's id as its main screen shows it; empty where that is covered."""
+        screen = self.screen.grab()
+        box = place_main(*screen.size).headline
         header = screen.crop((0, 0, round(box.right), round(screen.height - box.y)))
-        return read_hex(header, theme.DEVICE_ID, tolerance=40)
+        return read_hex(header, theme.DEVICE_ID, tolerance=40, last=4)
+
+    def badge(self) -> str:
+        """Return the end of the lamp's id as the popup of a portrait screen shows it: dark on light while it is lit."""
+        screen = self.screen.grab()
+        box = place_popup(*screen.size, 2, 0).identity
+        foot = screen.crop(
+            (round(box.x), round(screen.height - box.top), round(box.right), round(screen.height - box.y))
+        )
+        if colour_box(foot, theme.GLOW) is None:
+            return read_hex(foot, theme.DEVICE_ID, tolerance=40, last=4)
+        return read_badge(foot)[-4:]
 
     def wait_for_code(self, code: str) -> None:
         """Wait until the screen shows a code, given without its spaces."""
         self._wait_for(self.code, code, f"the code {code}")
 
     def wait_for_main_screen(self) -> None:
-        """Wait until the lamp's own screen can be seen, with no popup over it."""
-        self._wait_for(self.device_id_shown, self.device_id, "the main screen")
+        """Wait until the own screen of a lamp without a name can be seen, with no popup over it."""
+        self._wait_for(self.headline_ending, self.device_id[-4:], "the main screen")
+
+    def wait_for_value(self, control: Control, words: str) -> None:
+        """Wait until a slider's value is written so."""
+        self._wait_for(lambda: self.value(control), words, f"{words!r} beside {control.value}")
 
     def wait_for_text(self, words: str) -> None:
         """Wait until the screen says some words, whatever else it says."""

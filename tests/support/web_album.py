@@ -91,7 +91,7 @@ def _association(page: Page, url: str, cloud: Cloud) -> Iterator[Shot]:
     with opened_database(cloud):
         daemon = PublisherLease()
         daemon.acquire(utc_now())
-    follow(page.get_by_role("button", name="Show it on the lamp"))
+    follow(page.get_by_role("button", name="Light it up again"))
     yield "this-lamp-identified", page
     with opened_database(cloud):
         daemon.give_back()

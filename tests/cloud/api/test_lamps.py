@@ -6,6 +6,7 @@ import pytest
 
 from cloud import outbox
 from cloud.association import associate_by_code, release
+from cloud.claim_terms import ClaimTerms
 from cloud.guessing.policy import CodePolicy, announce
 from cloud.history import History
 from cloud.instants import utc_now
@@ -68,7 +69,7 @@ def test_identify_tells_the_lamp_and_gives_little_away(ask: Ask, lamp: Lampi) ->
     body = {"code": lamp.association_code[:6]}
     answer = ask("POST", f"{LAMPS}/identify", json=body)
     assert answer.status_code == 202
-    said = Lampi.named(LAMP).association(None)
+    said = Lampi.named(LAMP).association(ClaimTerms())
     assert isinstance(said, Unassociated)
     assert answer.get_json() == {"device_id_ending": "0387", "connected": True, "until": said.identify}
     assert ask("POST", f"{LAMPS}/identify", json=body).get_json() == answer.get_json()
@@ -136,7 +137,7 @@ def test_whoever_guesses_is_told_when_to_come_again(ask: Ask, ask_for_bob: Ask, 
         refused = ask("POST", address, json=body)
         problem(refused, 429, "too-many-guesses")
         assert 0 < int(refused.headers["Retry-After"]) <= 25 * 3600
-    assert Lampi.named(LAMP).association(None) == Unassociated(lamp.association_code)
+    assert Lampi.named(LAMP).association(ClaimTerms()) == Unassociated(lamp.association_code)
     assert ask_for_bob("POST", address, json=right).status_code in (201, 202)
 
 

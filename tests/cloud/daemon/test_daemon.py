@@ -26,7 +26,7 @@ def connect(daemon: Daemon) -> Session:
 
     def session() -> Session | None:
         daemon._step()
-        return daemon._session
+        return daemon._outlet.session
 
     connected = wait_until(session, "the daemon to be connected to the broker")
     assert connected is not None
@@ -44,9 +44,9 @@ def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: D
     daemon._inbox.put(Connection(first.of_link))
     daemon._inbox.put(Presence(LAMP, up=True))
     daemon._step()
-    assert daemon._session is not first
-    assert daemon._session is not None
-    assert daemon._session.newest_before == 0
+    assert daemon._outlet.session is not first
+    assert daemon._outlet.session is not None
+    assert daemon._outlet.session.newest_before == 0
     assert Lampi.named(LAMP).message_version == 1
     daemon._leave()
 

@@ -6,17 +6,24 @@ from collections.abc import Callable
 
 import pytest
 
-from cloud.daemon.events import Confirmation, Dropped, Inbox, Presence
+from cloud.daemon.events import Dropped, Inbox, Outcome, Presence
+from cloud.mqtt.listener import Session
+from cloud.mqtt.protocol import Outcomes
 from tests.support.waiting import DEADLINE_SECONDS
 
 UP = Presence("b827ebba0387", True)
+SESSION = Session()
+
+
+def outcome(number: int) -> Outcome:
+    return Outcome(SESSION, Outcomes(accepted=[number]))
 
 
 @pytest.fixture
 def full() -> Inbox:
     inbox = Inbox()
     for _ in range(Inbox.MOST_WAITING):
-        inbox.put_patiently(UP)
+        inbox.put_patiently([UP])
     return inbox
 
 
@@ -35,16 +42,16 @@ def test_events_come_in_order_and_no_more_than_asked_for() -> None:
     assert inbox.take(0, 3) == []
 
 
-def test_confirmations_come_before_all_else_and_all_of_them(full: Inbox) -> None:
+def test_outcomes_come_before_all_else_and_all_of_them(full: Inbox) -> None:
     for number in range(5):
-        full.put(Confirmation(number))
-    assert full.take(0, 3) == [*(Confirmation(number) for number in range(5)), UP, UP, UP]
+        full.put(outcome(number))
+    assert full.take(0, 3) == [*(outcome(number) for number in range(5)), UP, UP, UP]
     assert full.take(0, 1) == [UP]
 
 
 def test_whoever_waits_is_woken() -> None:
     inbox = Inbox()
-    for event in (UP, Confirmation(1)):
+    for event in (UP, outcome(1)):
         threading.Timer(0.05, inbox.put, [event]).start()
         assert inbox.take(DEADLINE_SECONDS, 10) == [event]
 
@@ -72,7 +79,7 @@ def test_it_is_crowded_where_more_waits_than_is_taken_at_once() -> None:
 
 
 def test_presence_waits_for_room(full: Inbox) -> None:
-    storm = started(lambda: full.put_patiently(UP))
+    storm = started(lambda: full.put_patiently([UP]))
     storm.join(0.2)
     assert storm.is_alive()
     assert len(full.take(0, 1)) == 1
@@ -81,14 +88,14 @@ def test_presence_waits_for_room(full: Inbox) -> None:
     assert len(full.take(0, 10**6)) == Inbox.MOST_WAITING
 
 
-def test_a_confirmation_never_waits(full: Inbox) -> None:
-    """Its caller holds paho's lock, for which the daemon's thread may wait, which alone makes room."""
-    full.put(Confirmation(1))
-    assert full.take(0, 1) == [Confirmation(1), UP]
+def test_an_outcome_never_waits(full: Inbox) -> None:
+    """The publisher would run dry behind a storm."""
+    full.put(outcome(1))
+    assert full.take(0, 1) == [outcome(1), UP]
 
 
 def test_nobody_waits_for_room_once_nothing_is_taken(full: Inbox) -> None:
-    storm = started(lambda: full.put_patiently(UP))
+    storm = started(lambda: full.put_patiently([UP]))
     full.close()
     storm.join(DEADLINE_SECONDS)
     assert not storm.is_alive()

@@ -8,44 +8,33 @@ from cloud import outbox
 from cloud.bulk import ROWS_A_STATEMENT
 from cloud.daemon import reading_back as module
 from cloud.daemon.leadership import Leadership
-from cloud.daemon.publisher import WINDOW, Publisher
+from cloud.daemon.link import MARK, WINDOW
 from cloud.daemon.reading_back import MOST_AT_ONCE, ReadingBack
 from cloud.daemon.session import LONGEST_CROWD_SECONDS, Session
 from cloud.models import Lampi
-from shared import topics
+from cloud.mqtt.listener import Session as BrokerSession
 from shared.broker_url import BrokerUrl
-from shared.messages import Publication
 from shared.payloads import HighWaterMark, decode_high_water_mark
 from tests.cloud.conftest import NOW
 from tests.support.healing import confirm_all, our_mark, versions_told
+from tests.support.publishing import HandPlayed
 
 HERE, GONE = "b827ebba0387", "b827ebba0388"
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
-class Broker:
-    """Stands for the connection: confirms when it is told to, in order."""
-
-    def __init__(self) -> None:
-        self.publisher = Publisher(self._publish)
-        self.taken: list[Publication] = []
-        self._confirmed = 0
+class Broker(HandPlayed):
+    """Stands for the connection: accepts when it is told to, in order."""
 
     def confirm(self, count: int = WINDOW) -> None:
-        """Have so many confirmed that were published, and what waits for that published."""
-        for number in range(self._confirmed + 1, min(self._confirmed + count, len(self.taken)) + 1):
-            self._confirmed = number
-            self.publisher.confirm(number)
-        self.publisher.pump()
+        """Have so many accepted that were published, and what waits for that published."""
+        self.accept_next(count)
+        self.pump()
 
     def marks(self) -> list[HighWaterMark]:
         """Return the high-water marks that were published."""
-        return [decode_high_water_mark(one.payload) for one in self.taken if one.topic == topics.HIGH_WATER_MARK]
-
-    def _publish(self, publication: Publication) -> int:
-        self.taken.append(publication)
-        return len(self.taken)
+        return [decode_high_water_mark(one.payload) for number, one in self.taken if number == MARK]
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +73,7 @@ def know_many() -> int:
 @pytest.fixture
 def session() -> Session:
     """Give a connection on which all has been read: one lamp is up, and there is no mark."""
-    opened = Session(object())
+    opened = Session(BrokerSession())
     opened.note_presence(HERE, True)
     opened.note_probe(opened.word, float("inf"))  # a crowd has only begun to come
     return opened
@@ -126,7 +115,7 @@ def test_many_are_told_no_faster_than_it_is_said(reading_back: ReadingBack, sess
     for _ in range(3):  # nothing of it is published
         go_on(reading_back, session, crowded=False)
         assert told_again(session) == MOST_AT_ONCE
-    broker.publisher.pump()
+    broker.pump()
     broker.confirm(WINDOW // 2 - 1)  # much is under way
     go_on(reading_back, session, crowded=False)
     assert told_again(session) == MOST_AT_ONCE
@@ -235,7 +224,7 @@ def test_a_hunt_of_an_earlier_connection_is_not_gone_by(
     """It read what the broker retained then; it may have lost that since, and have ghosts again."""
     session.mark = our_mark(5000)
     go_on(reading_back, session, crowded=True)
-    again = Session(object())
+    again = Session(BrokerSession())
     for _ in range(5):
         go_on(reading_back, again, crowded=True)
     assert [hunt.steps for hunt in hunts] == [1]

@@ -8,6 +8,7 @@ import pytest
 from cloud import outbox
 from cloud.association import associate_by_code, release
 from cloud.bulk import ROWS_A_STATEMENT
+from cloud.claim_terms import announced_terms
 from cloud.daemon.presence import PresenceBatch
 from cloud.daemon.rotation import rotate
 from cloud.errors import UnknownCode
@@ -40,7 +41,8 @@ def test_a_lapsed_code_is_replaced_and_told() -> None:
     old = code_of("b827ebba0387")
     assert rotate(LATER - TTL, LATER) == ["b827ebba0387"]
     assert code_of("b827ebba0387") != old
-    assert outbox.pending(after=1, limit=2)[0].payload == Lampi.named("b827ebba0387").association(None).encode()
+    (said, *_) = outbox.pending(after=1, limit=2)
+    assert said.payload == Lampi.named("b827ebba0387").association(announced_terms()).encode()
     assert rotate(LATER - TTL, LATER) == []
 
 

@@ -10,11 +10,12 @@ import pytest
 from cloud.daemon.presence import PresenceBatch, RollCall
 from cloud.daemon.session import LONGEST_CROWD_SECONDS, PROBE_AGAIN_SECONDS, Session
 from cloud.models import Lampi
+from cloud.mqtt.listener import Session as BrokerSession
 from tests.cloud.conftest import NOW
 
 
 def test_the_probe_is_sent_once_and_again_only_when_it_does_not_come_back() -> None:
-    session = Session(object())
+    session = Session(BrokerSession())
     assert session.probe_is_due(100.0)
     assert not session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS - 0.1)
     assert session.probe_is_due(100.0 + PROBE_AGAIN_SECONDS)
@@ -24,13 +25,13 @@ def test_the_probe_is_sent_once_and_again_only_when_it_does_not_come_back() -> N
 
 
 def test_somebody_elses_word_is_not_ours() -> None:
-    session = Session(object())
+    session = Session(BrokerSession())
     session.note_probe(b"another daemon's", 1.0)
     assert not session.all_is_read
 
 
 def test_reading_again_has_a_word_of_its_own() -> None:
-    session = Session(object())
+    session = Session(BrokerSession())
     old = session.word
     session.note_probe(old, 1.0)
     session.begin_reading()
@@ -40,7 +41,7 @@ def test_reading_again_has_a_word_of_its_own() -> None:
 
 
 def test_the_roll_waits_for_a_crowd_but_not_for_ever() -> None:
-    session = Session(object())
+    session = Session(BrokerSession())
     assert not session.roll_is_due(False, 1000.0)
     session.note_probe(session.word, 100.0)
     assert session.roll_is_due(False, 100.0)
@@ -49,7 +50,7 @@ def test_the_roll_waits_for_a_crowd_but_not_for_ever() -> None:
 
 
 def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
-    session = Session(object())
+    session = Session(BrokerSession())
     assert not session.note_dropped(1000, 1.0)  # from before we came
     assert not session.note_dropped(1000, 11.0)
     assert session.note_dropped(1500, 21.0)
@@ -61,7 +62,7 @@ def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCapture
 
 
 def test_another_clients_drops_are_asked_about_ever_more_rarely() -> None:
-    session = Session(object())
+    session = Session(BrokerSession())
     session.note_dropped(0, 0.0)
     asked = [seconds for seconds in range(10, 3600, 10) if session.note_dropped(seconds, float(seconds))]
     assert len(asked) < 10

@@ -1,5 +1,9 @@
 """What the page says of the lamp's screen, when somebody asks it to say which lamp it is."""
 
+from datetime import timedelta
+
+from cloud import outbox
+from cloud.identifying import IDENTIFY_FOR
 from cloud.lease import PublisherLease
 from cloud.models import Lampi
 from tests.cloud.conftest import NOW
@@ -7,17 +11,44 @@ from tests.cloud.web.conftest import CODE
 from tests.support.pages import Reader
 
 
-def test_that_the_screen_says_it_is_said_only_where_it_can(as_ada: Reader, lampi: Lampi) -> None:
+def test_the_page_says_what_to_look_for_and_only_what_can_be_seen(as_ada: Reader, lampi: Lampi) -> None:
     as_ada.send("/associate", {"code": CODE})
 
-    def told() -> str:
+    def told() -> tuple[str, str]:
+        before = as_ada.open("/associate/this-lamp").text
         as_ada.send("/associate/identify", page="/associate/this-lamp")
-        return as_ada.open("/associate/this-lamp").text
+        return before, as_ada.open("/associate/this-lamp").text
 
-    assert "away just now, so that the screen can't be told" in told()
+    before, again = told()
+    assert "It shows the same four characters" in before
+    assert "The screen can't light up: the service that reaches the lamps is down." in before
+    assert "The service that reaches the lamps is down, so the screen can't light up." in again
     daemon = PublisherLease()
     daemon.acquire(NOW)
-    assert "The lamp's screen now says" in told()
+    before, again = told()
+    assert "its screen lights up and asks “Is this the lamp?”" in before
+    assert "asks “Is this the lamp?” once more" in again
     daemon.give_back()
     Lampi.update(connected=False).execute()
-    assert "The lamp is not connected, so that its screen can't be told" in told()
+    before, again = told()
+    assert "The screen can't light up. Is the lamp on, and on the network?" in before
+    assert "The lamp is not connected, so its screen can't light up." in again
+
+
+def test_the_lamp_under_the_code_lights_up_by_itself_and_no_other(as_ada: Reader, lampi: Lampi) -> None:
+    other = Lampi.create(device_id="b827ebba0388", connected=True)
+    as_ada.send("/associate", {"code": other.association_code[::-1]})
+    assert {lamp.identify_until for lamp in Lampi.select()} == {None}
+    as_ada.send("/associate", {"code": CODE})
+    assert lampi.reread().identify_until == NOW + IDENTIFY_FOR
+    assert other.reread().identify_until is None
+
+
+def test_however_often_the_code_is_entered_it_lights_up_once_in_ten_seconds(as_ada: Reader, lampi: Lampi) -> None:
+    as_ada.send("/associate", {"code": CODE})
+    said = outbox.last_version()
+    for _ in range(3):
+        as_ada.send("/associate", {"code": CODE})
+        as_ada.send("/associate/identify", page="/associate/this-lamp")
+    assert outbox.last_version() == said
+    assert timedelta(seconds=10) <= IDENTIFY_FOR

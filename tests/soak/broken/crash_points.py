@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud import outbox
-from shared.swift_client import SwiftClient
+from cloud.mqtt.protocol import Protocol
 
 ARMED = "SOAK_CRASH_FILE"
 """Names the variable with the path of a file that names a point: who comes there takes it away, and ends there."""
@@ -15,8 +15,8 @@ INSIDE_A_TRANSACTION = "inside a transaction"
 
 POINTS: dict[str, tuple[Any, str]] = {
     "before publish": (outbox, "pending"),
-    "before PUBREC": (SwiftClient, "_note_received"),
-    "before PUBCOMP": (SwiftClient, "_note_completed"),
+    "before PUBREC": (Protocol, "_release"),
+    "before PUBCOMP": (Protocol, "_complete"),
     "before removal": (outbox, "remove"),
 }
 """The function that is called at each. At the first the message is in the database only; at the second the broker has

@@ -1,0 +1,250 @@
+"""A connection to the broker that keeps itself alive on a thread of its own, and says what became of each message."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import closing
+
+from cloud.mqtt import reasons
+from cloud.mqtt.dialing import Unreachable, dial
+from cloud.mqtt.keepalive import KeepAlive
+from cloud.mqtt.listener import Listener, Session
+from cloud.mqtt.packets import Login
+from cloud.mqtt.protocol import Outcomes, Protocol
+from cloud.mqtt.reading import Ended, ProtocolError
+from cloud.mqtt.transport import Transport
+from shared.broker_url import BrokerUrl
+from shared.log_throttle import LogThrottle
+from shared.messages import Publication
+from shared.tls import explained
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+STOP_SECONDS = 2.0
+TICK_SECONDS = 1.0
+
+MOST_IN_FLIGHT_UNTOLD = 20
+"""Messages under way at once where the broker can't name its limit (MQTT 3.1.1): the default of Mosquitto's
+`max_inflight_messages`. Of QoS 2 messages beyond it, 2.0.11 confirms each and loses most."""
+
+FAREWELL = 0
+"""The number of the message before a clean goodbye; it has no outcome."""
+
+
+class BrokerClient:
+    """Connects from `start` to `stop`, again after each loss with growing pauses.
+
+    ``levels`` are the versions of MQTT to try. ``filters`` are subscribed to, and the numbered ``birth`` is published,
+    on each connection. ``most_in_flight`` bounds the messages under way at once.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerUrl,
+        login: Login,
+        listener: Listener,
+        *,
+        levels: Sequence[int],
+        most_in_flight: int,
+        filters: Sequence[tuple[str, int]] = (),
+        birth: tuple[int, Publication] | None = None,
+    ) -> None:
+        self._broker = broker
+        self._login = login
+        self._listener = listener
+        self._levels = levels
+        self._most_in_flight = most_in_flight
+        self._filters = filters
+        self._birth = birth
+        self._throttle = LogThrottle(log)
+        self._outage_said = False
+        self._pause = FIRST_PAUSE_SECONDS
+        self._stopping = threading.Event()
+        self._session: Session | None = None
+        self._transport: Transport | None = None
+        self._handed: deque[tuple[Session, Callable[[Protocol], object]]] = deque()
+        self._unanswered = -1
+        self._thread = threading.Thread(target=self._work, name="broker", daemon=True)
+
+    def start(self) -> None:
+        """Connect, now or as soon as the broker can be reached; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say goodbye and end the thread, within a few seconds whatever the network does.
+
+        A clean goodbye makes the broker drop the will, so its message is published first.
+        """
+        self._stopping.set()
+        self._wake()
+        self._thread.join(STOP_SECONDS + TICK_SECONDS)
+        self._throttle.finish(time.monotonic())
+
+    def publish(self, session: Session, messages: Sequence[tuple[int, Publication]]) -> bool:
+        """Hand over numbered messages, for this connection or none; return False where it is gone.
+
+        Those that have no outcome when it is lost are dropped: whoever published them does so again.
+        """
+
+        def publish(protocol: Protocol) -> None:
+            for number, publication in messages:
+                protocol.publish(number, publication)
+
+        return self._hand(session, publish)
+
+    def narrow(self, session: Session) -> bool:
+        """Have only one message under way at a time on this connection; return False where it is gone."""
+        return self._hand(session, lambda protocol: setattr(protocol, "window", 1))
+
+    def subscribe(self, session: Session) -> bool:
+        """Subscribe again, so that the broker sends once more what it retains; return False without a connection."""
+        return self._hand(session, self._subscribe)
+
+    def _hand(self, session: Session, act: Callable[[Protocol], object]) -> bool:
+        if self._session is not session:
+            return False
+        self._handed.append((session, act))
+        self._wake()
+        return True
+
+    def _wake(self) -> None:
+        transport = self._transport
+        if transport is not None:
+            try:
+                transport.wake()
+            except OSError:
+                log.debug("The connection was closed before it could be woken")
+
+    def _work(self) -> None:
+        first = True
+        while not self._stopping.is_set() and (first or self._listener.may_go_on()):
+            first = False
+            try:
+                self._connect_once()
+            except Unreachable as fault:
+                self._say_outage(str(fault))
+                if fault.reason is not None:
+                    self._guarded(self._listener.turned_away, fault.reason)
+            except Exception as fault:
+                self._say_outage(f"can't be talked to ({type(fault).__name__}: {fault})")
+                log.debug("The broker's thread raised", exc_info=True)
+            self._throttle.tick(time.monotonic())
+            self._stopping.wait(self._pause)
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+
+    def _connect_once(self) -> None:
+        """Connect, and stay so until the connection is lost."""
+        connection, protocol = dial(self._broker, self._login, self._levels, self._most_in_flight)
+        with closing(Transport(connection)) as transport:
+            if self._stopping.is_set():  # while `dial` could not be interrupted
+                protocol.disconnect()
+                transport.send(protocol.to_send())
+                return
+            session = Session(protocol.level)
+            if not session.reports_refusals:
+                protocol.window = min(protocol.window, MOST_IN_FLIGHT_UNTOLD)
+            try:
+                self._begin(transport, protocol, session)
+                why = self._converse(transport, protocol, session)
+            except ProtocolError as fault:
+                why = f"does not speak MQTT as it should ({fault})"
+            except OSError as fault:
+                why = explained(fault) or "went away"
+            finally:
+                self._session = self._transport = None
+                self._guarded(self._listener.lost)
+        if why is not None:
+            self._say_outage(why)
+
+    def _begin(self, transport: Transport, protocol: Protocol, session: Session) -> None:
+        self._handed.clear()
+        self._unanswered = self._subscribe(protocol) if self._filters else -1
+        if self._birth is not None:
+            protocol.publish(*self._birth)
+        self._transport, self._session = transport, session
+        if not self._filters:
+            self._say_connected(session)
+        self._guarded(self._listener.connected, session)
+
+    def _converse(self, transport: Transport, protocol: Protocol, session: Session) -> str | None:
+        """Talk until the broker ends the connection, and return why; None where we did."""
+        alive = KeepAlive(protocol, self._login.keepalive_seconds, time.monotonic())
+        leave_by: float | None = None
+        while True:
+            while self._handed:
+                of, act = self._handed.popleft()
+                if of is session:
+                    act(protocol)
+            if leave_by is None and self._stopping.is_set():
+                leave_by = time.monotonic() + STOP_SECONDS
+                if self._login.will is not None:
+                    protocol.publish(FAREWELL, self._login.will)
+            transport.send(protocol.to_send())  # before all that takes long: the broker waits for it
+            outcomes = self._hand_out(protocol, session)
+            if protocol.ended is not None:
+                if protocol.ended.reason in reasons.OF_SETTINGS - {reasons.TAKEN_OVER}:
+                    self._guarded(self._listener.turned_away, protocol.ended.reason)
+                return _said(protocol.ended)
+            if leave_by is not None and (self._has_parted(outcomes) or time.monotonic() >= leave_by):
+                protocol.disconnect()
+                transport.send(protocol.to_send())
+                return None
+            transport.prepare_to_sleep()
+            hurry = self._handed or (leave_by is None and self._stopping.is_set())
+            received = transport.receive(0 if hurry else TICK_SECONDS)
+            if received:
+                protocol.receive(received)
+            alive.tick(bool(received), time.monotonic())
+            self._throttle.tick(time.monotonic())
+
+    def _hand_out(self, protocol: Protocol, session: Session) -> Outcomes:
+        """Hand on what came; return the outcomes among it."""
+        outcomes = protocol.take_outcomes()
+        if outcomes:
+            self._guarded(self._listener.concluded, session, outcomes)
+        if protocol.messages:
+            self._guarded(self._listener.received, protocol.take_messages())
+        while protocol.subacks:
+            identifier, codes = protocol.subacks.pop(0)
+            if any(code >= reasons.LOWEST_FAILURE for code in codes):
+                log.error("The broker at %s refuses a subscription; check the user's access rules", self._broker)
+            if identifier == self._unanswered:  # only now does it hear everything
+                self._say_connected(session)
+        return outcomes
+
+    def _has_parted(self, outcomes: Outcomes) -> bool:
+        return self._login.will is None or outcomes.has(FAREWELL)
+
+    def _subscribe(self, protocol: Protocol) -> int:
+        return protocol.subscribe(self._filters)
+
+    def _guarded(self, callback: Callable[..., object], *arguments: object) -> None:
+        """Call a listener; a fault in the program must not end the thread, and with it the connection, in silence."""
+        try:
+            callback(*arguments)
+        except Exception as fault:
+            what = f"A fault in the program, {type(fault).__name__}, while talking to the broker; going on"
+            self._throttle.warning(what, time.monotonic(), fault)
+
+    def _say_outage(self, what: str) -> None:
+        if not self._outage_said and not self._stopping.is_set():  # an attempt may end long after stop()
+            self._outage_said = True
+            log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
+
+    def _say_connected(self, session: Session) -> None:
+        # Only now, not when it let us in: one that ends each connection at once is an outage, to be said once.
+        self._outage_said = False
+        self._pause = FIRST_PAUSE_SECONDS
+        log.info("Connected to the broker at %s", self._broker)
+        if not session.reports_refusals:
+            log.warning("The broker speaks MQTT 3.1.1, which can't report refusals; reading samples back instead")
+
+
+def _said(ended: Ended) -> str:
+    told = f": {ended.told!r}" if ended.told else ""
+    advice = f"; {reasons.advice_on(ended.reason)}" if ended.reason in reasons.OF_SETTINGS else ""
+    return f"ended the connection ({reasons.name_of(ended.reason)}{told}){advice}"

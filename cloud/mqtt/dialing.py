@@ -1,0 +1,96 @@
+"""Getting a connection that the broker has accepted, in the newest version of MQTT that it speaks."""
+
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from cloud.mqtt import reasons
+from cloud.mqtt.packets import Login
+from cloud.mqtt.protocol import Protocol
+from cloud.mqtt.reading import ProtocolError
+from shared.broker_url import BrokerUrl
+from shared.tls import explained
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 3.0
+
+_NO_ANSWER = "does not answer as a broker does; if it is an old one, set LAMPI_MQTT_VERSION=3.1.1"
+CHUNK_BYTES = 262_144
+
+
+class Unreachable(Exception):
+    """There is no connection; the text goes on from "The broker at ...". ``reason`` is the broker's, None without one.
+
+    A broker that answered and refused us may do so for a setting of its own: ``reason`` says which.
+    """
+
+    def __init__(self, text: str, reason: int | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+def dial(broker: BrokerUrl, login: Login, levels: Sequence[int], most_in_flight: int) -> tuple[socket.socket, Protocol]:
+    """Connect and sign in; return the socket, which does not block, and the protocol after CONNACK.
+
+    Each level is tried in turn as long as the broker refuses it as a version that it does not speak.
+
+    Raises:
+        Unreachable: there is no broker, or it refuses us.
+    """
+    for level in levels:
+        connection = _connected(broker)
+        protocol = Protocol(login, level, most_in_flight)
+        try:
+            reason = _sign_in(connection, protocol)
+        except BaseException:
+            connection.close()
+            raise
+        if not reason:
+            connection.setblocking(False)
+            return connection, protocol
+        connection.close()
+        if reason != reasons.UNSUPPORTED_VERSION:
+            break
+    told = protocol.connack.told if protocol.connack is not None else ""
+    said = reasons.name_of(reason) + (f": {told!r}" if told else "")
+    raise Unreachable(f"refuses the connection ({said}); {reasons.advice_on_connecting(reason)}", reason)
+
+
+def _connected(broker: BrokerUrl) -> socket.socket:
+    try:
+        connection = socket.create_connection((broker.host, broker.port), CONNECT_SECONDS)
+    except (OSError, UnicodeError) as fault:
+        raise Unreachable(f"can't be reached ({fault})") from None
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if broker.tls:
+            return broker.tls_files.context().wrap_socket(connection, server_hostname=broker.host)
+    except (OSError, ValueError) as fault:
+        connection.close()
+        raise Unreachable(explained(fault) or f"can't be reached ({fault})") from None
+    return connection
+
+
+def _sign_in(connection: socket.socket, protocol: Protocol) -> int:
+    """Exchange CONNECT and CONNACK; return its reason."""
+    end = time.monotonic() + CONNECT_SECONDS
+    try:
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):  # what came before may say why
+            connection.sendall(protocol.to_send())
+        while protocol.connack is None:
+            connection.settimeout(max(end - time.monotonic(), 0.001))
+            received = connection.recv(CHUNK_BYTES)
+            if not received:
+                raise Unreachable(_NO_ANSWER)
+            protocol.receive(received)
+    except ProtocolError as fault:
+        raise Unreachable(f"does not answer as a broker does ({fault})") from None
+    except TimeoutError:
+        raise Unreachable("does not answer") from None
+    except OSError as fault:
+        raise Unreachable(explained(fault) or f"does not answer as a broker does ({fault})") from None
+    return protocol.connack.reason

@@ -1,0 +1,108 @@
+"""The packets that a client sends, as bytes, in MQTT 3.1.1 and 5 (the numbers are those of the OASIS standards)."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from shared.messages import Publication
+
+MQTT_3_1_1, MQTT_5 = 4, 5
+"""Protocol levels, as CONNECT names them."""
+
+LEVELS = {"auto": (MQTT_5, MQTT_3_1_1), "5": (MQTT_5,), "3.1.1": (MQTT_3_1_1,)}
+"""The levels to try, in their order, for each version that a person may ask for."""
+
+CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x20, 0x30, 0x40, 0x50, 0x62, 0x70
+SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 0x82, 0x90, 0xC0, 0xD0, 0xE0
+
+NOT_FOUND = 0x92
+"""The reason code for a packet identifier that is not in use."""
+
+PING = bytes((PINGREQ, 0))
+GOODBYE = bytes((DISCONNECT, 0))
+
+_CLEAN_START, _WILL, _WILL_RETAIN, _PASSWORD, _USERNAME = 0x02, 0x04, 0x20, 0x40, 0x80
+_SHORT = struct.Struct("!H")
+_ACKNOWLEDGEMENT = struct.Struct("!BBH")
+
+
+@dataclass(frozen=True)
+class Login:
+    """How a client introduces itself; the password stays out of ``repr``."""
+
+    client_id: str
+    keepalive_seconds: int
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    will: Publication | None = None
+
+
+def connect(login: Login, level: int) -> bytes:
+    """Return the first packet of a connection; it starts without any state from an earlier one."""
+    no_properties = _no_properties(level)
+    flags, payload = _CLEAN_START, [_text(login.client_id)]
+    if login.will is not None:
+        flags |= _WILL | login.will.qos << 3 | (_WILL_RETAIN if login.will.retain else 0)
+        payload += [no_properties, _text(login.will.topic), _binary(login.will.payload)]
+    if login.username is not None:
+        flags |= _USERNAME
+        payload.append(_text(login.username))
+    if login.password is not None:
+        flags |= _PASSWORD
+        payload.append(_text(login.password))
+    head = _text("MQTT") + bytes((level, flags)) + _SHORT.pack(login.keepalive_seconds) + no_properties
+    return _packet(CONNECT, head + b"".join(payload))
+
+
+def subscribe(identifier: int, filters: Sequence[tuple[str, int]], level: int) -> bytes:
+    """Return a request for topic filters, each with the highest QoS at which its messages may come."""
+    wanted = b"".join(_text(topic_filter) + bytes((qos,)) for topic_filter, qos in filters)
+    return _packet(SUBSCRIBE, _SHORT.pack(identifier) + _no_properties(level) + wanted)
+
+
+def publish(publication: Publication, qos: int, identifier: int, level: int) -> bytes:
+    """Return a message of QoS 1 or 2."""
+    topic, payload = publication.topic.encode(), publication.payload
+    head = PUBLISH | qos << 1 | publication.retain
+    after_topic = _SHORT.pack(identifier) + b"\0" if level == MQTT_5 else _SHORT.pack(identifier)
+    size = len(topic) + len(payload) + len(after_topic) + 2
+    length = bytes((size & 127 | 128, size >> 7)) if 127 < size < 128 * 128 else variable_length(size)
+    return b"".join((bytes((head,)), length, _SHORT.pack(len(topic)), topic, after_topic, payload))
+
+
+def acknowledge(head: int, identifier: int) -> bytes:
+    """Return a PUBACK or PUBREL that reports success."""
+    return _ACKNOWLEDGEMENT.pack(head, 2, identifier)
+
+
+def release_unknown(identifier: int, level: int) -> bytes:
+    """Return the PUBREL for a PUBREC that belongs to no message of ours."""
+    if level != MQTT_5:
+        return acknowledge(PUBREL, identifier)
+    return _packet(PUBREL, _SHORT.pack(identifier) + bytes((NOT_FOUND,)))
+
+
+def variable_length(value: int) -> bytes:
+    """Return a number as a variable byte integer: seven bits a byte, the least significant first."""
+    out = bytearray()
+    while True:
+        value, digit = divmod(value, 128)
+        out.append(digit | 128 if value else digit)
+        if not value:
+            return bytes(out)
+
+
+def _packet(head: int, body: bytes) -> bytes:
+    return bytes((head,)) + variable_length(len(body)) + body
+
+
+def _no_properties(level: int) -> bytes:
+    return b"\0" if level == MQTT_5 else b""
+
+
+def _text(value: str) -> bytes:
+    return _binary(value.encode())
+
+
+def _binary(value: bytes) -> bytes:
+    return _SHORT.pack(len(value)) + value

@@ -1,0 +1,236 @@
+"""One MQTT connection as a state machine: bytes and publications go in, bytes and outcomes come out."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cloud.mqtt import packets, reading, reasons
+from cloud.mqtt.packets import CONNACK, DISCONNECT, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK
+from cloud.mqtt.reading import Connack, Ended, Limits, Message, ProtocolError
+from shared.messages import Publication
+
+_HIGHEST_IDENTIFIER = 65_535
+_PACKET_KIND = 0xF0
+_SMALL = 128
+_OF_QOS_0 = (PUBLISH, PUBLISH | 1)
+
+
+@dataclass
+class Outcomes:
+    """What became of publications, by their numbers.
+
+    ``refused`` has a reason code with each. ``over_quota`` are those that the broker refused because too many were
+    under way; fewer are from now on, so they can be sent again at once.
+    """
+
+    accepted: list[int] = field(default_factory=list)
+    refused: list[tuple[int, int]] = field(default_factory=list)
+    over_quota: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.accepted or self.refused or self.over_quota)
+
+    def has(self, number: int) -> bool:
+        """Tell whether there is an outcome of this one."""
+        return number in self.accepted or number in self.over_quota or any(number == each for each, _ in self.refused)
+
+
+class Protocol:
+    """A client's side of one connection, from CONNECT to its end.
+
+    A publication is accepted once the broker has answered PUBACK (QoS 1) or PUBCOMP (QoS 2) without a failure. No more
+    than ``window`` are under way at once: the least of ``most_in_flight`` and what the broker allows. ``connack`` is
+    None until the broker has answered, ``ended`` until it says DISCONNECT.
+    """
+
+    def __init__(self, login: packets.Login, level: int, most_in_flight: int) -> None:
+        self.level = level
+        self.window = most_in_flight
+        self.connack: Connack | None = None
+        self.ended: Ended | None = None
+        self.messages: list[Message] = []
+        self.subacks: list[tuple[int, bytes]] = []
+        self._limits = Limits()
+        self._rest = b""
+        self._out: list[bytes] = [packets.connect(login, level)]
+        self._waiting: deque[tuple[int, Publication]] = deque()
+        self._of_qos_1: dict[int, int] = {}
+        self._of_qos_2: dict[int, int] = {}
+        self._released: dict[int, int] = {}
+        self._outcomes = Outcomes()
+        self._sent_before_narrowing: frozenset[int] = frozenset()
+        self._identifier = 0
+
+    def publish(self, number: int, publication: Publication) -> None:
+        """Send a message of QoS 1 or 2 as soon as the window has room; ``number`` names its outcome.
+
+        What the broker is known not to take is refused at once. At a lower QoS than asked for it goes out where the
+        broker knows no higher one.
+        """
+        reason = self._refusal_of(publication)
+        if reason is not None:
+            self._outcomes.refused.append((number, reason))
+        else:
+            self._waiting.append((number, publication))
+
+    def subscribe(self, filters: Sequence[tuple[str, int]]) -> int:
+        """Ask for topic filters, each with its highest QoS; return the identifier that comes back in ``subacks``."""
+        identifier = self._next_identifier()
+        self._out.append(packets.subscribe(identifier, filters, self.level))
+        return identifier
+
+    def ping(self) -> None:
+        """Ask the broker for a sign of life."""
+        self._out.append(packets.PING)
+
+    def disconnect(self) -> None:
+        """Say goodbye: the broker drops the will."""
+        self._out.append(packets.GOODBYE)
+
+    def to_send(self) -> bytes:
+        """Return the bytes that are to be sent now; each is returned once."""
+        out, self._out = self._out, []
+        if self._waiting and self.connack is not None:
+            room = self.window - len(self._of_qos_1) - len(self._of_qos_2) - len(self._released)
+            highest, level, waiting = self._limits.maximum_qos, self.level, self._waiting
+            while room > 0 and waiting:
+                room -= 1
+                number, publication = waiting.popleft()
+                qos = min(publication.qos, highest)
+                identifier = self._next_identifier()
+                (self._of_qos_2 if qos > 1 else self._of_qos_1)[identifier] = number
+                out.append(packets.publish(publication, qos, identifier, level))
+        return b"".join(out)
+
+    def take_outcomes(self) -> Outcomes:
+        """Return the outcomes since this was last asked."""
+        taken, self._outcomes = self._outcomes, Outcomes()
+        return taken
+
+    def take_messages(self) -> list[Message]:
+        """Return the messages since this was last asked."""
+        taken, self.messages = self.messages, []
+        return taken
+
+    def receive(self, data: bytes) -> None:
+        """Take in bytes as they come, cut anywhere.
+
+        Raises:
+            ProtocolError: they are not what a broker may send; the connection must be closed.
+        """
+        if self._rest:
+            data = self._rest + data
+        at, end = 0, len(data)
+        while end - at > 1:
+            length, start = data[at + 1], at + 2
+            if length >= _SMALL:
+                found = reading.read_length(data, at + 1)
+                if found is None:
+                    break
+                length, start = found
+            after = start + length
+            if after > end:
+                break
+            head = data[at]
+            at = after
+            if self.connack is None:
+                self._take(head, data[start:after])
+            elif head in _OF_QOS_0:
+                self.messages.append(reading.read_publish(head, data[start:after], self.level))
+            elif length != 2:
+                self._take(head, data[start:after])
+            elif head == PUBREC:
+                self._release(data[start] << 8 | data[start + 1])
+            elif head == PUBCOMP:
+                self._complete(data[start] << 8 | data[start + 1])
+            else:
+                self._take(head, data[start:after])
+        self._rest = data[at:]
+
+    def _release(self, identifier: int) -> None:
+        """Take in a PUBREC of success: the broker has the message, and is to hand it on."""
+        number = self._of_qos_2.pop(identifier, None)
+        if number is not None:
+            self._released[identifier] = number
+        elif identifier not in self._released:
+            self._out.append(packets.release_unknown(identifier, self.level))
+            return
+        self._out.append(packets.acknowledge(PUBREL, identifier))
+
+    def _complete(self, identifier: int) -> None:
+        """Take in a PUBCOMP of success."""
+        number = self._released.pop(identifier, None)
+        if number is not None:
+            self._outcomes.accepted.append(number)
+        elif identifier in self._of_qos_2:
+            raise ProtocolError("a PUBCOMP before PUBREL")
+
+    def _take(self, head: int, body: bytes) -> None:
+        if (head == CONNACK) is not (self.connack is None):
+            raise ProtocolError("no CONNACK at first" if self.connack is None else "a second CONNACK")
+        if head & _PACKET_KIND == PUBLISH:
+            message = reading.read_publish(head, body, self.level)
+            if message.identifier is not None:
+                self._out.append(packets.acknowledge(PUBACK, message.identifier))
+            self.messages.append(message)
+        elif head in (PUBACK, PUBREC, PUBCOMP):
+            self._conclude(head, *reading.read_acknowledgement(body, self.level))
+        elif head == SUBACK:
+            self.subacks.append(reading.read_suback(body, self.level))
+        elif head == CONNACK:
+            self._begin(reading.read_connack(body, self.level))
+        elif head == DISCONNECT and self.level == packets.MQTT_5:
+            self.ended = reading.read_disconnect(body)
+        elif head != PINGRESP or body:
+            raise ProtocolError(f"a packet that begins with the byte 0x{head:02x}")
+
+    def _begin(self, connack: Connack) -> None:
+        self.connack, self._limits = connack, connack.limits
+        self.window = min(self.window, connack.limits.receive_maximum)
+        waiting, self._waiting = self._waiting, deque()
+        for number, publication in waiting:
+            self.publish(number, publication)
+
+    def _conclude(self, head: int, identifier: int, reason: int) -> None:
+        """Take in an acknowledgement of any kind and reason."""
+        if head != PUBACK and reason < reasons.LOWEST_FAILURE:
+            (self._release if head == PUBREC else self._complete)(identifier)
+            return
+        under_way = {PUBACK: self._of_qos_1, PUBREC: self._of_qos_2, PUBCOMP: self._released}[head]
+        number = under_way.pop(identifier, None)
+        if number is None:
+            return
+        if reason < reasons.LOWEST_FAILURE:
+            self._outcomes.accepted.append(number)
+        elif reason != reasons.QUOTA_EXCEEDED:
+            self._outcomes.refused.append((number, reason))
+        elif identifier in self._sent_before_narrowing:
+            self._outcomes.over_quota.append(number)
+        elif self.window > 1:
+            self._outcomes.over_quota.append(number)
+            self._narrow()
+        else:
+            self._outcomes.refused.append((number, reason))
+
+    def _narrow(self) -> None:
+        """Have half as many under way at once; those that are do not count again when they are refused, too."""
+        self._sent_before_narrowing = frozenset((*self._of_qos_1, *self._of_qos_2, *self._released))
+        self.window //= 2
+
+    def _refusal_of(self, publication: Publication) -> int | None:
+        limits = self._limits
+        if publication.retain and not limits.retain_available:
+            return reasons.NO_RETAIN
+        if not limits.maximum_qos:
+            return reasons.NO_SUCH_QOS
+        largest = limits.maximum_packet_size
+        if largest is not None and len(packets.publish(publication, publication.qos, 1, self.level)) > largest:
+            return reasons.TOO_LARGE
+        return None
+
+    def _next_identifier(self) -> int:
+        identifier = self._identifier % _HIGHEST_IDENTIFIER + 1
+        while identifier in self._of_qos_2 or identifier in self._released or identifier in self._of_qos_1:
+            identifier = identifier % _HIGHEST_IDENTIFIER + 1
+        self._identifier = identifier
+        return identifier

@@ -1,0 +1,225 @@
+"""Reading the packets that a broker sends, in MQTT 3.1.1 and 5."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from cloud.mqtt import reasons
+from cloud.mqtt.packets import MQTT_5
+
+_LONGEST_LENGTH_BYTES = 4
+_HIGHEST_QOS = 2
+
+
+class ProtocolError(Exception):
+    """The peer sent what is not MQTT; the connection can't be used any more."""
+
+
+class Message(NamedTuple):
+    """A PUBLISH packet: what subscribers get. ``identifier`` is None at QoS 0."""
+
+    topic: bytes
+    payload: bytes
+    retained: bool
+    identifier: int | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the broker accepts on this connection; MQTT 3.1.1 names no limits, so there it is the defaults.
+
+    ``receive_maximum`` counts messages of QoS 1 and 2 under way at once, ``maximum_packet_size`` bytes of a packet.
+    """
+
+    receive_maximum: int = 65_535
+    maximum_qos: int = 2
+    retain_available: bool = True
+    maximum_packet_size: int | None = None
+    keepalive_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Connack:
+    """The broker's answer to CONNECT: reason 0 is accepted; ``told`` is what it says for people, "" for nothing."""
+
+    reason: int
+    limits: Limits = Limits()
+    assigned_client_id: str | None = None
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The broker's DISCONNECT, with its reason and what it says for people."""
+
+    reason: int
+    told: str = ""
+
+
+def read_length(data: bytes, at: int) -> tuple[int, int] | None:
+    """Return a variable byte integer and where it ends, or None where it is not there to its end.
+
+    Raises:
+        ProtocolError: it is longer than four bytes.
+    """
+    value = shift = 0
+    for place in range(at, min(at + _LONGEST_LENGTH_BYTES, len(data))):
+        value |= (data[place] & 127) << shift
+        if data[place] < 128:
+            return value, place + 1
+        shift += 7
+    if len(data) - at >= _LONGEST_LENGTH_BYTES:
+        raise ProtocolError("a length of more than four bytes")
+    return None
+
+
+def read_connack(body: bytes, level: int) -> Connack:
+    """Return what a CONNACK says; one in the format of 3.1.1 is understood at any level: old brokers know no other.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    if len(body) < 2:
+        raise ProtocolError("a CONNACK that is too short")
+    reason = body[1]
+    if level != MQTT_5 or len(body) == 2:
+        if reason and reason not in reasons.OF_3_1_1:
+            raise ProtocolError("a CONNACK with an unknown return code")
+        return Connack(reasons.OF_3_1_1.get(reason, reason))
+    found = _properties(body, 2)
+    limits = Limits(
+        receive_maximum=found.get(0x21, Limits.receive_maximum),
+        maximum_qos=found.get(0x24, Limits.maximum_qos),
+        retain_available=bool(found.get(0x25, True)),
+        maximum_packet_size=found.get(0x27),
+        keepalive_seconds=found.get(0x13),
+    )
+    if limits.receive_maximum == 0 or limits.maximum_packet_size == 0 or limits.maximum_qos > _HIGHEST_QOS:
+        raise ProtocolError("a CONNACK with a limit that can't be")
+    return Connack(reason, limits, found.get(0x12), found.get(0x1F, ""))
+
+
+def read_acknowledgement(body: bytes, level: int) -> tuple[int, int]:
+    """Return the packet identifier and the reason code of a PUBACK, PUBREC, or PUBCOMP.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    if len(body) < 2 or (level != MQTT_5 and len(body) != 2):
+        raise ProtocolError("an acknowledgement of the wrong size")
+    if len(body) > 3:
+        _properties(body, 3)
+    return body[0] << 8 | body[1], body[2] if len(body) > 2 else 0
+
+
+def read_suback(body: bytes, level: int) -> tuple[int, bytes]:
+    """Return the packet identifier of a SUBACK and a reason code for each filter.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    after = 2
+    if level == MQTT_5:
+        after = _after_properties(body, 2)
+    if len(body) <= after:
+        raise ProtocolError("a SUBACK without reason codes")
+    return body[0] << 8 | body[1], body[after:]
+
+
+def read_publish(head: int, body: bytes, level: int) -> Message:
+    """Return the message of a PUBLISH; the topic is not checked to be UTF-8.
+
+    Raises:
+        ProtocolError: it is malformed, or of QoS 2, at which nothing was subscribed to.
+    """
+    qos = head >> 1 & 3
+    after = 2 + (body[0] << 8 | body[1]) if len(body) > 1 else 0
+    if not 2 < after <= len(body):
+        raise ProtocolError("a PUBLISH without a topic, or that ends inside it")
+    topic, identifier = body[2:after], None
+    if qos:
+        identifier = int.from_bytes(body[after : after + 2], "big")
+        after += 2
+        if qos > 1 or not identifier or after > len(body):
+            raise ProtocolError(f"a PUBLISH of QoS {qos}, or without a packet identifier")
+    if level == MQTT_5:
+        # Most have none: the length of the properties is one byte, 0.
+        after = after + 1 if body[after : after + 1] == b"\0" else _after_properties(body, after)
+    return Message(topic, body[after:], bool(head & 1), identifier)
+
+
+def read_disconnect(body: bytes) -> Ended:
+    """Return what a DISCONNECT says.
+
+    Raises:
+        ProtocolError: it is malformed.
+    """
+    found = _properties(body, 1) if len(body) > 1 else {}
+    return Ended(body[0] if body else 0, found.get(0x1F, ""))
+
+
+def _after_properties(body: bytes, at: int) -> int:
+    """Return where the properties end that begin here, without looking at them."""
+    found = read_length(body, at)
+    if found is None or found[0] + found[1] > len(body):
+        raise ProtocolError("properties that are longer than their packet")
+    return found[0] + found[1]
+
+
+def _properties(body: bytes, at: int) -> dict[int, Any]:
+    """Return the properties that begin here, by their numbers; of one that may come several times the last."""
+    end = _after_properties(body, at)
+    _, at = read_length(body, at) or (0, end)
+    found: dict[int, Any] = {}
+    while at < end:
+        read = _READERS.get(body[at])
+        if read is None:
+            raise ProtocolError(f"a property of the unknown kind {body[at]}")
+        number = body[at]
+        found[number], at = read(body, at + 1)
+        if at > end:
+            raise ProtocolError("a property that is longer than its packet")
+    return found
+
+
+def _integer(size: int) -> Callable[[bytes, int], tuple[int, int]]:
+    return lambda body, at: (int.from_bytes(body[at : at + size], "big"), at + size)
+
+
+def _binary(body: bytes, at: int) -> tuple[bytes, int]:
+    start = at + 2
+    end = start + int.from_bytes(body[at:start], "big")
+    return body[start:end], end
+
+
+def _text(body: bytes, at: int) -> tuple[str, int]:
+    value, end = _binary(body, at)
+    try:
+        return value.decode(), end
+    except UnicodeDecodeError:
+        raise ProtocolError("a string that is not UTF-8") from None
+
+
+def _pair(body: bytes, at: int) -> tuple[tuple[str, str], int]:
+    name, after = _text(body, at)
+    value, end = _text(body, after)
+    return (name, value), end
+
+
+def _variable(body: bytes, at: int) -> tuple[int, int]:
+    found = read_length(body, at)
+    if found is None:
+        raise ProtocolError("a number that ends early")
+    return found
+
+
+_READERS: dict[int, Callable[[bytes, int], tuple[Any, int]]] = {
+    **dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), _integer(1)),
+    **dict.fromkeys((0x13, 0x21, 0x22, 0x23), _integer(2)),
+    **dict.fromkeys((0x02, 0x11, 0x18, 0x27), _integer(4)),
+    **dict.fromkeys((0x03, 0x08, 0x12, 0x15, 0x1A, 0x1C, 0x1F), _text),
+    **dict.fromkeys((0x09, 0x16), _binary),
+    0x0B: _variable,
+    0x26: _pair,
+}
+"""How each property is written (MQTT 5.0, table 2-4)."""

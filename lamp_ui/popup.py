@@ -1,0 +1,59 @@
+"""What an unclaimed lamp says: its code, where to enter it, and whether that works now. Pure."""
+
+from dataclasses import dataclass
+
+from lamp_ui.claim import scanned_address, shown_address
+from lamp_ui.view_state import PopupState
+from lamp_ui.words import Say
+from shared.codes import grouped
+from shared.payloads import Unassociated
+
+
+@dataclass(frozen=True)
+class CodeUse:
+    """Whether a code can be used: not while the cloud is unreachable, not once it has ``lapsed``.
+
+    ``seconds_left`` is None while the end is far away, or not known.
+    """
+
+    cloud: bool
+    lapsed: bool
+    seconds_left: int | None
+
+
+def popup_state(unassociated: Unassociated, device_id: str, use: CodeUse, identified: bool, say: Say) -> PopupState:
+    """Return the popup in a person's language."""
+    scanned = scanned_address(unassociated.url, unassociated.code)
+    return PopupState(
+        title=say("Is this the lamp?") if identified else say("Associate your Lamp"),
+        code_groups=tuple(grouped(unassociated.code[: unassociated.short_code_length]).split()),
+        instruction=_instruction(shown_address(unassociated.url), scanned is not None, say),
+        identity=say("Lamp {ending}").format(ending=device_id[-4:]),
+        hint=_hint(use, say),
+        scanned_address=scanned,
+        identified=identified,
+    )
+
+
+def _instruction(address: str | None, scannable: bool, say: Say) -> str:
+    if address is None and scannable:
+        return say("Scan, or enter this code in your LAMPI account.")
+    if address is None:
+        return say("Enter this code in your LAMPI account to make this lamp yours.")
+    # No full stop after an address: people would type it.
+    words = (
+        say("Scan, or enter this code at {address}")
+        if scannable
+        else say("Go to {address} and enter this code to make this lamp yours.")
+    )
+    return words.format(address=address)
+
+
+def _hint(use: CodeUse, say: Say) -> str:
+    if not use.cloud:
+        return say("Cloud unreachable. Please wait.")
+    if use.lapsed:
+        return say("Expired. A new code is coming.")
+    if use.seconds_left is not None:
+        return say("New code in {seconds} s").format(seconds=use.seconds_left)
+    return say("Cloud connected")

@@ -1,0 +1,78 @@
+"""What can be wrong with a connection that the broker accepts, and how it is noticed. Pure; time is an argument."""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from math import inf
+
+FIRST_PAUSE_SECONDS = 1
+LONGEST_PAUSE_SECONDS = 30
+
+STEADY_SECONDS = 2.0 * LONGEST_PAUSE_SECONDS
+"""How long a connection must have lasted for the next pause to be the first one again. Two clients with one id, each of
+which waits for its longest pause, throw each other off within less than this."""
+
+RIVAL_AFTER = 3
+"""So many connections in a row that the broker accepted at once and ended soon are no accident."""
+
+
+class Trouble(Enum):
+    """A fault that lasts until it is mended elsewhere, while connecting again seems to work."""
+
+    REFUSED = auto()
+    """The broker refuses a subscription: what would come on it is never heard."""
+    TAKEN_OVER = auto()
+    """The broker ends each connection soon: another client has the same id, and each throws the other off."""
+
+
+class TroubleWatch:
+    """Judges connections by how they went; ``on_trouble`` gets each change, None where nothing is wrong any more."""
+
+    def __init__(self, on_trouble: Callable[[Trouble | None], None]) -> None:
+        self._on_trouble = on_trouble
+        self._trouble: Trouble | None = None
+        self._accepted_at = inf
+        self._brief = 0
+
+    @property
+    def pause(self) -> int:
+        """How many seconds to wait at least before the next attempt."""
+        return int(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** max(0, self._brief - RIVAL_AFTER + 1)))
+
+    def accepted(self, now: float) -> None:
+        """Note that the broker accepted a connection."""
+        self._accepted_at = now
+        self._have(Trouble.TAKEN_OVER if self._has_rival else None)
+
+    def refused(self) -> None:
+        """Note that it refuses a subscription over this connection."""
+        self._have(Trouble.REFUSED)
+
+    def lost(self, now: float) -> bool:
+        """Note that the connection ended; return whether from now on another client with our id is suspected."""
+        self._brief = 0 if self._steady(now) else self._brief + 1
+        self._accepted_at = inf
+        is_news = self._has_rival and self._trouble is not Trouble.TAKEN_OVER
+        if self._has_rival:
+            self._have(Trouble.TAKEN_OVER)
+        return is_news
+
+    def failed(self) -> None:
+        """Note that the broker could not be reached, which is explanation enough for the connections before."""
+        self._brief = 0
+
+    def tick(self, now: float) -> None:
+        """Note that time passes over a connection."""
+        if self._trouble is Trouble.TAKEN_OVER and self._steady(now):
+            self._have(None)
+
+    @property
+    def _has_rival(self) -> bool:
+        return self._brief >= RIVAL_AFTER
+
+    def _steady(self, now: float) -> bool:
+        return now >= self._accepted_at + STEADY_SECONDS
+
+    def _have(self, trouble: Trouble | None) -> None:
+        if trouble is not self._trouble:
+            self._trouble = trouble
+            self._on_trouble(trouble)

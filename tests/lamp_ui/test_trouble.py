@@ -1,0 +1,37 @@
+"""Troubles with a broker that accepts the screen: it says so, and shows nothing as if all were well."""
+
+from pathlib import Path
+
+from lamp_ui.config import read_config
+from lamp_ui.link import LampLink
+from tests.lamp_ui.conftest import DEVICE_ID, StartLamp, unassociated
+from tests.support.broker import Mosquitto
+from tests.support.deaf import deaf_broker
+from tests.support.screen import CloudVoice, Touchscreen
+
+
+def test_another_screen_with_the_same_id_is_named(start_lamp: StartLamp, broker: Mosquitto, cloud: CloudVoice) -> None:
+    cloud.come_up()
+    lamp = start_lamp()
+    lamp.wait_for_text("Cloud connected")
+    settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}
+    rival = LampLink(read_config(settings), lambda _event: None)
+    rival.start()
+    try:
+        lamp.wait_for_text("Another screen uses")
+        lamp.wait_for_text("No connection")
+    finally:
+        rival.stop()
+    assert lamp.log.count("another client seems to have our id") == 1
+
+
+def test_a_refused_subscription_is_shown(tmp_path: Path) -> None:
+    with deaf_broker(tmp_path / "deaf") as deaf:
+        cloud = CloudVoice(deaf, DEVICE_ID)
+        cloud.come_up()
+        cloud.say(unassociated())
+        with Touchscreen(tmp_path / "lamp", deaf, DEVICE_ID) as lamp:
+            lamp.wait_for_text("not let this")
+            lamp.wait_for_text("No connection")
+            assert "Cloud connected" not in lamp.text()
+            assert "refuses a subscription" in lamp.log

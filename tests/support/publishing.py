@@ -1,0 +1,59 @@
+"""A publisher's connection that a test plays by hand."""
+
+from collections.abc import Sequence
+
+from cloud.daemon.publisher import Publisher
+from cloud.daemon.verification import Verification
+from cloud.mqtt.protocol import Outcomes
+from shared.messages import Publication
+from tests.cloud.conftest import NOW
+
+
+class HandPlayed:
+    """Takes what a publisher publishes, and answers as it is told to; or is lost."""
+
+    def __init__(self) -> None:
+        self.publisher = Publisher(self)
+        self.taken: list[tuple[int, Publication]] = []
+        self.lost = False
+        self.is_narrow = False
+        self.monotonic = 0.0
+        self._answered = 0
+
+    @property
+    def is_open(self) -> bool:
+        return not self.lost
+
+    def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
+        if not self.lost:
+            self.taken.extend(messages)
+        return not self.lost
+
+    def narrow(self) -> None:
+        self.is_narrow = True
+
+    def pump(self, seconds: float = 0.0) -> None:
+        """Have the publisher do its work, so much later."""
+        self.monotonic += seconds
+        self.publisher.pump(NOW, self.monotonic)
+
+    def accept(self, *numbers: int) -> None:
+        self.publisher.conclude(Outcomes(accepted=list(numbers)), self.monotonic)
+
+    def refuse(self, reason: int, *numbers: int) -> None:
+        self.publisher.conclude(Outcomes(refused=[(number, reason) for number in numbers]), self.monotonic)
+
+    def accept_next(self, count: int) -> None:
+        """Accept so many of those that have no answer yet, in the order in which they were published."""
+        answered = self.taken[self._answered : self._answered + count]
+        self._answered += len(answered)
+        self.accept(*(number for number, _ in answered))
+
+    def start_over(self, verification: Verification | None = None) -> None:
+        self.publisher.start_over(verification)
+
+    def numbers(self) -> list[int]:
+        return [number for number, _ in self.taken]
+
+    def payloads(self) -> list[bytes]:
+        return [publication.payload for _, publication in self.taken]
