@@ -16,7 +16,7 @@ from lamp_ui import theme
 from lamp_ui.config import read_config
 from lamp_ui.layout import Box, place_main, place_mark
 from lamp_ui.link import LampLink
-from lamp_ui.words import LANGUAGES
+from lamp_ui.words import LANGUAGES, Say, load_words
 from shared import topics
 from shared.payloads import Associated, Color, LampConfig
 from tests.support.broker import Mosquitto
@@ -56,7 +56,7 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
         lamp = Touchscreen(folder / "lamp", broker, DEVICE_ID, size, _settings(language, "0"))
         with lamp:
             cloud = CloudVoice(broker, DEVICE_ID)
-            yield from _first_hour(lamp, cloud)
+            yield from _first_hour(lamp, cloud, load_words(language))
             yield from _own_screen(lamp, broker)
             yield from _names(lamp, cloud)
             yield from _faults(lamp, cloud, broker)
@@ -78,7 +78,7 @@ def _settings(language: str, dim_after: str) -> dict[str, str | None]:
     return {"LAMPI_LANGUAGE": language, "LAMPI_DIM_AFTER_SECONDS": dim_after, "LAMPI_MOTION": "off"}
 
 
-def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
+def _first_hour(lamp: Touchscreen, cloud: CloudVoice, say: Say) -> Iterator[Shot]:
     shown = settled(lamp)
     yield "cloud-away", shown
     cloud.come_up()
@@ -97,6 +97,7 @@ def _first_hour(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
         yield name, (shown := next_look(lamp, shown))
     cloud.say(json.dumps({"associated": False, "code": LAPSED, "url": URL, "good_for": 1}).encode())
     lamp.wait_for_code(LAPSED[:6])
+    lamp.wait_for_text(say("Expired. A new code is coming.").partition(".")[0])
     yield "popup-expired", (shown := settled(lamp))
     cloud.go_away()
     cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
