@@ -5,12 +5,15 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support import audit, pins
+
+NPM_FOLDERS = [pins.ROOT / "tests" / "support" / name for name in ("axe", "cluster")]
 
 SAFE = {"name": "click", "version": "8.5.1", "vulns": []}
 UNKNOWN = {"name": "peewee", "skip_reason": "Dependency not found on PyPI and could not be audited"}
@@ -44,16 +47,26 @@ def test_the_package_is_built_with_the_pinned_setuptools() -> None:
     assert build_system["requires"] == [str(pins.pinned()["setuptools"])]
 
 
-@pytest.mark.parametrize("folder", ["axe", "cluster"])
-def test_every_npm_package_is_pinned(folder: str) -> None:
-    place = pins.ROOT / "tests" / "support" / folder
-    locked = json.loads((place / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    wanted = json.loads((place / "package.json").read_text(encoding="utf-8"))["dependencies"]
+def npm_packages(lock: Path) -> dict[str, dict[str, Any]]:
+    packages: dict[str, dict[str, Any]] = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    return packages
+
+
+@pytest.mark.parametrize("folder", NPM_FOLDERS)
+def test_every_npm_package_is_pinned(folder: Path) -> None:
+    locked = npm_packages(folder / "package-lock.json")
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
     assert locked.pop("")["dependencies"] == wanted
     assert all(each["version"] and each["integrity"] and "resolved" not in each for each in locked.values())
-    there = json.loads((place / "node_modules" / ".package-lock.json").read_text(encoding="utf-8"))["packages"]
-    assert {name: each["version"] for name, each in there.items()} == {
-        name: each["version"] for name, each in locked.items()
+
+
+@pytest.mark.server  # `make quick` installs nothing from npm
+@pytest.mark.parametrize("folder", NPM_FOLDERS)
+def test_the_installed_npm_packages_are_the_pinned_ones(folder: Path) -> None:
+    locked = npm_packages(folder / "package-lock.json")
+    installed = npm_packages(folder / "node_modules" / ".package-lock.json")
+    assert {name: each["version"] for name, each in installed.items()} == {
+        name: each["version"] for name, each in locked.items() if name
     }
 
 
