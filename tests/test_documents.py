@@ -177,9 +177,12 @@ def command_names() -> set[str]:
 
 
 def quoted_messages() -> list[str]:
-    """Return the messages that the tables of troubleshooting quote."""
+    """Return the messages that the tables of troubleshooting quote, and the sentences of the table of states."""
     rows = [row for text in DOCUMENTS.values() for row in rows_of(text, "what you see")]
-    return [message for row in rows for message in re.findall(r"`([^`]+)`", row[0])]
+    logged = [message for row in rows for message in re.findall(r"`([^`]+)`", row[0])]
+    states = rows_of(DOCUMENTS["lamp_ui/README.md"], "what is known")
+    shown = {sentence for row in states for cell in row for sentence in re.findall(r"\*([^*]+)\*", cell)}
+    return [*logged, *sorted(shown)]
 
 
 @cache
