@@ -119,7 +119,7 @@ screenshots: .venv/test-ready ## Take a picture of every state of the touchscree
 	exec $(BIN)/python -m tests.support.album lamp_ui/screenshots
 
 .PHONY: bench
-bench: .venv/test-ready ## Measure the cloud beside the usual way and beside paho alone, into tests/benchmarks/RESULTS.md
+bench: .venv/test-ready ## Measure the cloud beside a baseline and paho alone, into tests/benchmarks/RESULTS.md
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.benchmarks --output tests/benchmarks/RESULTS.md
 

@@ -1,4 +1,4 @@
-"""The rules of the house (DESIGN.md, section 3): who may know whom, and where things are said."""
+"""The rules of the house (ARCHITECTURE.md): who may know whom, and where things are said."""
 
 import ast
 import configparser

@@ -1,4 +1,4 @@
-"""`make bench`: what the cloud's daemon can do, beside the usual way and beside paho alone, as a table.
+"""`make bench`: what the cloud's daemon can do, beside a baseline and paho alone, as a table.
 
 python -m tests.benchmarks [--quick] [--part new --part storm ...] [--output RESULTS.md]
 """

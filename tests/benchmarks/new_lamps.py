@@ -15,7 +15,7 @@ from tests.benchmarks.table import Row
 from tests.benchmarks.wire import Wire
 
 BARE, CEILING = "a bare socket, 20 in flight", "paho alone, 20 in flight"
-UNLIMITED, USUAL = "paho alone, no limit", "the usual way"
+UNLIMITED, USUAL = "paho alone, no limit", "baseline"
 ASKED_FOR = {"sqlite": (0.6, 2.0), "postgresql": (0.45, 1.5)}
 """Of the bare socket's rate, and of paho's, by database."""
 KINDS = ("sqlite", "postgresql")
@@ -43,7 +43,7 @@ def new_lamps(stage: Stage, lamps: int, rounds: int, usual_lamps: int, kinds: Se
             asked_for = f">= {least_of_bare} of the bare socket, >= {least_of_paho} x paho"
             reached = of_bare >= least_of_bare and of_ceiling >= least_of_paho
             rows.append(
-                Row(part, f"{kind}, {scene}", _shown(speed), f"{beside}{of_usual:.0f} x usual", asked_for, reached)
+                Row(part, f"{kind}, {scene}", _shown(speed), f"{beside}{of_usual:.0f} x baseline", asked_for, reached)
             )
     return rows
 

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 export DEBIAN_FRONTEND=noninteractive
 
 apt-get update -qq
-# README.md's packages for the Pi, and a virtual screen in place of the panel.
+# lamp_ui/README.md's packages for the Pi, and a virtual screen in place of the panel.
 apt-get install -qq -y --no-install-recommends mosquitto mosquitto-clients python3-venv libgl1 libgles2 libegl1 libgbm1 \
   libgl1-mesa-dri 'libmtdev1*' xvfb xauth >/dev/null
 ! command -v cc || { echo "There is a compiler here: this would prove nothing" >&2; exit 1; }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Try this checkout's HEAD on a fresh Debian: a new root from debootstrap, a clone in it, the README's commands.
+# Try this checkout's HEAD on a fresh Debian: a new root from debootstrap, a clone in it, the commands in README.md.
 #
 #   tests/debian/try.sh SUITE USER [MAKE_TARGET...]
 #

@@ -1,4 +1,4 @@
-"""Topics: each is built and parsed as DESIGN.md, section 2, spells it."""
+"""Topics: each is built and parsed as shared/README.md spells it."""
 
 import contextlib
 

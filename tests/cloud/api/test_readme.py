@@ -1,4 +1,4 @@
-"""The README's calls of the API, run as they stand there."""
+"""The calls in the API's README, run as they stand there."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from cloud.instants import utc_now
 from cloud.models import Lampi, User
 from tests.cloud.api.conftest import LAMP
 
-README = Path(__file__).parents[3] / "README.md"
+README = Path(__file__).parents[3] / "cloud" / "api" / "README.md"
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
