@@ -23,8 +23,7 @@ class TooManyGuesses(Refusal):
 
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__(
-            f"Too many wrong codes. Try again in {_in_words(retry_after)}, "
-            "or scan the QR code on the lamp's screen."
+            f"Too many wrong codes. Try again in {_in_words(retry_after)}, or scan the QR code on the lamp's screen."
         )
         self.retry_after = retry_after
 
