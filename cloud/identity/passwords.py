@@ -17,7 +17,7 @@ _AT_ONCE = threading.BoundedSemaphore(4)
 
 # OWASP's minimum recommendation (Password Storage Cheat Sheet): 19 MiB, two passes. It fits on a Raspberry Pi.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_hash_of_nobody = _hasher.hash("a password that nobody has, for names that nobody has")
+_hash_of_nobody = _hasher.hash("placeholder for users without a password")
 
 
 def require_usable(password: str, name: str) -> None:
