@@ -51,7 +51,7 @@ def test_an_association_while_the_daemon_is_away_is_kept_and_said_later(
     daemon.stop()
     client = Client(web.url, cookie_for(cloud))
     client.post("/associate/this-lamp", **client.find(code[:6]))
-    assert "The lamp service is unavailable. The lamp is yours" in client.get(f"/lamps/{LAMP}/yours")[1]
+    assert "The lamp service is unavailable. Your lamp's screen updates" in client.get(f"/lamps/{LAMP}/yours")[1]
     daemon.start()
     wait_for_state(loop.broker, LAMP, ASSOCIATED)
     wait_until(
