@@ -105,7 +105,7 @@ def chromium(folder: Path) -> Iterator[Browser]:
 
 
 def sign_up(page: Page, url: str, name: str = "ada") -> None:
-    """Make an account as a person does."""
+    """Create an account as a person does."""
     page.goto(f"{url}/sign-up")
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)

@@ -1,4 +1,4 @@
-"""Associating on the page: the code, "This lamp?", and the confirmation."""
+"""Associating on the page: the code, the lamp found, and the confirmation."""
 
 from datetime import timedelta
 
