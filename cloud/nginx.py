@@ -1,4 +1,4 @@
-"""The nginx configuration for the web page, with the HTTP/2 syntax of the installed version."""
+"""nginx before the web page: which spelling of HTTP/2 the installed version understands."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ _LISTEN = "    listen 443 ssl http2;\n    listen [::]:443 ssl http2;\n"
 
 
 def installed_version() -> Version | None:
-    """Return the installed nginx version, or None if it is not installed or unknown."""
+    """Return the version of this machine's nginx, None if there is none or it doesn't say."""
     program = shutil.which("nginx", path=_PLACES)
     if program is None:
         return None
@@ -30,9 +30,9 @@ def installed_version() -> Version | None:
 
 
 def configuration(page: str, version: Version | None) -> str:
-    """Return the nginx configuration for the page's server name.
+    """Return the configuration for a page's name.
 
-    An unknown version gets the old syntax, which all versions accept, newer ones with a warning.
+    An unknown version gets the old spelling: every version accepts it, newer ones with a warning.
     """
     values = {"lamps.example.com": page}
     if version is not None and version >= _HTTP2_DIRECTIVE_SINCE:
