@@ -1,30 +1,29 @@
-"""What the cloud refuses, in the words of the person who is told."""
+"""Errors that the cloud reports to users and operators."""
 
 from datetime import timedelta
 
 
 class Refusal(Exception):
-    """Something that was asked for and is not done; its text is the one line that the person reads."""
+    """A request that can't be fulfilled. Its text is the one-line message shown to the user."""
 
 
 class MalformedCode(Refusal):
-    """What was typed can't be an association code."""
+    """The text is not a well-formed code."""
 
 
 class UnknownCode(Refusal):
-    """No lamp waits under this code: mistyped, replaced, or somebody was faster. The text is always the same."""
+    """No lamp has this code: mistyped, expired or already used. The message does not reveal which."""
 
     def __init__(self) -> None:
-        super().__init__("No lamp is waiting under this code. Please look at the lamp's screen again.")
+        super().__init__("No lamp found for this code. Check the code on the lamp's screen.")
 
 
 class TooManyGuesses(Refusal):
-    """Too many wrong codes before this one, which was not looked up; ``retry_after`` is how long to wait."""
+    """Rate limit for wrong codes. This code was not checked; ``retry_after`` is how long to wait."""
 
     def __init__(self, retry_after: timedelta) -> None:
         super().__init__(
-            f"Too many wrong codes. Please try again in {_in_words(retry_after)}, "
-            "or scan the QR code on the lamp's screen."
+            f"Too many wrong codes. Try again in {_in_words(retry_after)}, or scan the QR code on the lamp's screen."
         )
         self.retry_after = retry_after
 
@@ -38,70 +37,73 @@ class NotAssociated(Refusal):
 
 
 class UnknownLamp(Refusal):
-    """There is no lamp with this device id."""
+    """No lamp has this device id."""
 
 
 class UnknownUser(Refusal):
-    """There is no user with this name."""
+    """No user has this name."""
 
 
 class BadUserName(Refusal):
-    """The name can't be a user's, or is another user's."""
+    """The username is invalid or taken."""
 
 
 class BadLampName(Refusal):
-    """The name can't be a lamp's."""
+    """The lamp name is invalid."""
 
 
 class BadPassword(Refusal):
-    """The password can't be taken."""
+    """The password does not meet the requirements."""
 
 
 class WrongPassword(Refusal):
-    """The password is not this user's, or there is no such user: nobody is told which."""
+    """Unknown username or wrong password. The message does not reveal which."""
 
-    def __init__(self, text: str = "This name and this password do not go together.") -> None:
+    def __init__(self, text: str = "Incorrect username or password.") -> None:
         super().__init__(text)
 
 
 class TooManyAttempts(Refusal):
-    """It was tried too often; after ``retry_after`` it may be tried again."""
+    """Rate limit for attempts; ``retry_after`` is how long to wait."""
 
     def __init__(self, retry_after: timedelta) -> None:
-        super().__init__(f"That was tried too often. Please try again in {_in_words(retry_after)}.")
+        super().__init__(f"Too many attempts. Try again in {_in_words(retry_after)}.")
         self.retry_after = retry_after
 
 
 class BadTokenName(Refusal):
-    """The name can't be a token's, or there are too many tokens."""
+    """The token name is invalid, or the user has too many tokens."""
 
 
 class UnknownToken(Refusal):
-    """There is no token with this number."""
+    """The user has no token with this number."""
 
 
 class UnusableDatabase(Refusal):
-    """The database is missing, unmigrated, of a newer release, or can't be opened."""
+    """The database is missing, not migrated, from a newer release, or can't be opened."""
 
 
 class UnusableBackup(Refusal):
-    """A backup's file can't be written, or is no (whole) backup."""
+    """A backup file can't be written, or is not a complete backup."""
 
 
 class BrokerAway(Refusal):
-    """The broker can't be reached, or fell silent."""
+    """The broker can't be reached or stopped responding."""
 
 
 class BrokerSilent(BrokerAway):
-    """The broker let us in and did not say to the end what it retains: it hangs, or refuses our end marker."""
+    """The broker accepted the connection but did not finish sending retained messages.
+
+    It hangs, or rejects the message that marks the end.
+    """
 
 
 class DatabaseAway(UnusableDatabase):
-    """The database server can't be reached; it may come back by itself."""
+    """The database server is unavailable. It may recover without action."""
 
 
 def _in_words(duration: timedelta) -> str:
-    """Return a duration as a person says it, rounded up: minutes, from two hours on hours."""
+    """Return a duration in words, rounded up to minutes, or to hours from two hours."""
     minutes = -(-duration // timedelta(minutes=1))
     if minutes < 120:
         return "1 minute" if minutes <= 1 else f"{minutes} minutes"

@@ -1,1 +1,1 @@
-"""The HTTP API for other front ends, /api/v1: a blueprint for the web application, see `register_api`."""
+"""The HTTP API under /api/v1, for other front ends; see `register_api`."""

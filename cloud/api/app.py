@@ -1,4 +1,4 @@
-"""The API as a part of a Flask application: what is below `/api` answers in JSON, whatever happens."""
+"""The API as part of a Flask application. All responses under `/api` are JSON, including errors."""
 
 import logging
 from http import HTTPStatus
@@ -25,7 +25,7 @@ DOCUMENT = Path(__file__).with_name("openapi.json")
 def register_api(app: Flask) -> None:
     """Add the API to an application whose process has opened the database.
 
-    Forms' protection against forged requests does not apply to it: it knows nobody by a cookie.
+    CSRF protection does not apply to the API, because it does not authenticate by cookie.
     """
     app.url_map.converters["device_id"] = DeviceIdConverter
     api = Blueprint("api", __name__, url_prefix=f"{ROOT}v1")
@@ -49,7 +49,7 @@ def register_api(app: Flask) -> None:
 
 
 class DeviceIdConverter(BaseConverter):
-    """Device ids in addresses, as the wire spells them; whatever else stands there leads nowhere."""
+    """Device ids in URLs, spelled as in MQTT topics; anything else is not found."""
 
     regex = "[0-9a-f]{12}"
 
@@ -74,7 +74,7 @@ def _keep_private(response: Response) -> Response:
 
 
 def _answer_unrouted() -> Response | None:
-    """Answer what leads nowhere: no blueprint is asked for that."""
+    """Handle requests without a route under `/api`, which no blueprint receives."""
     fault = request.routing_exception
     if fault is None or isinstance(fault, RequestRedirect) or not request.path.startswith(ROOT):
         return None
@@ -90,13 +90,13 @@ def _refusal(refusal: errors.Refusal) -> Response:
 
 
 def problem_of(refusal: errors.Refusal) -> Problem:
-    """Return the problem that a refusal of ours is to a client."""
+    """Return the problem details for a refusal."""
     match refusal:
         case errors.MalformedCode():
             found = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-code", str(refusal), member="code")
         case errors.BadLampName():
             found = problems.bad_member("name", str(refusal))
-        case errors.UnknownCode() | errors.AlreadyAssociated():  # which of them it is, is told to nobody
+        case errors.UnknownCode() | errors.AlreadyAssociated():  # clients must not learn which of the two it is
             found = Problem(HTTPStatus.CONFLICT, "unknown-code", str(errors.UnknownCode()))
         case errors.TooManyGuesses():
             headers = problems.retry_after(refusal.retry_after)
@@ -111,8 +111,8 @@ def problem_of(refusal: errors.Refusal) -> Problem:
 
 
 def _database_fault(fault: Exception) -> Response:
-    log.error("The database fails (%s): a request was answered with 503", one_line(fault))
-    drop_connections()  # broken ones would fail the next requests, too
+    log.error("Database error, responding with 503: %s", one_line(fault))
+    drop_connections()  # broken connections would fail the next requests too
     return problems.database_away().response()
 
 

@@ -1,4 +1,4 @@
-"""The API's resources: a user's lamps, and the lamp that waits under a code."""
+"""API endpoints for a user's lamps and for codes."""
 
 from collections.abc import Collection
 from http import HTTPStatus
@@ -13,12 +13,12 @@ from cloud.models import Lampi
 PAGE = 100
 
 lamps = Blueprint("lamps", __name__, url_prefix="/lamps")
-"""What is hung below `/api/v1`; each view begins by asking who it is."""
+"""Registered under `/api/v1`. Every view authenticates first."""
 
 
 @lamps.get("")
 def list_lamps() -> Response:
-    """List a user's lamps, a page at a time."""
+    """Return a page of the user's lamps."""
     user = read_user(utc_now())
     after, limit = read_page(PAGE)
     found = ownership.lamps_of(user, after, limit + 1)
@@ -30,7 +30,7 @@ def list_lamps() -> Response:
 
 @lamps.post("")
 def associate() -> tuple[Response, int, dict[str, str]]:
-    """Give the lamp that waits under a code to the user; a second time, say again which it was."""
+    """Associate the lamp that has this code. A repeated request returns the same lamp."""
     now = utc_now()
     user = read_user(now)
     refuse_parameters()
@@ -44,7 +44,7 @@ def associate() -> tuple[Response, int, dict[str, str]]:
 
 @lamps.get("/<device_id:device_id>")
 def show(device_id: str) -> Response:
-    """Show one of the user's lamps."""
+    """Return one of the user's lamps."""
     user = read_user(utc_now())
     refuse_parameters()
     return _answer(ownership.lamp_of(user, device_id))
@@ -52,16 +52,16 @@ def show(device_id: str) -> Response:
 
 @lamps.patch("/<device_id:device_id>")
 def rename(device_id: str) -> Response:
-    """Give one of the user's lamps another name."""
+    """Rename one of the user's lamps."""
     user = read_user(utc_now())
     refuse_parameters()
-    ownership.lamp_of(user, device_id)  # first: whose it is comes before what is wrong with the name
+    ownership.lamp_of(user, device_id)  # ownership is checked before the name
     return _answer(ownership.rename(user, device_id, read_text_member("name")))
 
 
 @lamps.delete("/<device_id:device_id>")
 def release(device_id: str) -> tuple[str, int]:
-    """Make one of the user's lamps nobody's."""
+    """Release one of the user's lamps."""
     now = utc_now()
     user = read_user(now)
     refuse_parameters()
@@ -71,7 +71,7 @@ def release(device_id: str) -> tuple[str, int]:
 
 @lamps.post("/identify")
 def identify() -> tuple[Response, int]:
-    """Have the lamp that waits under a code show that it is the one."""
+    """Light up the screen of the lamp that has this code."""
     now = utc_now()
     user = read_user(now)
     refuse_parameters()

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every refusal and every fault as JSON that a program can tell apart."""
+"""Problem details (RFC 9457) for all API errors."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ DATABASE_AWAY_SECONDS = 5
 
 
 class Problem(Exception):
-    """Why a request is not done; ``kind`` is its name for programs, or empty where the status says it all."""
+    """A failed request. ``kind`` is the machine-readable name, empty where the status is enough."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Problem(Exception):
         self.headers = headers or {}
 
     def response(self) -> Response:
-        """Return what the client gets."""
+        """Return the problem as a response."""
         document: dict[str, object] = {
             "type": f"urn:lampi:problem:{self.kind}" if self.kind else "about:blank",
             "title": self.kind.replace("-", " ").capitalize() if self.kind else self.status.phrase,
@@ -50,36 +50,36 @@ class Problem(Exception):
 
 
 def bad_member(name: str, detail: str) -> Problem:
-    """Return the problem of a member, or a parameter, that is not as it should be."""
+    """Return the problem for an invalid member or parameter."""
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-member", detail, member=name)
 
 
 def unauthenticated() -> Problem:
-    """Return the problem of a request without a token that counts: which of the reasons it is, nobody is told."""
-    detail = "Send 'Authorization: Bearer TOKEN' with a token that has not been revoked."
+    """Return the problem for a missing or invalid token. It does not reveal which."""
+    detail = "Send 'Authorization: Bearer TOKEN' with a valid token."
     return Problem(HTTPStatus.UNAUTHORIZED, "", detail, headers={"WWW-Authenticate": 'Bearer realm="LAMPI"'})
 
 
 def database_away() -> Problem:
-    """Return the problem of a database that does not answer."""
-    detail = "The database does not answer just now; nothing was changed. Please try again."
+    """Return the problem for an unavailable database."""
+    detail = "Service temporarily unavailable; nothing was changed. Try again."
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "", detail, headers=retry_after(DATABASE_AWAY_SECONDS))
 
 
 def of_http(fault: HTTPException) -> Problem:
-    """Return the problem that Flask itself found: no such resource, a method that it does not have, and so on."""
+    """Return the problem for an HTTP error raised by Flask, such as 404 or 405."""
     status = HTTPStatus(fault.code or 500)
     kept = {name: value for name, value in fault.get_headers() if name.lower() in ("allow", "retry-after")}
     return Problem(status, "", fault.description or "", headers=kept)
 
 
 def of_ours(fault: Exception) -> Problem:
-    """Return the problem of a fault that is not the client's, and log it."""
-    log.error("A request failed for a fault of ours", exc_info=fault)
-    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "", "That is a fault of ours, and has been logged.")
+    """Log an unexpected exception and return the problem for it."""
+    log.error("Unexpected error in a request", exc_info=fault)
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "", "Internal error. It has been logged.")
 
 
 def retry_after(pause: timedelta | float) -> dict[str, str]:
-    """Return the header that says when to come again, in whole seconds and at least one."""
+    """Return a `Retry-After` header, in whole seconds and at least one."""
     seconds = pause.total_seconds() if isinstance(pause, timedelta) else pause
     return {"Retry-After": str(max(1, math.ceil(seconds)))}

@@ -1,4 +1,4 @@
-"""Reading requests from strangers: the token, the body and its members, the parameters."""
+"""Validation of untrusted requests: token, body, members and parameters."""
 
 import re
 from collections.abc import Collection
@@ -17,16 +17,16 @@ from shared.strict_json import MAX_BYTES, decode_object
 
 JSON = "application/json"
 LONGEST_TEXT = 200
-"""Characters of the longest text that is looked at: a code or a name, with much white space in and around it."""
+"""Characters. Enough for a code or a lamp name with generous white space."""
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 
 def read_user(now: datetime) -> User:
-    """Return who sends the present request.
+    """Return the user whose token the current request has.
 
     Raises:
-        Problem: 401, where it has no token or one that is worth nothing.
+        Problem: 401, the token is missing or invalid.
     """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     user = bearer(token.strip(), now) if scheme.lower() == "bearer" else None
@@ -36,18 +36,18 @@ def read_user(now: datetime) -> User:
 
 
 def read_source() -> str:
-    """Return where the present request comes from: the same name as a page's, since guesses are counted by it."""
+    """Return the current request's source, in the same form as for a page, since guesses are counted by source."""
     try:
         return client(request.remote_addr or "")
-    except ValueError:  # a server that listens on a socket of this machine, and was not told whom it serves
+    except ValueError:  # a server on a Unix socket that passes no client address
         return "this machine"
 
 
 def read_text_member(name: str) -> str:
-    """Return the one member of the present request's body, which must be text.
+    """Return the text of the only member of the current request's body.
 
     Raises:
-        Problem: 415, 413, 400 or 422: it is not such a body.
+        Problem: 415, 413, 400 or 422, depending on what is wrong with the body.
     """
     if request.mimetype != JSON or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "", f"Send the body as {JSON}.")
@@ -61,40 +61,40 @@ def read_text_member(name: str) -> str:
     _refuse_others(members, {name})
     value = members.get(name)
     if name not in members:
-        raise bad_member(name, f"The member {name!r} is missing.")
+        raise bad_member(name, f"{name!r} is required.")
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise bad_member(name, f"{name!r} is not text of at most {LONGEST_TEXT} characters.")
+        raise bad_member(name, f"{name!r} must be a string of at most {LONGEST_TEXT} characters.")
     return value
 
 
 def too_large() -> Problem:
-    """Return the problem of a body that is not read to its end."""
-    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "", f"A body has at most {MAX_BYTES} bytes.")
+    """Return the problem for a body that exceeds the limit."""
+    return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "", f"The body must not exceed {MAX_BYTES} bytes.")
 
 
 def read_page(most: int) -> tuple[str, int]:
-    """Return the parameters ``after`` (empty for the beginning) and ``limit`` (1 to ``most``, which is the default).
+    """Return the parameters ``after`` (empty for the first page) and ``limit`` (1 to ``most``, the default).
 
     Raises:
-        Problem: 422, where one can't be used.
+        Problem: 422, a parameter is invalid.
     """
     _refuse_others(request.args, {"after", "limit"})
     for name, values in request.args.lists():
         if len(values) > 1:
-            raise bad_member(name, f"{name!r} stands there twice.")
+            raise bad_member(name, f"{name!r} must not be repeated.")
     after, limit = request.args.get("after", ""), request.args.get("limit", str(most))
     if after and not re.fullmatch(r"[0-9a-f]{12}", after, re.ASCII):
-        raise bad_member("after", "'after' is not a device id: 12 lower-case hexadecimal characters.")
+        raise bad_member("after", "'after' must be a device id: 12 lowercase hexadecimal characters.")
     if not _WHOLE_NUMBER.fullmatch(limit) or not 1 <= int(limit) <= most:
-        raise bad_member("limit", f"'limit' is not a whole number from 1 to {most}.")
+        raise bad_member("limit", f"'limit' must be a whole number from 1 to {most}.")
     return after, int(limit)
 
 
 def refuse_parameters() -> None:
-    """Let no parameter pass that means nothing: whoever sends one expects something of it.
+    """Reject all parameters: ignoring one would hide a client's mistake.
 
     Raises:
-        Problem: 422, where there is one.
+        Problem: 422, there is a parameter.
     """
     _refuse_others(request.args, ())
 
@@ -102,4 +102,4 @@ def refuse_parameters() -> None:
 def _refuse_others(given: Collection[str], known: Collection[str]) -> None:
     for name in given:
         if name not in known:
-            raise bad_member(name[:LONGEST_TEXT].encode(errors="replace").decode(), "There is no such member here.")
+            raise bad_member(name[:LONGEST_TEXT].encode(errors="replace").decode(), "Unknown member or parameter.")

@@ -1,1 +1,1 @@
-"""Guessing codes: what it costs, how many guesses can be borne, and who must wait."""
+"""Rate limits: the guess budget for codes, and limits on sign-in and sign-up attempts."""

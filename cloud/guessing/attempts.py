@@ -1,4 +1,4 @@
-"""How often something may be tried: counted in the database, so that all processes and restarts go by it."""
+"""Rate limits for attempts, counted in the database so that they span processes and restarts."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ FORGOTTEN_AFTER = timedelta(days=1)
 
 
 class Attempt(Table):
-    """One attempt that counts. ``who`` is a digest: people type passwords where their names belong."""
+    """A counted attempt. ``who`` is a digest, because users sometimes type their password as the username."""
 
     id = BigAutoField()
     who = CharField(max_length=64)
     at: datetime = InstantField(index=True)
 
     class Meta:
-        """Peewee's settings."""
+        """Peewee options."""
 
         indexes = ((("who", "at"), False),)
 
 
 @dataclass(frozen=True)
 class Limit:
-    """Who may try a thing how often (``most``) in any stretch of time as long as ``within``."""
+    """At most ``most`` attempts in any period of length ``within``, for one ``who``."""
 
     who: tuple[str, ...]
     most: int
@@ -38,17 +38,17 @@ class Limit:
 
     @property
     def key(self) -> str:
-        """What its attempts are counted under."""
+        """The digest under which attempts are counted."""
         return hashlib.sha256("\0".join(self.who).encode("utf-8", "replace")).hexdigest()
 
 
 def spend(limits: Sequence[Limit], now: datetime) -> list[int]:
-    """Count one attempt against each limit; return what `give_back` takes.
+    """Count one attempt against each limit, and return the ids to pass to `give_back`.
 
-    It is counted before it is made: however many are made at once, no more than the limit are.
+    Attempts are counted before they are made, so that concurrent attempts can't exceed a limit.
 
     Raises:
-        TooManyAttempts: a limit is reached; nothing was counted.
+        TooManyAttempts: a limit is reached. Nothing was counted.
     """
     with write_transaction():
         Attempt.delete().where(Attempt.at < now - FORGOTTEN_AFTER).execute()
@@ -59,14 +59,14 @@ def spend(limits: Sequence[Limit], now: datetime) -> list[int]:
 
 
 def give_back(spent: Sequence[int]) -> None:
-    """Take attempts off the count: they succeeded."""
+    """Uncount attempts that succeeded."""
     with write_transaction():
         for chunk in chunked(spent, ROWS_A_STATEMENT):
             Attempt.delete().where(Attempt.id.in_(list(chunk))).execute()
 
 
 def _wait(limit: Limit, now: datetime) -> timedelta | None:
-    """Return how long it takes until a limit leaves room again, None where it does now."""
+    """Return how long until a limit allows another attempt, or None if it does now."""
     counted = Attempt.select().where((Attempt.who == limit.key) & (Attempt.at > now - limit.within))
     if counted.count() < limit.most:
         return None

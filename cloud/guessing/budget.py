@@ -1,4 +1,4 @@
-"""The guess budget as it stands: the arithmetic of `cloud.guessing.guesses` over what the database has counted."""
+"""The current guess budget: `cloud.guessing.guesses` applied to the counts in the database."""
 
 from datetime import datetime
 
@@ -10,14 +10,14 @@ from cloud.guessing.policy import CodePolicy, announced
 
 
 def budget_with(spent: float, lamps: int, policy: CodePolicy) -> Budget:
-    """Return the budget of a window that has spent so much, while so many lamps wait under live codes."""
+    """Return a window's budget, given the cost spent so far and the number of lamps with live codes."""
     return Budget(policy.risk, spent, room_needed(lamps, _accounts(), policy.guesses_per_user))
 
 
 def length_for_new_codes(count: int, replaced: int, now: datetime) -> int:
-    """Return how long the short codes of so many new codes must be.
+    """Return the length for the short codes of ``count`` new codes.
 
-    ``replaced``: how many of the codes that are counted as live they take the place of.
+    ``replaced``: how many of the codes counted as live the new codes replace.
     """
     policy = announced()
     spent = cost_of(slots_of([EVERYBODY], policy, now)[EVERYBODY])
@@ -26,6 +26,6 @@ def length_for_new_codes(count: int, replaced: int, now: datetime) -> int:
 
 
 def _accounts() -> int:
-    """Return how many users there are, as far as it matters: counting a million takes too long to ask often."""
+    """Return the number of users, up to `FORESEEN_ACCOUNTS`: counting a million would be slow."""
     ((accounts,),) = run_sql("SELECT COUNT(*) FROM (SELECT 1 FROM lampi_user LIMIT ?) AS users", FORESEEN_ACCOUNTS)
     return int(accounts)

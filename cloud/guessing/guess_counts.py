@@ -1,7 +1,7 @@
-"""Counting guesses: failures are added up in the database, a row for each slot of time and whoever they count for.
+"""Counts of failed guesses, one row for each time slot and counter.
 
-A window is counted in slots (`CodePolicy.slot`); one that lies in it only in part counts in full, so that a limit holds
-for every stretch of time that is as long as the window. What is older is pruned as new failures come in.
+A window is counted in slots (`CodePolicy.slot`). A slot that overlaps the window only partly counts in full, so that a
+limit holds for every period of the window's length. Older rows are pruned as new failures come in.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ EVERYBODY = "everybody"
 
 
 class GuessCount(Table):
-    """What failed in one slot of time, of all that counts together as ``who``; ``cost`` as `guesses` reckons it."""
+    """Failures in one time slot for the counter ``who``. ``cost`` is defined in `guesses`."""
 
     id = BigAutoField()
     who = TextField()
@@ -28,13 +28,13 @@ class GuessCount(Table):
     cost = DoubleField()
 
     class Meta:
-        """Peewee's settings."""
+        """Peewee options."""
 
         indexes = ((("who", "slot_at"), True),)
 
 
 class Slot(NamedTuple):
-    """The failures of one slot of time, what they cost, and when the slot has left the window."""
+    """The failures of one time slot, their cost, and when the slot leaves the window."""
 
     failures: int
     cost: float
@@ -42,7 +42,7 @@ class Slot(NamedTuple):
 
 
 def slots_of(who: Sequence[str], policy: CodePolicy, now: datetime) -> dict[str, list[Slot]]:
-    """Return what counts in the window that ends now, for each of these, oldest first."""
+    """Return the slots of the window that ends now for each counter, oldest first."""
     lasts = policy.slot + policy.window
     rows = run_sql(
         f"SELECT who, slot_at, failures, cost FROM guess_count WHERE who IN ({', '.join('?' * len(who))})"  # noqa: S608
@@ -57,17 +57,17 @@ def slots_of(who: Sequence[str], policy: CodePolicy, now: datetime) -> dict[str,
 
 
 def failures_in(slots: Iterable[Slot]) -> int:
-    """Return the number of failures."""
+    """Return the total number of failures."""
     return sum(slot.failures for slot in slots)
 
 
 def cost_of(slots: Iterable[Slot]) -> float:
-    """Return what the failures cost."""
+    """Return the total cost of the failures."""
     return sum(slot.cost for slot in slots)
 
 
 def add_failure(who: Sequence[str], price: float, policy: CodePolicy, now: datetime) -> None:
-    """Count a failure for each of these; inside a write transaction."""
+    """Add a failure to each counter. Call it in a write transaction."""
     slot_at = stored(NEVER + (now - NEVER) // policy.slot * policy.slot)
     rows = ", ".join(["(?, ?, 1, ?)"] * len(who))
     run_sql(
@@ -79,7 +79,7 @@ def add_failure(who: Sequence[str], price: float, policy: CodePolicy, now: datet
 
 
 def _prune(policy: CodePolicy, now: datetime) -> None:
-    """Delete what no window will count any more, not too much at once: somebody waits for an answer."""
+    """Delete expired slots, limited to a batch because a user is waiting for a response."""
     run_sql(
         "DELETE FROM guess_count WHERE id IN (SELECT id FROM guess_count WHERE slot_at <= ? LIMIT ?)",
         stored(now - policy.window - policy.slot),

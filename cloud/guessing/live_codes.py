@@ -1,8 +1,8 @@
-"""How many codes are live, by the length of their short codes, without looking at the lamps.
+"""Counts of live codes by short code length, without scanning the lamps.
 
-Triggers (migration 0004) keep the counts in step with the lamps, whoever writes to them: while nobody owns it, a lamp
-counts under the hour in which its code was issued. Codes of an hour lapse together here, up to an hour late, so that
-the count is never too low.
+Database triggers (migration 0004) keep the counts in step with every change to the lamps. An unclaimed lamp counts in
+the hour in which its code was issued. The codes of an hour expire together, up to an hour late, so the count is never
+too low.
 """
 
 from datetime import datetime
@@ -15,20 +15,20 @@ from cloud.instants import NEVER, InstantField, stored
 
 
 class LiveCodes(Table):
-    """How many lamps wait under codes that were issued in one hour, with short codes of one length."""
+    """The number of waiting lamps whose codes were issued in one hour, for one short code length."""
 
     hour: datetime = InstantField()
     short_code_length = IntegerField()
     lamps = BigIntegerField()
 
     class Meta:
-        """Peewee's settings; a unique index over hour and length is all the key that the triggers need."""
+        """Peewee options. The triggers need only a unique index over hour and length."""
 
         primary_key = False
 
 
 def counted_from(policy: CodePolicy, now: datetime) -> datetime | None:
-    """Return the instant from which on codes must have been issued to count as live; None where all do."""
+    """Return the issue time from which codes count as live, or None if codes never expire."""
     if policy.ttl is None:
         return None
     lapsed = now - policy.ttl
@@ -36,7 +36,7 @@ def counted_from(policy: CodePolicy, now: datetime) -> datetime | None:
 
 
 def live_codes(policy: CodePolicy, now: datetime) -> dict[int, int]:
-    """Return the number of live codes by the length of their short codes."""
+    """Return the number of live codes for each short code length."""
     since = stored(counted_from(policy, now) or NEVER)
     counts = run_sql(
         "SELECT short_code_length, SUM(lamps) FROM live_codes WHERE hour >= ? GROUP BY short_code_length", since

@@ -1,4 +1,4 @@
-"""The policy for codes: how long they are good for, how long they are, and how often somebody may guess."""
+"""The code policy: time to live, code lengths and guess limits."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,14 +9,15 @@ from cloud.database import Table, run_sql, write_transaction
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 
 SLOTS_A_WINDOW = 24
-"""In how many parts a window is counted: what falls out of it does so by one of them at a time."""
+"""Number of slots in which a window is counted. Guesses leave the window one slot at a time."""
 
 
 @dataclass(frozen=True)
 class CodePolicy:
-    """What the operator decided; ``ttl`` is None for codes that never lapse.
+    """The operator's settings for codes. ``ttl`` is None for codes that never expire.
 
-    ``risk`` is the chance that the guesses of one window hit anything; the two limits count failed guesses in a window.
+    ``risk`` limits the chance that the guesses of one window hit any lamp. ``guesses_per_user`` and
+    ``guesses_per_source`` limit failed guesses in a window.
     """
 
     ttl: timedelta | None = timedelta(minutes=15)
@@ -29,15 +30,15 @@ class CodePolicy:
 
     @property
     def slot(self) -> timedelta:
-        """The part of a window in which failures are added up."""
+        """The length of a time slot."""
         return self.window / SLOTS_A_WINDOW
 
 
 class AnnouncedPolicy(Table):
-    """The single row with the daemon's policy, for every process to go by.
+    """The single row with the daemon's policy, which all processes apply.
 
-    A command with settings of its own would refuse the very code that a screen shows, and a process with limits of its
-    own would break everybody's.
+    A process with its own time to live would reject codes that are still on a screen, and one with its own limits would
+    break the guarantee for all.
     """
 
     id = AutoField()
@@ -50,13 +51,13 @@ class AnnouncedPolicy(Table):
     longest = BigIntegerField()
 
     class Meta:
-        """Peewee's settings."""
+        """Peewee options."""
 
         table_name = "code_policy"
 
 
 def announce(policy: CodePolicy) -> None:
-    """Have every process go by this policy."""
+    """Make all processes apply this policy."""
     row = {
         "ttl_seconds": 0 if policy.ttl is None else round(policy.ttl.total_seconds()),
         "risk": policy.risk,
@@ -72,7 +73,7 @@ def announce(policy: CodePolicy) -> None:
 
 
 def announced() -> CodePolicy:
-    """Return the policy that a daemon announced; where none ever did, the usual one with codes that never lapse."""
+    """Return the announced policy. Before the first announcement: the defaults, with codes that never expire."""
     said = run_sql(
         "SELECT ttl_seconds, risk, window_seconds, guesses_per_user, guesses_per_source, shortest, longest"
         " FROM code_policy"

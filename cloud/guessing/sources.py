@@ -1,23 +1,23 @@
-"""Where an attempt or a change comes from, as history says it and as guesses are counted by."""
+"""Sources of requests, as recorded in the audit log and used for rate limits."""
 
 import os
 import pwd
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 SHELL = "shell"
-"""The Python prompt, or any caller that says nothing else."""
+"""The Python shell, and the default for other callers."""
 
 _NETWORK_BITS = 64
-"""Of an IPv6 address, what one subscriber has; the rest of it is theirs to change with each attempt."""
+"""IPv6 prefix length of one subscriber, who can change the remaining bits with each attempt."""
 
 
 def command_line() -> str:
-    """Return what the command line is, with the name of the system's user, or of who became that user by sudo."""
+    """Return the source for the command line, with the name of the system user, or of the user who called sudo."""
     return f"command line ({os.environ.get('SUDO_USER') or _own_name()})"
 
 
 def client(address: str) -> str:
-    """Return what a client of a web page or an API is, from its address: of IPv6, its network.
+    """Return the source for a web or API client: its IPv4 address, or its IPv6 /64 network.
 
     Raises:
         ValueError: it is not an IP address.
@@ -31,7 +31,7 @@ def client(address: str) -> str:
 
 
 def _own_name() -> str:
-    uid = os.getuid()  # not LOGNAME, which may name a different user
+    uid = os.getuid()  # not LOGNAME, which can name a different user
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:  # as in some containers

@@ -1,7 +1,7 @@
-"""Throttling: whether a code is looked up at all, and what is written down when it was wrong.
+"""Throttling of guesses: decides whether a code is looked up, and records wrong codes.
 
-The answer comes before the look-up and is the same for a right code and a wrong one. Limits per user and per source
-keep one account and one address from spending what is everybody's; the budget of all together keeps the stated risk.
+The decision precedes the look-up and is the same for right and wrong codes. Limits per user and per source keep a
+single account or address from using up the shared budget; the budget itself guarantees the stated risk.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ from shared.codes import CODE_LENGTH
 
 @dataclass(frozen=True)
 class Guess:
-    """Somebody's attempt with a well-formed code of so many characters, at an instant, under that time's policy."""
+    """A user's attempt with a well-formed code of ``length`` characters, under the policy in force at ``now``."""
 
     length: int
     user_id: int
@@ -32,24 +32,25 @@ class Guess:
 
     @property
     def is_full_code(self) -> bool:
-        """True for a code as a QR code has it: it can't be guessed, and so is never throttled."""
+        """True for a full code, as in a QR code. It can't be guessed, so it is never throttled."""
         return self.length == CODE_LENGTH
 
     @property
     def user(self) -> str:
-        """What the user is called in the counts."""
+        """The user's counter."""
         return f"user {self.user_id}"
 
     @property
     def origin(self) -> str:
-        """What the source is called in the counts."""
+        """The source's counter."""
         return f"source {self.source}"
 
 
 def wait_for(guess: Guess) -> timedelta | None:
-    """Return how long to wait before this may be looked up, or None where it may be now.
+    """Return how long to wait before this guess may be looked up, or None if it may be now.
 
-    It is sure only inside the write transaction that counts a failure: else others use up in between what is left.
+    The answer is binding only in the write transaction that counts a failure; otherwise concurrent guesses may use up
+    the budget in between.
     """
     if guess.is_full_code:
         return None
@@ -64,7 +65,7 @@ def wait_for(guess: Guess) -> timedelta | None:
 
 
 def count_failure(guess: Guess) -> None:
-    """Write down a code that was wrong, and charge it; inside the write transaction of the look-up."""
+    """Record a wrong code and charge its cost. Call it in the write transaction of the look-up."""
     if guess.is_full_code:
         _note(guess, Reason.UNKNOWN_CODE)
         return
@@ -74,12 +75,12 @@ def count_failure(guess: Guess) -> None:
 
 
 def note_throttled(guess: Guess) -> None:
-    """Write down an attempt that was not looked up."""
+    """Record an attempt that was throttled."""
     _note(guess, Reason.TOO_MANY_GUESSES)
 
 
 def _note(guess: Guess, reason: Reason) -> None:
-    """Write down what nothing else limits, until it is as much as a user may fail; after that without taking a lock."""
+    """Record an uncharged attempt, up to the user's limit of failures. Beyond it, return without taking a lock."""
     noted = f"{reason} noted of {guess.user}"
     if failures_in(slots_of([noted], guess.policy, guess.now)[noted]) < guess.policy.guesses_per_user:
         with write_transaction(durable=False):
@@ -98,11 +99,11 @@ def _budget_wait(slots: Sequence[Slot], guess: Guess) -> timedelta | None:
     wait = _wait(slots, guess, lambda counted: replace(whole, spent=cost_of(counted)).admits(price, longest=longest))
     if wait is None or longest or policy.ttl is None:
         return wait
-    return min(wait, policy.ttl)  # by then the lamps have longer codes
+    return min(wait, policy.ttl)  # by then all lamps have longer codes
 
 
 def _wait(slots: Sequence[Slot], guess: Guess, fits: Callable[[Sequence[Slot]], bool]) -> timedelta | None:
-    """Return how long it takes until enough slots, the oldest first, have left the window; None where it fits now."""
+    """Return how long until enough of the oldest slots have left the window, or None if the guess fits now."""
     if fits(slots):
         return None
     for number, slot in enumerate(slots, 1):

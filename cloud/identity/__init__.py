@@ -1,1 +1,1 @@
-"""Who somebody is: accounts, passwords, who is signed in, and tokens of other programs."""
+"""Accounts, passwords, browser sessions and API tokens."""

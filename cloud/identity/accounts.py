@@ -1,4 +1,4 @@
-"""Accounts: who may sign up under what name, and who somebody is that comes with a name and a password."""
+"""Accounts: sign-up, sign-in and password changes."""
 
 import unicodedata
 from datetime import datetime, timedelta
@@ -22,25 +22,25 @@ _HOUR = timedelta(hours=1)
 
 
 def sign_up(name: str, password: str, source: str, now: datetime) -> User:
-    """Make an account for a person who asks for one on the web; ``source`` is the address they come from.
+    """Create an account; ``source`` is the client's address.
 
-    Names are looser for an operator (`association.add_user`). Here, one that is another's but for case or the form
-    of its characters is taken; and one that mixes scripts is refused: a Cyrillic letter among Latin ones makes a name
-    that looks like another's.
+    The rules for names are stricter than for operators (`association.add_user`). A name that differs from an existing
+    one only in case or Unicode form counts as taken. Mixed scripts are rejected: a Cyrillic letter in a Latin name can
+    imitate another user's name.
 
     Raises:
-        BadUserName: see above; or it is too short or too long.
+        BadUserName: the name is too short, too long, taken, or has characters that are not allowed.
         BadPassword: see `passwords.require_usable`.
-        TooManyAttempts: many accounts were made from there in the last hour.
+        TooManyAttempts: too many accounts were created from this address in the last hour.
     """
     name = unicodedata.normalize("NFKC", name).strip()
     _require_plain(name)
     passwords.require_usable(password, name)
     attempts.spend([Limit(("sign up", source), 20, _HOUR)], now)
-    kept = passwords.hashed(password)  # before the write lock is taken: it takes long
+    kept = passwords.hashed(password)  # slow, so before taking the write lock
     with write_transaction():
         if User.select().where(User.name_key == name_key(name)).exists():
-            raise BadUserName(f"The name {name} is taken. Please choose another.")
+            raise BadUserName(f"The username {name} is taken. Choose another.")
         user: User = User.create(name=name, password_hash=kept)
         history.write(Event.USER_ADDED, now, source, user_name=name)
     return user
@@ -49,19 +49,18 @@ def sign_up(name: str, password: str, source: str, now: datetime) -> User:
 def sign_in(name: str, password: str, source: str, now: datetime) -> User:
     """Return the user with this name and password.
 
-    A name that nobody has, one that has no password, and a wrong password are told in the same words, after the same
-    time.
+    An unknown name, a user without a password and a wrong password give the same error after the same time.
 
     Raises:
-        WrongPassword: they do not go together.
-        TooManyAttempts: it was tried too often, under this name or from there.
+        WrongPassword: the name or the password is wrong.
+        TooManyAttempts: too many attempts with this name or from this address.
     """
     key = name_key(name)
     spent = attempts.spend(
         [
             Limit(("sign in", key, source), 5, _QUARTER),
             Limit(("sign in from", source), 30, _QUARTER),
-            Limit(("sign in as", key), 100, _HOUR),  # from many addresses; high, since anybody can use it up
+            Limit(("sign in as", key), 100, _HOUR),  # across all addresses; high, because anyone can exhaust it
         ],
         now,
     )
@@ -75,24 +74,24 @@ def sign_in(name: str, password: str, source: str, now: datetime) -> User:
 
 
 def change_password(user: User, present: str, new: str, now: datetime) -> None:
-    """Give somebody who knows the present password another, and sign them out everywhere.
+    """Change a password after checking the current one, and sign the user out everywhere.
 
     Raises:
-        WrongPassword: the present one is another.
+        WrongPassword: the current password is wrong.
         BadPassword: see `passwords.require_usable`.
-        TooManyAttempts: the present one was wrong too often.
+        TooManyAttempts: the current password was wrong too often.
     """
     spent = attempts.spend([Limit(("change password", str(user.id)), 5, _QUARTER)], now)
     if not passwords.fits(present, user.password_hash):
-        raise WrongPassword("That is not your present password.")
+        raise WrongPassword("Incorrect current password.")
     attempts.give_back(spent)
     set_password(user, new)
 
 
 def set_password(user: User, password: str) -> None:
-    """Give somebody a password, and sign them out everywhere; their tokens (`cloud.identity.tokens`) stay.
+    """Set a user's password and sign them out everywhere. Their API tokens (`cloud.identity.tokens`) stay valid.
 
-    No password makes a token, an operator does, and programs in the field would stand still with each new password.
+    Tokens are issued by an operator, not by password, and revoking them would stop programs at every password change.
 
     Raises:
         BadPassword: see `passwords.require_usable`.
@@ -109,9 +108,9 @@ def _keep(user: User, password: str) -> None:
 
 
 def _known_as(name: str) -> User | None:
-    """Return who signs in under a name: the one who is called exactly so, else the only one but for case."""
+    """Return the user for a sign-in name: an exact match, or the only match ignoring case."""
     if not name.strip().isprintable():
-        return None  # not every database can be asked for such a name
+        return None  # not every database accepts such text in a query
     named: list[User] = list(User.select().where(User.name_key == name_key(name)).order_by(User.id))
     exact = [user for user in named if user.name == name.strip()]
     return exact[0] if exact else named[0] if len(named) == 1 else None
@@ -119,9 +118,9 @@ def _known_as(name: str) -> User | None:
 
 def _require_plain(name: str) -> None:
     if not SHORTEST_NAME <= len(name) <= LONGEST_NAME:
-        raise BadUserName(f"A name has at least {SHORTEST_NAME} characters and at most {LONGEST_NAME}.")
+        raise BadUserName(f"A username must have {SHORTEST_NAME} to {LONGEST_NAME} characters.")
     if not all(unicodedata.category(character)[0] in "LMN" or character in "._-" for character in name):
-        raise BadUserName("A name has only letters, digits, full stops, hyphens and underscores.")
+        raise BadUserName("A username can contain only letters, digits, dots, hyphens and underscores.")
     scripts = {unicodedata.name(letter, "?").split()[0] for letter in name if letter.isalpha()}
     if len(scripts) > 1 and not scripts <= _WRITTEN_TOGETHER:
-        raise BadUserName("The letters of a name are all of one script.")
+        raise BadUserName("A username can't mix letters from different scripts.")

@@ -1,4 +1,4 @@
-"""Passwords: what may be one, and the form in which one is kept (argon2id)."""
+"""Password rules and hashing (argon2id)."""
 
 import threading
 import unicodedata
@@ -13,33 +13,33 @@ LONGEST = 200
 FEWEST_DIFFERENT = 5
 
 _AT_ONCE = threading.BoundedSemaphore(4)
-"""Each check takes its memory; a flood of sign-ins waits here instead of taking the machine's."""
+"""Each check needs 19 MiB of memory; limiting concurrent checks keeps a flood of sign-ins from exhausting it."""
 
-# OWASP's smallest recommended setting (Password Storage Cheat Sheet): 19 MiB, two passes. A Pi can bear it.
+# OWASP's minimum recommendation (Password Storage Cheat Sheet): 19 MiB, two passes. It fits on a Raspberry Pi.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_hash_of_nobody = _hasher.hash("a password that nobody has, for names that nobody has")
+_hash_of_nobody = _hasher.hash("placeholder for users without a password")
 
 
 def require_usable(password: str, name: str) -> None:
-    """Make sure that somebody of this name may take this password.
+    """Check a new password for a user of this name.
 
     Raises:
-        BadPassword: it is too short or too long, or too easily guessed.
+        BadPassword: it is too short, too long or too easy to guess.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise BadPassword(f"A password has at least {SHORTEST} characters and at most {LONGEST}.")
+        raise BadPassword(f"A password must have {SHORTEST} to {LONGEST} characters.")
     if password.casefold() == name.casefold() or len(set(password)) < FEWEST_DIFFERENT:
-        raise BadPassword("That password would be guessed soon. Take a few words that only you put together.")
+        raise BadPassword("This password is too easy to guess. Use a few unrelated words.")
 
 
 def hashed(password: str) -> str:
-    """Return a password as it is kept."""
+    """Return the hash of a password."""
     with _AT_ONCE:
         return _hasher.hash(_one_form(password))
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Tell whether a password is the one that is kept; where none is, it takes as long to say no."""
+    """Return whether a password matches a hash. Without a hash, the answer is no, after the same time."""
     with _AT_ONCE:
         try:
             _hasher.verify(kept or _hash_of_nobody, _one_form(password))
@@ -49,10 +49,10 @@ def fits(password: str, kept: str | None) -> bool:
 
 
 def is_outdated(kept: str) -> bool:
-    """Tell whether a password that is kept should be hashed anew, with today's setting."""
+    """Return whether a hash uses outdated parameters and should be replaced."""
     return _hasher.check_needs_rehash(kept)
 
 
 def _one_form(password: str) -> bytes:
-    """Return a password's bytes, the same whichever way a keyboard composes its accents."""
+    """Return a password's bytes in a canonical Unicode form, independent of how a keyboard composes accents."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")

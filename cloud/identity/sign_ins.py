@@ -1,4 +1,4 @@
-"""Who is signed in: one row for each browser, which it can show a token for. The token itself is not kept."""
+"""Browser sessions: one row for each signed-in browser. Only the hash of its token is stored."""
 
 import hashlib
 import secrets
@@ -11,17 +11,17 @@ from cloud.instants import InstantField
 from cloud.models import User
 
 IDLE_FOR = timedelta(days=7)
-"""After how long without a look at the page somebody is signed out."""
+"""Idle time after which a session expires."""
 
 LASTS_FOR = timedelta(days=30)
-"""After how long somebody is signed out whatever happens."""
+"""Maximum lifetime of a session."""
 
 NOTED_EVERY = timedelta(minutes=5)
-"""How exactly it is known when somebody last looked: a write for every page would be one too many."""
+"""Resolution of `seen_at`, to avoid a write on every request."""
 
 
 class SignIn(Table):
-    """One browser in which somebody is signed in."""
+    """A session: one signed-in browser of a user."""
 
     token_hash = CharField(max_length=64, primary_key=True)
     user = ForeignKeyField(User, on_delete="CASCADE")
@@ -30,7 +30,7 @@ class SignIn(Table):
 
 
 def begin(user: User, now: datetime) -> str:
-    """Sign somebody in; return the token to show from now on."""
+    """Start a session and return its token. Expired sessions are deleted."""
     token = secrets.token_urlsafe(32)
     with write_transaction():
         SignIn.delete().where((SignIn.seen_at <= now - IDLE_FOR) | (SignIn.started_at <= now - LASTS_FOR)).execute()
@@ -39,7 +39,7 @@ def begin(user: User, now: datetime) -> str:
 
 
 def user_of(token: str, now: datetime) -> User | None:
-    """Return who is signed in with a token, or None where nobody is (any more)."""
+    """Return the user of a session token, or None if it is unknown or expired."""
     found: SignIn | None = SignIn.select(SignIn, User).join(User).where(SignIn.token_hash == _hash(token)).get_or_none()
     if found is None or found.seen_at <= now - IDLE_FOR or found.started_at <= now - LASTS_FOR:
         return None
@@ -51,13 +51,13 @@ def user_of(token: str, now: datetime) -> User | None:
 
 
 def end(token: str) -> None:
-    """Sign a browser out, wherever its token went."""
+    """End the session with this token."""
     with write_transaction():
         SignIn.delete().where(SignIn.token_hash == _hash(token)).execute()
 
 
 def end_all(user: User) -> None:
-    """Sign somebody out everywhere."""
+    """End all sessions of a user."""
     with write_transaction():
         SignIn.delete().where(SignIn.user == user).execute()
 

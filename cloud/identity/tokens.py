@@ -1,7 +1,7 @@
-"""Tokens: what another program shows to act for a user over HTTP, instead of a password.
+"""API tokens, with which a program acts for a user over HTTP.
 
-A token is shown once, when it is made. The database keeps its digest: 256 random bits can't be guessed, so that a
-slow one, as passwords need, would slow down every request and protect nothing.
+A token is shown once, when it is created. The database stores only its SHA-256 digest. A slow password hash would slow
+down every request and add nothing, since 256 random bits can't be guessed.
 """
 
 import hashlib
@@ -16,16 +16,16 @@ from cloud.instants import InstantField
 from cloud.models import User
 
 PREFIX = "lampi_"
-"""What a token begins with, so that people and secret scanners know one when they see it."""
+"""Prefix of every token, which lets people and secret scanners recognize one."""
 
 LONGEST_NAME = 100
 MOST_TOKENS = 50
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
-"""A write for each request would take the write lock for what nobody reads that closely."""
+"""Resolution of `last_used_at`, to avoid taking the write lock on every request."""
 
 
 class ApiToken(Table):
-    """A token of a user's, named after what it is for."""
+    """A user's token, named after its purpose."""
 
     id = AutoField()
     user = ForeignKeyField(User, on_delete="CASCADE")
@@ -36,18 +36,18 @@ class ApiToken(Table):
 
 
 def make_token(user: User, name: str, now: datetime) -> str:
-    """Make a token and return it: the one time that it can be seen.
+    """Create a token and return it. It can't be read again later.
 
     Raises:
         BadTokenName: the name is empty, too long or not one printable line; or the user has `MOST_TOKENS` already.
     """
     name = name.strip()
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise BadTokenName(f"A token's name is one line of 1 to {LONGEST_NAME} characters.")
+        raise BadTokenName(f"A token name must be one line of 1 to {LONGEST_NAME} characters.")
     token = PREFIX + secrets.token_urlsafe(32)
     with write_transaction():
         if len(tokens_of(user)) >= MOST_TOKENS:
-            raise BadTokenName(f"{user.name} has {MOST_TOKENS} tokens already; revoke one first.")
+            raise BadTokenName(f"{user.name} already has {MOST_TOKENS} tokens. Revoke one first.")
         ApiToken.create(user=user, name=name, digest=_digest(token), created_at=now)
     return token
 
@@ -58,10 +58,10 @@ def tokens_of(user: User) -> list[ApiToken]:
 
 
 def revoke(user: User, number: int) -> None:
-    """End a token of a user's, at once.
+    """Revoke a user's token, effective immediately.
 
     Raises:
-        UnknownToken: the user has none with this number.
+        UnknownToken: the user has no token with this number.
     """
     with write_transaction():
         if not ApiToken.delete().where((ApiToken.id == number) & (ApiToken.user == user)).execute():
@@ -69,7 +69,7 @@ def revoke(user: User, number: int) -> None:
 
 
 def bearer(token: str, now: datetime) -> User | None:
-    """Return whose token this is, or None; and note that it was used."""
+    """Return the user of a valid token and record its use, or return None."""
     if not token.startswith(PREFIX) or not token.isascii():
         return None
     found: ApiToken | None = ApiToken.select(ApiToken, User).join(User).where(ApiToken.digest == _digest(token)).first()

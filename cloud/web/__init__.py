@@ -1,1 +1,1 @@
-"""The page on which a person associates a lamp. It knows the association service and the database, never the broker."""
+"""The web page where users associate and manage lamps. It uses the services and the database, never the broker."""

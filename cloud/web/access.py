@@ -1,4 +1,4 @@
-"""Who a browser's requests come from, and signing it in and out."""
+"""Authentication of browser requests, sign-in and sign-out."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,37 +16,37 @@ from cloud.models import User
 View = TypeVar("View", bound=Callable[..., Any])
 
 KEPT = ("next", "code")
-"""What of a session stays when somebody signs in: where they were going, and the code that they had scanned."""
+"""Session keys that survive signing in: the requested page and the scanned code."""
 
 
 LONGEST_PATH = 200
-"""Of our own pages none has nearly as long a one, and a cookie has room for 4 KB."""
+"""Characters. Longer than any path of this page; the path is stored in a cookie, which is limited to 4 KB."""
 
 
 class Visitor(UserMixin):
-    """Somebody who is signed in, with the token that their browser shows."""
+    """A signed-in user and the session token of their browser."""
 
     def __init__(self, user: User, token: str) -> None:
         self.user = user
         self.token = token
 
     def get_id(self) -> str:
-        """Return what Flask-Login keeps in the cookie."""
+        """Return the session token, which Flask-Login stores in the cookie."""
         return self.token
 
 
 class Access:
-    """Finds out who is signed in, and sends who is not to do so."""
+    """Loads the signed-in user and redirects everyone else to the sign-in page."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
 
     def serve(self, app: Flask) -> None:
-        """Look after an application's requests."""
+        """Install the sign-in check in an application."""
         manager = LoginManager(app, add_context_processor=False)
-        # Looked up only where a template asks: the page that says that the database is away must not ask it who reads.
+        # Evaluated only when a template uses it: the page for a database outage must not query the database.
         app.jinja_env.globals["current_user"] = current_user
-        manager.session_protection = None  # it binds to the address, and a phone has a new one every few minutes
+        manager.session_protection = None  # it is bound to the IP address, which changes often on a phone
         manager.user_loader(self._load)
         manager.unauthorized_handler(self._send_to_sign_in)
 
@@ -58,23 +58,23 @@ class Access:
         if request.blueprint == "live":
             abort(401)
         if request.method == "GET" and len(request.path) <= LONGEST_PATH:
-            session["next"] = request.path  # never from the request's own words: there is nowhere else to be sent to
-        flash("Please sign in first.")
+            session["next"] = request.path  # never from a parameter, to rule out open redirects
+        flash("Sign in to continue.")
         return redirect(url_for("accounts.sign_in"))
 
 
 def signed_in(view: View) -> View:
-    """Have a page be there only for who is signed in."""
+    """Require a signed-in user for a view."""
     return cast(View, login_required(view))
 
 
 def the_user() -> User:
-    """Return who is signed in; only where somebody is."""
+    """Return the signed-in user. Call it only in views marked `signed_in`."""
     return cast(Visitor, current_user).user
 
 
 def let_in(user: User) -> AnyResponse:
-    """Sign this browser in, under a new token, and send it to where it was going."""
+    """Sign this browser in under a new token and redirect it to the page it asked for."""
     kept = {name: session[name] for name in KEPT if name in session}
     leave()
     session.update(kept)
@@ -84,7 +84,7 @@ def let_in(user: User) -> AnyResponse:
 
 
 def leave() -> None:
-    """Sign this browser out; of its session nothing is left."""
+    """Sign this browser out and clear its session."""
     if current_user.is_authenticated:
         sign_ins.end(cast(Visitor, current_user).token)
         logout_user()
@@ -92,21 +92,21 @@ def leave() -> None:
 
 
 def present() -> datetime:
-    """Return the instant of this request."""
+    """Return the current time."""
     now: Callable[[], datetime] = current_app.config["NOW"]
     return now()
 
 
 def source() -> str:
-    """Return where a request comes from: the browser's address, as the server or its trusted proxy knows it."""
+    """Return the request's source: the client address as seen by the server or its trusted proxy."""
     try:
         return sources.client(request.remote_addr or "")
-    except ValueError:  # a proxy that says nonsense
+    except ValueError:  # the proxy sent an invalid address
         return "unknown"
 
 
 def refused(answer: Response, refusal: Refusal) -> Response:
-    """Return a page that says why something was refused, with the status for that, and when to try again."""
+    """Set the status of a page that shows an error: 429 with `Retry-After` for rate limits, otherwise 422."""
     if isinstance(refusal, TooManyAttempts | TooManyGuesses):
         answer.status_code = 429
         return later(answer, refusal.retry_after.total_seconds())
@@ -115,6 +115,6 @@ def refused(answer: Response, refusal: Refusal) -> Response:
 
 
 def later(answer: Response, seconds: float) -> Response:
-    """Return an answer that says when to ask again."""
+    """Add a `Retry-After` header to a response."""
     answer.headers["Retry-After"] = str(max(1, round(seconds)))
     return answer

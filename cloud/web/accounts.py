@@ -1,4 +1,4 @@
-"""Pages for accounts: signing up, in and out, and a change of password."""
+"""Account pages: sign up, sign in, sign out and change password."""
 
 from flask import Blueprint, abort, flash, make_response, redirect, render_template, url_for
 from flask_login import current_user
@@ -11,7 +11,7 @@ from cloud.web.forms import PasswordForm, SignInForm
 
 
 def pages(sign_up_open: bool) -> Blueprint:
-    """Return the pages; without the one for signing up where an operator makes the accounts."""
+    """Return the account pages. Sign-up responds with 404 unless it is open."""
     blueprint = Blueprint("accounts", __name__)
     blueprint.add_url_rule("/sign-in", view_func=sign_in, methods=["GET", "POST"])
     blueprint.add_url_rule(
@@ -24,7 +24,7 @@ def pages(sign_up_open: bool) -> Blueprint:
 
 
 def sign_in() -> Response:
-    """Let somebody in who has an account."""
+    """Sign in with a username and password."""
     if current_user.is_authenticated:
         return redirect(url_for("lamps.mine"))
     form = SignInForm()
@@ -38,7 +38,7 @@ def sign_in() -> Response:
 
 
 def sign_up() -> Response:
-    """Make an account, and let its owner in."""
+    """Create an account and sign its owner in."""
     if current_user.is_authenticated:
         return redirect(url_for("lamps.mine"))
     form = SignInForm()
@@ -55,7 +55,7 @@ def sign_up() -> Response:
 
 
 def closed() -> Response:
-    """Refuse to make an account."""
+    """Respond with 404 while sign-up is closed."""
     abort(404)
 
 
@@ -68,7 +68,7 @@ def sign_out() -> Response:
 
 @signed_in
 def password() -> Response:
-    """Change the password; everywhere else one has to sign in anew."""
+    """Change the password and sign out all other browsers."""
     form = PasswordForm()
     if form.is_submitted():
         user = the_user()
@@ -81,7 +81,7 @@ def password() -> Response:
             form.refuse("new", refusal)
             return refused(make_response(_password_page(form)), refusal)
         answer = let_in(user)
-        flash("Your password is changed. Everywhere else you are signed out.")
+        flash("Password changed. You are signed out everywhere else.")
         return answer
     return make_response(_password_page(form))
 

@@ -1,4 +1,4 @@
-"""The composition root of the page: everything that answers a request is put together here."""
+"""Composition root of the web application."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,26 +17,26 @@ from cloud.web.store import Store
 from cloud.web.watch import Watcher
 
 LARGEST_REQUEST = 32 * 1024
-"""Bytes. No form of ours has nearly as much."""
+"""Bytes. Far more than any form needs."""
 
 
 def create_app(settings: WebSettings, *, now: Callable[[], datetime] = utc_now) -> Flask:
-    """Return the application, ready for a WSGI server; the database is opened with the first request that finds it."""
+    """Return the WSGI application. The first request opens the database; later ones retry if it is unavailable."""
     app = Flask(__name__)
     store = Store(settings.database_url)
     watcher = Watcher(store, now)
     app.config.update(
         NOW=now,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
-        SESSION_COOKIE_SAMESITE="Lax",  # else nobody would be signed in who comes from a QR reader's page
+        SESSION_COOKIE_SAMESITE="Lax",  # "Strict" would drop the session when a QR reader opens the link
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=LASTS_FOR,
-        WTF_CSRF_TIME_LIMIT=None,  # a form is good for as long as its session
+        WTF_CSRF_TIME_LIMIT=None,  # a form stays valid as long as its session
     )
-    app.url_map.merge_slashes = False  # it redirects to whatever host a request names, and no link of ours needs it
+    app.url_map.merge_slashes = False  # merging redirects to the request's Host header, which a client can forge
     app.extensions["watcher"] = watcher
     app.session_interface = SecureCookies(store)
-    store.serve(app)  # first: what comes after it reads the database
+    store.serve(app)  # first: the handlers below read the database
     CSRFProtect(app)
     Access(now).serve(app)
     security.serve(app)

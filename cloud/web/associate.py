@@ -1,4 +1,4 @@
-"""Pages on which a lamp becomes somebody's: the code, "This lamp?", and the lamp's own answer to that."""
+"""Pages for associating a lamp: enter the code, identify the lamp, confirm."""
 
 import secrets
 from contextlib import suppress
@@ -17,7 +17,7 @@ from cloud.web.forms import CodeForm, FoundForm
 from shared.codes import CODE_LENGTH
 
 FOUND_FOR = timedelta(minutes=10)
-"""How long "This lamp?" may stand before the code must be entered again."""
+"""How long a found lamp can be confirmed before the code must be entered again."""
 
 _LONGEST_SCANNED = 4 * CODE_LENGTH
 
@@ -26,9 +26,9 @@ pages = Blueprint("associate", __name__, url_prefix="/associate")
 
 @pages.get("")
 def scanned() -> Response:
-    """Show the field; with the code in it that a QR code brought, which is then taken out of the address.
+    """Show the code field, prefilled with the code from a scanned QR code.
 
-    It stays in the session, so that it is still there when somebody has signed in or up first. Nothing is associated.
+    The code moves from the URL to the session, so that it survives signing in or up. Nothing is associated yet.
     """
     if "code" in request.args:
         session["code"] = request.args["code"][:_LONGEST_SCANNED]
@@ -38,14 +38,14 @@ def scanned() -> Response:
 
 @signed_in
 def enter() -> Response:
-    """Show the field."""
+    """Show the code field."""
     return make_response(render_template("associate.html", form=CodeForm(formdata=None, code=session.get("code", ""))))
 
 
 @pages.post("")
 @signed_in
 def find() -> Response:
-    """Look for the lamp under a code, and have its screen say that it is meant: this is a guess, and counts as one."""
+    """Look up a code and light up the lamp's screen. A wrong code counts as a guess."""
     form = CodeForm()
     session.pop("code", None)
     try:
@@ -53,11 +53,11 @@ def find() -> Response:
     except (MalformedCode, UnknownCode, TooManyGuesses) as refusal:
         form.refuse("code", refusal)
         return refused(make_response(render_template("associate.html", form=form)), refusal)
-    with suppress(UnknownLamp, AlreadyAssociated):  # forgotten or claimed meanwhile: the next page says so
+    with suppress(UnknownLamp, AlreadyAssociated):  # deleted or claimed meanwhile: the next page reports it
         identifying.identify(lampi.device_id, present())
     session["found"] = {
         "device_id": lampi.device_id,
-        "code": read_code(form.text("code")),  # as short as can be: a browser drops a cookie of more than 4 KB
+        "code": read_code(form.text("code")),  # normalized to stay short: browsers drop cookies larger than 4 KB
         "at": present().isoformat(),
         "ticket": secrets.token_urlsafe(8),
     }
@@ -67,12 +67,12 @@ def find() -> Response:
 @pages.get("/this-lamp")
 @signed_in
 def found() -> Response:
-    """Ask whether it is this lamp."""
+    """Ask the user to confirm the lamp that was found."""
     try:
         which = _what_was_found()
         lampi = Lampi.named(which["device_id"])
     except (UnknownCode, UnknownLamp):
-        return _enter_again("Please enter the code again.")
+        return _enter_again("This page has expired. Enter the code again.")
     if lampi.user_id == the_user().id:
         return redirect(url_for("lamps.yours", device_id=lampi.device_id))
     form = FoundForm(formdata=None, ticket=which["ticket"])
@@ -83,35 +83,35 @@ def found() -> Response:
 @pages.post("/identify")
 @signed_in
 def identify() -> Response:
-    """Have the lamp's own screen say once more that it is meant."""
+    """Light up the screen of the lamp that was found."""
     try:
         lampi = identifying.identify(_what_is_meant()["device_id"], present())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
-        return _enter_again("Please enter the code again.")
+        return _enter_again("This page has expired. Enter the code again.")
     if not lampi.connected:
         flash("The lamp is not connected, so its screen can't light up.")
     elif not lease.somebody_publishes(present()):
-        flash("The service that reaches the lamps is down, so the screen can't light up.")
+        flash("The lamp service is unavailable, so the lamp's screen can't light up.")
     else:
-        flash("The lamp's screen asks “Is this the lamp?” once more.")
+        flash("The lamp's screen asks “Is this the lamp?” again.")
     return redirect(url_for("associate.found"))
 
 
 @pages.post("/this-lamp")
 @signed_in
 def associate() -> Response:
-    """Make the lamp theirs, if it still waits under the code by which it was found."""
+    """Associate the lamp that was found, if it still has the code that was entered."""
     user = the_user()
     try:
         which = _what_is_meant()
     except UnknownCode:
-        return _enter_again("Please enter the code again.")
+        return _enter_again("This page has expired. Enter the code again.")
     device_id = which["device_id"]
     try:
         association.associate_found(device_id, which["code"], user, present(), source())
     except UnknownCode as refusal:
         try:
-            ownership.lamp_of(user, device_id)  # it was sent twice
+            ownership.lamp_of(user, device_id)  # the form was submitted twice
         except UnknownLamp:
             session.pop("found")
             return _enter_again(refusal)
@@ -119,10 +119,10 @@ def associate() -> Response:
 
 
 def _what_was_found() -> dict[str, Any]:
-    """Return what the session has of the lamp that was found last.
+    """Return the session's record of the last lamp found.
 
     Raises:
-        UnknownCode: nothing, or it is too long ago.
+        UnknownCode: there is none, or it is older than `FOUND_FOR`.
     """
     which: dict[str, Any] = session.get("found", {})
     if not which or not present() - FOUND_FOR < datetime.fromisoformat(which["at"]) <= present():
@@ -131,10 +131,10 @@ def _what_was_found() -> dict[str, Any]:
 
 
 def _what_is_meant() -> dict[str, Any]:
-    """Return what was found, if the form comes from the page that shows it, and not from an older one.
+    """Return the last lamp found, if the submitted form belongs to it and not to an earlier one.
 
     Raises:
-        UnknownCode: it does not; see also `_what_was_found`.
+        UnknownCode: the form's ticket does not match; see also `_what_was_found`.
     """
     which = _what_was_found()
     if not secrets.compare_digest(FoundForm().text("ticket").encode(), which["ticket"].encode()):

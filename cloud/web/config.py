@@ -1,4 +1,4 @@
-"""What the page's program is told by options and environment."""
+"""Settings of the web page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from shared.settings import SettingsReader
 
 @dataclass(frozen=True)
 class WebSettings:
-    """The settings of `lampi-cloud web`; ``trusted_proxy`` is the one address that may say where a browser is."""
+    """The settings of `lampi-cloud web`; ``trusted_proxy`` is the address whose forwarding headers are trusted."""
 
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
@@ -23,18 +23,18 @@ class WebSettings:
 
 
 def parse_sign_up(text: str) -> bool:
-    """Return whether anybody may make an account.
+    """Return whether users can create accounts, from "open" or "closed".
 
     Raises:
-        ValueError: it is neither of the two words.
+        ValueError: it is any other text.
     """
     if text not in ("open", "closed"):
-        raise ValueError(f"{quoted(text)} is neither 'open' nor 'closed'")
+        raise ValueError(f"{quoted(text)} is not 'open' or 'closed'")
     return text == "open"
 
 
 def parse_proxy(text: str) -> str | None:
-    """Return the address of the trusted proxy; None, no proxy, from the empty string.
+    """Return the address of the trusted proxy, or None for an empty string.
 
     Raises:
         ValueError: it is not an IP address.
@@ -48,10 +48,10 @@ def parse_proxy(text: str) -> str | None:
 
 
 def read_web_settings(values: Mapping[str, str]) -> WebSettings:
-    """Return the settings from names and strings, as the environment has them.
+    """Return the settings from environment variables.
 
     Raises:
-        BadSettings: with a line for each setting that can't be used.
+        BadSettings: with one line for each invalid setting.
     """
     reader = SettingsReader(values)
     settings = WebSettings(

@@ -1,4 +1,4 @@
-"""The session's cookie: signed, out of scripts' reach, and bound to https where the page is."""
+"""The session cookie: signed, hidden from scripts, and restricted to HTTPS where the page uses it."""
 
 import contextlib
 
@@ -11,26 +11,25 @@ from cloud.web.store import Store
 
 
 class SecureCookies(SecureCookieSessionInterface):
-    """Flask's signed cookie, with the secret that the database keeps.
+    """Flask's signed cookie, with the secret stored in the database.
 
-    Over https it has the prefix `__Host-`: no other site on the same domain, and nobody on a connection without
-    https, can put one of theirs in its place.
+    Over HTTPS it has the prefix `__Host-`, so that neither a subdomain nor a plain HTTP response can overwrite it.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the browser's session; without the database there is none, and the request is refused soon after."""
+        """Return the browser's session, or None while the database is unavailable and the request will fail anyway."""
         with contextlib.suppress(UnusableDatabase, PeeweeException):
             app.secret_key = self._store.secret()
             return super().open_session(app, request)
         return None
 
     def get_cookie_name(self, app: Flask) -> str:
-        """Return the cookie's name."""
+        """Return the cookie's name, with `__Host-` over HTTPS."""
         return "__Host-lampi" if self.get_cookie_secure(app) else "lampi"
 
-    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - as Flask calls it
-        """Tell whether the browser may show the cookie over https only."""
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
+        """Return whether the cookie is restricted to HTTPS."""
         return has_request_context() and request.is_secure

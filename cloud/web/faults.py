@@ -1,4 +1,4 @@
-"""What a person sees when something can't be done: a page that says what to do next."""
+"""Error pages."""
 
 import logging
 
@@ -20,26 +20,26 @@ log = logging.getLogger(__name__)
 TRY_AGAIN_SECONDS = 5
 
 _WORDS = {
-    400: ("That did not arrive whole", "Please go back and try it again."),
-    404: ("There is nothing here", "Either it never was, or it is not yours (any more)."),
-    405: ("That can't be done here", "Please take the links and buttons of the pages."),
-    413: ("That was too much", "Please go back and write less."),
-    500: ("Something went wrong here", "It is not your fault. Please try again; nothing was changed by halves."),
+    400: ("Invalid request", "Go back and try again."),
+    404: ("Page not found", "It doesn't exist, or you don't have access to it."),
+    405: ("Action not available", "Go to your lamps and try again from there."),
+    413: ("Input too long", "Go back, shorten your input and try again."),
+    500: ("Something went wrong", "Check whether your change was saved, then try again."),
 }
-_STALE = ("This page was open for too long", "Nothing was changed. Please try it again from here.")
+_STALE = ("This page has expired", "Nothing was changed. Go back, reload the page and try again.")
 _FROM_NOWHERE = (
-    "Your browser did not say which page this came from",
-    "Nothing was changed. Please let it send this site its own addresses (the Referer header), and try again.",
+    "Your browser didn't send the Referer header",
+    "Nothing was changed. Allow the header for this site in your browser, then try again.",
 )
 
 
 def serve(app: Flask, store: Store) -> None:
-    """Answer an application's faults with pages."""
+    """Install the error pages in an application."""
 
     def database_fails(fault: Exception) -> Response:
-        log.error("The database fails: %s", one_line(fault) if isinstance(fault, peewee.PeeweeException) else fault)
+        log.error("Database error: %s", one_line(fault) if isinstance(fault, peewee.PeeweeException) else fault)
         store.start_over()
-        if request.path.startswith(ROOT):  # it leads nowhere: what does is answered by the API itself
+        if request.path.startswith(ROOT):  # an unknown API path: known ones are handled by the API itself
             return problems.database_away().response()
         return later(make_response(render_template("away.html"), 503), TRY_AGAIN_SECONDS)
 

@@ -1,4 +1,4 @@
-"""The pages' forms: their fields, and how a refusal gets beside the field that it is about."""
+"""Forms of the pages."""
 
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
@@ -7,26 +7,26 @@ from cloud.errors import Refusal
 
 
 class Form(FlaskForm):
-    """A form that brings the token against forged requests."""
+    """A form with a CSRF token."""
 
     def text(self, name: str) -> str:
-        """Return what was put into a field; nothing at all is the empty string."""
+        """Return a field's text, empty if the field is missing."""
         return self[name].data or ""
 
     def refuse(self, name: str, refusal: Refusal | str) -> None:
-        """Put a refusal beside a field."""
+        """Show an error below a field."""
         self[name].errors = [str(refusal)]
 
 
 class SignInForm(Form):
-    """Who one is."""
+    """Username and password."""
 
     name = StringField()
     password = PasswordField()
 
 
 class PasswordForm(Form):
-    """A change of password."""
+    """Current and new password."""
 
     present = PasswordField()
     new = PasswordField()
@@ -39,7 +39,7 @@ class CodeForm(Form):
 
 
 class FoundForm(Form):
-    """Which of the lamps that were found somebody means: the one on the page that they see."""
+    """Confirms a found lamp. The ticket ties the form to the page that shows that lamp."""
 
     ticket = HiddenField()
 

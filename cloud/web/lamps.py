@@ -1,4 +1,4 @@
-"""Pages for the lamps that somebody owns."""
+"""Pages for a user's lamps."""
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -21,15 +21,15 @@ pages = Blueprint("lamps", __name__)
 
 @pages.get("/")
 def home() -> Response:
-    """Send a person to where they have something to do."""
+    """Redirect to the user's lamps or to the sign-in page."""
     return redirect(url_for("lamps.mine" if current_user.is_authenticated else "accounts.sign_in"))
 
 
 @pages.get("/lamps")
 @signed_in
 def mine() -> str:
-    """Show all one's lamps."""
-    state = current_state()  # first: what changes after it is said by an event
+    """List the user's lamps."""
+    state = current_state()  # before the queries: later changes trigger an event
     number = min(max(1, request.args.get("page", 1, type=int)), LAST_PAGE)
     own = Lampi.select().where(Lampi.user == the_user()).order_by(fn.LOWER(Lampi.name), Lampi.device_id)
     found = list(own.offset((number - 1) * LAMPS_A_PAGE).limit(LAMPS_A_PAGE + 1))
@@ -46,7 +46,7 @@ def mine() -> str:
 @pages.get("/lamps/<device_id>/yours")
 @signed_in
 def yours(device_id: str) -> str:
-    """Confirm that a lamp is one's own now, and tell when it knows."""
+    """Confirm an association and show whether the lamp has received it."""
     state = current_state()
     lampi = ownership.lamp_of(the_user(), device_id)
     return render_template(
@@ -62,7 +62,7 @@ def yours(device_id: str) -> str:
 @pages.route("/lamps/<device_id>/rename", methods=["GET", "POST"])
 @signed_in
 def rename(device_id: str) -> Response:
-    """Give a lamp another name."""
+    """Rename a lamp."""
     form = NameForm()
     lampi = ownership.lamp_of(the_user(), device_id)
     status = 200
@@ -73,7 +73,7 @@ def rename(device_id: str) -> Response:
             form.refuse("name", refusal)
             status = 422
         else:
-            flash(f"The lamp is now called {renamed.name}.")
+            flash(f"Lamp renamed to {renamed.name}.")
             return redirect(url_for("lamps.mine"))
     else:
         form.name.data = lampi.name
@@ -83,17 +83,17 @@ def rename(device_id: str) -> Response:
 @pages.route("/lamps/<device_id>/release", methods=["GET", "POST"])
 @signed_in
 def release(device_id: str) -> Response:
-    """Ask whether a lamp shall be nobody's again, and then make it so."""
+    """Release a lamp after confirmation."""
     form = Form()
     lampi = ownership.lamp_of(the_user(), device_id)
     if form.is_submitted():
         ownership.give_back(the_user(), device_id, present(), source())
-        shows = "shows a new code" if lampi.connected else "shows a new code when it is connected again"
-        flash(f"{lampi.name} is nobody's now, and {shows}.")
+        shows = "shows a new code" if lampi.connected else "shows a new code when it reconnects"
+        flash(f"{lampi.name} was released. It {shows}.")
         return redirect(url_for("lamps.mine"))
     return make_response(render_template("release.html", lampi=lampi, form=form))
 
 
 def _is_told(lampi: Lampi) -> bool:
-    """Tell whether the broker has confirmed all that the lamp is to know."""
+    """Return whether the broker has confirmed the lamp's latest message."""
     return not OutboxMessage.select().where(OutboxMessage.version == lampi.message_version).exists()

@@ -1,6 +1,6 @@
-"""Telling browsers that something changed: as server-sent events, or when they ask.
+"""Change notifications for browsers, by server-sent events or polling.
 
-What they are told is one word that is another than before; what it means they learn from the page itself.
+A notification is only a new state hash; the browser then reloads the page's content.
 """
 
 import time
@@ -13,28 +13,28 @@ from cloud.web.access import later, present, signed_in, the_user
 from cloud.web.watch import Watcher, states_of
 
 MOST_STREAMS = 200
-"""Each holds one of the server's threads; browsers beyond that ask every few seconds instead."""
+"""Each stream holds a server thread; further browsers poll every few seconds instead."""
 
 MOST_STREAMS_OF_ONE = 10
 
 STREAM_SECONDS = 300.0
-"""How long a stream lasts; the browser then asks for another, and must still be signed in for that."""
+"""Lifetime of a stream. The browser then reconnects, which checks that it is still signed in."""
 
 BEAT_SECONDS = 15.0
-"""How often something is said at least, so that no proxy takes the silence for an end."""
+"""Longest silence on a stream, to keep proxies from closing it."""
 
 LOOK_SECONDS = 1.0
-"""How long a stream may keep its thread when the browser has left, or the program is to end."""
+"""How often a stream checks whether its browser has left or the server is stopping."""
 
 
 def pages(watcher: Watcher) -> Blueprint:
-    """Return what browsers learn of changes from."""
+    """Return the blueprint with the stream and the polling endpoint."""
     live = Blueprint("live", __name__)
 
     @live.get("/live")
     @signed_in
     def stream() -> Response:
-        """Send an event at each change, beginning with what changed since the page was made."""
+        """Send an event for each change, including those made since the page was rendered."""
         user_id = the_user().id
         if watcher.count() >= MOST_STREAMS or watcher.count(user_id) >= MOST_STREAMS_OF_ONE or watcher.stopped:
             return later(Response(status=503), 60)
@@ -49,14 +49,14 @@ def pages(watcher: Watcher) -> Blueprint:
     @live.get("/live/state")
     @signed_in
     def state() -> Response:
-        """Say the present word, for browsers without a stream."""
+        """Return the current state hash, for browsers without a stream."""
         return Response(current_state(), mimetype="text/plain")
 
     return live
 
 
 def current_state() -> str:
-    """Return the word for what a page that is made now shows."""
+    """Return the hash of the state that a page rendered now would show."""
     user_id = the_user().id
     return states_of([user_id], present())[user_id]
 

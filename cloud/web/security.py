@@ -1,4 +1,4 @@
-"""Headers that tell a browser to trust nothing but what we serve."""
+"""Security headers."""
 
 from flask import Flask, Response, request
 
@@ -27,7 +27,7 @@ _STATIC_SECONDS = 365 * 24 * 3600
 
 
 def serve(app: Flask) -> None:
-    """Put the headers on an application's answers."""
+    """Add the security headers to all responses of an application."""
     app.after_request(_protect)
 
 
@@ -36,7 +36,7 @@ def _protect(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
-        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}, immutable"  # its address has its hash
+        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}, immutable"  # its URL has its hash
     elif request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
     return response

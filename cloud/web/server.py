@@ -1,8 +1,8 @@
-"""The WSGI server of the page: waitress, whose threads carry pages and streams of events alike.
+"""The WSGI server (waitress), whose threads serve both pages and event streams.
 
-A stream of events holds a thread while it lasts, in every WSGI server with threads; a thread that waits costs some
-tens of kilobytes. Waitress reads requests and sends answers on one loop, so that a slow client holds none, it tells a
-stream when its browser has left, and it is one process, which knows its one watcher and ends in good order.
+As in any threaded WSGI server, an event stream holds a thread; an idle thread costs some tens of kilobytes. Waitress
+reads requests and sends responses on one event loop, so slow clients hold no thread. It reports when a stream's browser
+has left. It runs in one process, which can share one watcher and shut down cleanly.
 """
 
 import logging
@@ -22,20 +22,20 @@ log = logging.getLogger(__name__)
 PAGE_THREADS = 16
 MOST_CLIENTS = 1000
 MOST_RECEIVED = 2 * LARGEST_REQUEST
-"""Bytes. A body that has more is not even received; one between gets the page that says so."""
+"""Bytes. The server rejects larger bodies unread; those above `LARGEST_REQUEST` get the 413 error page."""
 
 _FORWARDED = {"x-forwarded-for", "x-forwarded-proto"}
 
 
 def serve(settings: WebSettings, host: str, port: int) -> None:
-    """Answer browsers until a TERM or INT signal; then end within seconds.
+    """Serve requests until SIGTERM or SIGINT, then stop within seconds.
 
     Raises:
-        Refusal: nobody can listen there.
+        Refusal: the address can't be listened on.
     """
     app = create_app(settings)
     watcher: Watcher = app.extensions["watcher"]
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a request that waits for a moment is no warning
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # briefly queued requests are normal
     proxy = (
         {"trusted_proxy": settings.trusted_proxy, "trusted_proxy_count": 1, "trusted_proxy_headers": _FORWARDED}
         if settings.trusted_proxy
@@ -49,27 +49,27 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
             threads=PAGE_THREADS + MOST_STREAMS,
             connection_limit=MOST_CLIENTS,
             max_request_body_size=MOST_RECEIVED,
-            channel_request_lookahead=1,  # else nobody notices that a browser left its stream
+            channel_request_lookahead=1,  # needed to detect that a browser has left its stream
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             ident="LAMPI",
             **proxy,
         )
     except OSError as fault:
-        raise Refusal(f"The page can't listen on {host}, port {port}: {fault.strerror}.") from None
+        raise Refusal(f"Can't listen on {host}, port {port}: {fault.strerror}.") from None
 
     def stop(_signal_number: int, _frame: FrameType | None) -> None:
-        watcher.request_stop()  # else the server would wait in vain for the threads of streams
+        watcher.request_stop()  # otherwise the server would wait for the stream threads
         raise SystemExit
 
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, stop)
     places = getattr(server, "effective_listen", None) or [(server.effective_host, server.effective_port)]
-    for at, listened in places:  # a name such as localhost may stand for two addresses
-        log.info("The page is at http://%s:%s", f"[{at}]" if ":" in at else at, listened)
+    for at, listened in places:  # a name such as localhost can resolve to two addresses
+        log.info("Listening on http://%s:%s", f"[{at}]" if ":" in at else at, listened)
     try:
         server.run()
     finally:
         watcher.stop()
         server.close()
-        log.info("The page is closed")
+        log.info("Server stopped")

@@ -1,4 +1,4 @@
-"""What templates need beside what a page hands them: static files under their hashes, and how things are written."""
+"""Template filters and globals: URLs of static files and formatted timestamps."""
 
 import hashlib
 from datetime import datetime
@@ -13,24 +13,24 @@ _STATIC = Path(__file__).with_name("static")
 
 
 def serve(app: Flask) -> None:
-    """Give an application's templates what they need."""
+    """Install the filters and globals in an application."""
     app.jinja_env.filters.update(instant=shown_instant, machine_instant=machine_instant, grouped=grouped)
     app.jinja_env.globals["static"] = static_url
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 
 def static_url(name: str) -> str:
-    """Return the address of a file of ours; another one when the file changes, so that browsers may keep it."""
+    """Return the URL of a static file, with its content hash so that browsers can cache it."""
     return url_for("static", filename=name, v=_hash(name))
 
 
 def shown_instant(instant: datetime) -> str:
-    """Return an instant as a person reads it where no script can put it into their own time zone."""
+    """Return a timestamp in UTC for people, the fallback where no script shows local time."""
     return f"{instant.day} {instant:%B %Y, %H:%M} UTC"
 
 
 def machine_instant(instant: datetime) -> str:
-    """Return an instant as the `time` element has it."""
+    """Return a timestamp for the `datetime` attribute of a `time` element."""
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""The database as the page uses it: one connection a request, and the secret that signs cookies."""
+"""Database access of the web page: a connection for each request, and the cookie secret."""
 
 import logging
 import secrets
@@ -15,17 +15,17 @@ from cloud.schema import open_current
 log = logging.getLogger(__name__)
 
 MOST_CONNECTIONS = 16
-"""Open at once, however many browsers there are: a request waits for its turn, a stream of events needs none."""
+"""Limit on open connections. Requests wait for a free one; event streams need none."""
 
 BUSY_SECONDS = 7.0
-"""How long a write waits for others': longer than PostgreSQL lets one that does nothing hold them up, and no longer,
-since a person waits."""
+"""How long a write waits for a lock: just longer than PostgreSQL's timeout for idle transactions, since a user is
+waiting."""
 
 
 class WebSecret(Table):
-    """The single row with the secret that signs cookies: the same for all processes, and after a restart.
+    """The single row with the cookie secret, shared by all processes and kept across restarts.
 
-    It is worth little to a thief of the database: who is signed in is known by a token of which only a hash is kept.
+    It is of little use to someone who steals the database: session tokens are stored only as hashes.
     """
 
     id = AutoField()
@@ -33,7 +33,7 @@ class WebSecret(Table):
 
 
 class Store:
-    """Opens the database when it is first there, and a connection for each request."""
+    """Opens the database on first use, and a connection for each request."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -41,11 +41,11 @@ class Store:
         self._lock = threading.Lock()
 
     def secret(self) -> str:
-        """Return the secret that signs cookies.
+        """Return the cookie secret.
 
         Raises:
             UnusableDatabase: the database can't be used.
-            DatabaseAway: it can't be used now.
+            DatabaseAway: the database is unavailable for now.
         """
         with self._lock:
             if not self._secret:
@@ -53,7 +53,7 @@ class Store:
                 try:
                     self._secret = _kept_secret()
                 except peewee.PeeweeException as fault:
-                    raise DatabaseAway(f"The database fails: {one_line(fault)}") from None
+                    raise DatabaseAway(f"Database error: {one_line(fault)}") from None
                 finally:
                     database.close()
         return self._secret
@@ -63,7 +63,7 @@ class Store:
 
         Raises:
             UnusableDatabase: see `secret`.
-            PeeweeException: the database does not answer.
+            PeeweeException: the database does not respond.
         """
         self.secret()
         database_proxy.connect(reuse_if_open=True)
@@ -74,12 +74,12 @@ class Store:
             database_proxy.close()
 
     def start_over(self) -> None:
-        """Drop the connections that are kept: the database failed, and they are as good as gone."""
+        """Drop all pooled connections after a database error."""
         if self._secret:
             drop_connections()
 
     def serve(self, app: Flask) -> None:
-        """Give each of an application's requests a connection, but for those that only ask for a file."""
+        """Open a connection for each request of an application, except for static files."""
         app.before_request(lambda: None if request.endpoint == "static" else self.connect())
         app.teardown_request(lambda _fault: self.disconnect())
 

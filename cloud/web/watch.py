@@ -1,4 +1,4 @@
-"""Learning of changes: one thread looks at the database for all browsers that wait, and only while some do."""
+"""Change detection: one thread polls the database for all waiting browsers, and only while there are any."""
 
 import hashlib
 import logging
@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25
 PAUSE_SECONDS = 2.0
-"""How long a database that fails is let be."""
+"""Delay before the next poll after a database error."""
 
 
 def states_of(user_ids: Collection[int], now: datetime) -> dict[int, str]:
-    """Return for each user a word that changes when something changes that their pages show.
+    """Return for each user a hash that changes whenever something on their pages changes.
 
-    That is: a lamp becomes theirs or no longer is, comes or goes, or has been told; and the daemon comes or goes.
+    It covers their lamps, whether each is connected and has received its latest message, and whether the daemon runs.
     """
     pending = fn.COUNT(OutboxMessage.version)
     rows = (
@@ -48,7 +48,7 @@ def states_of(user_ids: Collection[int], now: datetime) -> dict[int, str]:
 
 
 class Watcher:
-    """Wakes those who wait for a change; its thread starts with the first of them."""
+    """Wakes waiting streams when their user's state changes. The thread starts with the first stream."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
@@ -60,11 +60,11 @@ class Watcher:
         self._stopping = threading.Event()
 
     def request_stop(self) -> None:
-        """Have all waiting end within moments; for a signal's handler."""
+        """Ask all streams to end soon. Safe to call in a signal handler."""
         self._stopping.set()
 
     def stop(self) -> None:
-        """End all waiting at once, and the thread."""
+        """Wake all streams, and stop the thread."""
         self.request_stop()
         with self._news:
             self._news.notify_all()
@@ -73,17 +73,17 @@ class Watcher:
 
     @property
     def stopped(self) -> bool:
-        """Tell whether nothing more will be learned here."""
+        """Whether the watcher has been asked to stop."""
         return self._stopping.is_set()
 
     def count(self, user_id: int | None = None) -> int:
-        """Return how many wait, of one user or of all."""
+        """Return the number of streams, of one user or of all."""
         with self._news:
             return self._followers.total() if user_id is None else self._followers[user_id]
 
     @contextmanager
     def following(self, user_id: int) -> Iterator[None]:
-        """Have a user's state looked at within the block."""
+        """Watch a user's state within the block."""
         with self._news:
             self._followers[user_id] += 1
             if self._thread is None and not self.stopped:
@@ -99,7 +99,7 @@ class Watcher:
                     self._states.pop(user_id, None)
 
     def wait(self, user_id: int, seen: str, seconds: float) -> str | None:
-        """Return a followed user's state as soon as it is another than was seen; None if it stays so long the same."""
+        """Return a watched user's state once it differs from ``seen``, or None after ``seconds`` without a change."""
         with self._news:
             self._news.wait_for(lambda: self.stopped or self._states.get(user_id, seen) != seen, seconds)
             state = self._states.get(user_id, seen)
@@ -117,7 +117,7 @@ class Watcher:
                 fails = False
             except (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded) as fault:
                 if not fails:
-                    log.error("The database fails: %s", one_line(fault))
+                    log.error("Database error, retrying: %s", one_line(fault))
                 fails = True
                 self._store.start_over()
             self._stopping.wait(PAUSE_SECONDS if fails else max(0.0, began + LOOK_SECONDS - time.monotonic()))

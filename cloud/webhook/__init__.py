@@ -1,1 +1,1 @@
-"""The webhook: a receiver elsewhere is told over HTTP whose lamp became whose."""
+"""The webhook: notifies an external receiver when lamps are associated or released."""

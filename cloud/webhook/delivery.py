@@ -1,6 +1,6 @@
-"""Webhook delivery: one signed HTTP request to the receiver for each event.
+"""Webhook delivery: one signed HTTP request for each event.
 
-Signed as Standard Webhooks (https://www.standardwebhooks.com) says, so that a receiver can take one of its libraries.
+Signatures follow Standard Webhooks (https://www.standardwebhooks.com), so receivers can verify them with its libraries.
 """
 
 import base64
@@ -21,11 +21,11 @@ from cloud.webhook.receiver import Receiver
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 10.0
 WHOLE_SECONDS = 15.0
-"""How long a delivery may take from its beginning to its end, also where the receiver sends a byte now and then."""
+"""Total time limit of a delivery, even if the receiver keeps sending a byte now and then."""
 
 
 class NotDelivered(Exception):
-    """The receiver did not take it; the text says why. ``answered``: it is there, and refused this one."""
+    """Delivery failed; the text is the reason. ``answered``: the receiver responded, but not with 2xx."""
 
     def __init__(self, reason: str, *, answered: bool) -> None:
         super().__init__(reason)
@@ -33,16 +33,16 @@ class NotDelivered(Exception):
 
 
 def signature(secret: bytes, message_id: str, seconds: int, body: str) -> str:
-    """Return what the header `webhook-signature` says: HMAC-SHA256 over id, time and body, with full stops between."""
+    """Return the `webhook-signature` header: HMAC-SHA256 over "id.timestamp.body"."""
     digest = hmac.new(secret, f"{message_id}.{seconds}.{body}".encode(), hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def deliver(event: WebhookEvent, receiver: Receiver, now: datetime) -> None:
-    """Tell the receiver, and return when it has answered with 2xx; of its answer nothing else is read.
+    """Send an event, and return once the receiver has responded with 2xx. The response body is not read.
 
     Raises:
-        NotDelivered: it can't be reached, takes too long, or answers otherwise. No redirect is followed.
+        NotDelivered: the receiver is unreachable, too slow, or responds with another status, including redirects.
     """
     seconds = int(now.timestamp())
     headers = {
@@ -65,14 +65,14 @@ def deliver(event: WebhookEvent, receiver: Receiver, now: datetime) -> None:
             )
         except (urllib3.exceptions.HTTPError, OSError) as fault:
             raise NotDelivered(type(fault).__name__, answered=False) from None
-        answer.close()  # unread: whatever follows may be large
+        answer.close()  # unread: the body may be large
     if not 200 <= answer.status < 300:
-        raise NotDelivered(f"it answered {answer.status}", answered=True)
+        raise NotDelivered(f"status {answer.status}", answered=True)
 
 
 @contextmanager
 def _pool_for(url: str) -> Iterator[urllib3.HTTPConnectionPool]:
-    """Give what connects for one delivery, and is cut when that takes too long: the library bounds each pause alone."""
+    """Give a connection pool for one delivery and close it at the deadline: urllib3 limits only each single read."""
     pool = urllib3.connection_from_url(
         url, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS), retries=False
     )
@@ -100,5 +100,5 @@ def _pool_for(url: str) -> Iterator[urllib3.HTTPConnectionPool]:
     finally:
         deadline.cancel()
         pool.close()
-        if too_late.is_set():  # whatever it seems to have answered: to the library, a link that is cut ends an answer
-            raise NotDelivered("it took too long", answered=False)
+        if too_late.is_set():  # discard any response: urllib3 takes the cut connection for its end
+            raise NotDelivered("timed out", answered=False)

@@ -1,7 +1,7 @@
-"""The webhook's own outbox: what the receiver must still be told of owners that came and went.
+"""The webhook's outbox: events that the receiver has not accepted yet.
 
-A row is written in the transaction of the change that it tells of, and only where a daemon announced that there is a
-receiver: else nobody would ever take the rows away. It goes when the receiver has taken it, or when it is too old.
+An event is written in the transaction of the change it reports, and only if a daemon has announced a receiver:
+otherwise events would accumulate. It is deleted once the receiver has accepted it, or when it is too old.
 """
 
 import json
@@ -20,7 +20,7 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 
 class WebhookEvent(Table):
-    """Something that happened to a lamp, as its receiver is to read it; ``body`` is JSON and has no code in it."""
+    """A pending event. ``body`` is the JSON to send; it never contains a code."""
 
     id = AutoField()
     message_id = CharField(max_length=40, unique=True)
@@ -32,21 +32,21 @@ class WebhookEvent(Table):
 
 
 class WebhookReceiver(Table):
-    """The single row that says whether there is a receiver: the daemon's setting, for every process to go by."""
+    """The single row that tells all processes whether the daemon has a receiver configured."""
 
     id = AutoField()
     exists = BooleanField()
 
 
 class Kind(StrEnum):
-    """What can happen."""
+    """The event types."""
 
     ASSOCIATED = "lamp.associated"
     RELEASED = "lamp.released"
 
 
 def announce_receiver(exists: bool) -> None:
-    """Have every process write events from now on, or no longer."""
+    """Make all processes start or stop writing events."""
     with write_transaction():
         said: WebhookReceiver | None = WebhookReceiver.get_or_none()
         if said is None:
@@ -56,7 +56,7 @@ def announce_receiver(exists: bool) -> None:
 
 
 def write(kind: Kind, device_id: str, lamp_name: str, user_name: str, now: datetime) -> None:
-    """Have the receiver told, if there is one; inside the write transaction of the change."""
+    """Add an event if there is a receiver. Call it in the write transaction of the change."""
     if not any(exists for (exists,) in run_sql('SELECT "exists" FROM webhook_receiver')):
         return
     data = {"device_id": device_id, "name": lamp_name, "user": user_name}
@@ -65,7 +65,7 @@ def write(kind: Kind, device_id: str, lamp_name: str, user_name: str, now: datet
 
 
 def next_due(now: datetime) -> WebhookEvent | None:
-    """Return what to tell now: of all lamps' oldest events the one that has been due the longest."""
+    """Return the event to send now: among each lamp's oldest event, the one due longest. None if none is due."""
     oldest = WebhookEvent.select(fn.MIN(WebhookEvent.id)).group_by(WebhookEvent.device_id)
     due = WebhookEvent.select().where(WebhookEvent.id.in_(oldest) & (WebhookEvent.due_at <= now))
     event: WebhookEvent | None = due.order_by(WebhookEvent.due_at, WebhookEvent.id).first()
@@ -73,14 +73,14 @@ def next_due(now: datetime) -> WebhookEvent | None:
 
 
 def remove(event: WebhookEvent) -> None:
-    """Take away what the receiver has taken."""
-    # Not by its number: SQLite gives that again, and a sender that was paused would take away what nobody told yet.
+    """Delete a delivered event."""
+    # Not by id: SQLite reuses ids, so a sender that was paused could delete a later event that was never sent.
     with write_transaction():
         WebhookEvent.delete().where(WebhookEvent.message_id == event.message_id).execute()
 
 
 def put_off(event: WebhookEvent, now: datetime) -> None:
-    """Tell it later, after a pause that grows with each attempt."""
+    """Schedule another attempt with exponential backoff."""
     pause = min(FIRST_PAUSE * 2 ** min(event.attempts, 20), LONGEST_PAUSE)
     later = WebhookEvent.update(attempts=WebhookEvent.attempts + 1, due_at=now + pause)
     with write_transaction():
@@ -88,7 +88,7 @@ def put_off(event: WebhookEvent, now: datetime) -> None:
 
 
 def give_up(now: datetime) -> int:
-    """Take away what is older than `GIVEN_UP_AFTER`; return how many."""
+    """Delete events older than `GIVEN_UP_AFTER`, and return how many."""
     oldest = now - GIVEN_UP_AFTER
     if not run_sql("SELECT 1 FROM webhook_event WHERE happened_at < ? LIMIT 1", stored(oldest)):
         return 0

@@ -1,25 +1,25 @@
-"""The webhook's receiver, as the settings name it: its URL and the secret that signs."""
+"""The webhook's receiver from the settings: its URL and signing secret."""
 
 import base64
 import binascii
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret of Standard Webhooks begins with
-HOW_TO_MAKE_A_SECRET = f"'echo {SECRET_PREFIX}$(openssl rand -base64 32)' makes one"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of all Standard Webhooks secrets
+HOW_TO_MAKE_A_SECRET = f"'echo {SECRET_PREFIX}$(openssl rand -base64 32)' generates one"
 LEAST_SECRET_BYTES, MOST_SECRET_BYTES = 24, 64
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where to tell, and the secret (24 to 64 bytes) that signs; both stay out of ``repr``: a URL may hold one, too."""
+    """URL and signing secret (24 to 64 bytes). Both stay out of ``repr``: the URL may contain a secret too."""
 
     url: str = field(repr=False)
     secret: bytes = field(repr=False)
 
     @property
     def shown(self) -> str:
-        """The receiver as a log may name it."""
+        """The host name, safe to log."""
         return urlsplit(self.url).hostname or ""
 
 
@@ -27,7 +27,7 @@ def parse_url(text: str) -> str:
     """Return a receiver's URL.
 
     Raises:
-        ValueError: it is not one of HTTP or HTTPS, with a host and without a user; the text quotes nothing of it.
+        ValueError: it is not an HTTP or HTTPS URL with a host and no user. The text does not quote the URL.
     """
     try:
         parts = urlsplit(text.strip())
@@ -37,15 +37,15 @@ def parse_url(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or not text.strip().isprintable() or " " in text.strip():
-        raise ValueError("not the URL of a receiver, as in https://example.com/lamps")
+        raise ValueError("not a receiver's URL, such as https://example.com/lamps")
     return text.strip()
 
 
 def parse_secret(text: str) -> bytes:
-    """Return the secret's bytes, from base64 with or without `whsec_` before it.
+    """Return the secret's bytes, from base64 with or without the prefix `whsec_`.
 
     Raises:
-        ValueError: it is not one, or not long enough; the text quotes nothing of it.
+        ValueError: it is not base64, or not 24 to 64 bytes. The text does not quote the secret.
     """
     try:
         secret = base64.b64decode(text.strip().removeprefix(SECRET_PREFIX), validate=True)

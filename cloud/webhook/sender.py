@@ -1,7 +1,7 @@
-"""Who tells the webhook's receiver: a thread of the publishing daemon.
+"""Sends webhook events in a thread of the publishing daemon.
 
-A thread of its own, so that a receiver which is slow or stuck holds up nothing else; not a process, since it does next
-to nothing but wait. It holds no transaction while it waits for the receiver.
+A separate thread, so that a slow receiver blocks nothing else; a separate process would be wasteful, since it mostly
+waits. It holds no transaction while it waits for the receiver.
 """
 
 import logging
@@ -25,7 +25,7 @@ STOP_SECONDS = 0.5
 
 
 class WebhookSender:
-    """Tells the receiver what is due, from `start` to `stop`; does nothing where there is no receiver."""
+    """Sends due events between `start` and `stop`. Without a receiver it does nothing."""
 
     def __init__(self, receiver: Receiver | None, now: Callable[[], datetime]) -> None:
         self._receiver = receiver
@@ -34,10 +34,10 @@ class WebhookSender:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Have every process write events or not, and begin; the database must be open."""
+        """Announce whether there is a receiver, and start the thread. The database must be open."""
         webhook_events.announce_receiver(self._receiver is not None)
         if self._receiver is not None:
-            # A new event for each thread: one that is stuck must still find its own set when the next has begun.
+            # A new event for each thread: a stuck one must still see its own stop request after the next has started.
             self._stopping = threading.Event()
             self._thread = threading.Thread(
                 target=self._work, args=(self._receiver, self._stopping), name="webhook", daemon=True
@@ -45,7 +45,7 @@ class WebhookSender:
             self._thread.start()
 
     def stop(self) -> None:
-        """End after the present delivery, for which nobody waits: what it did not confirm is told again."""
+        """Stop the thread without waiting for a delivery in progress. Unconfirmed events are sent again later."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
@@ -61,19 +61,19 @@ class WebhookSender:
                 away = FIRST_PAUSE_SECONDS
             except NotDelivered as why:
                 if away == FIRST_PAUSE_SECONDS:
-                    log.error("The webhook's receiver %s can't be told (%s); trying again", receiver.shown, why)
+                    log.error("Webhook receiver %s is unavailable, retrying: %s", receiver.shown, why)
                 pause, away = away, min(2 * away, LONGEST_PAUSE_SECONDS)
             except peewee.PeeweeException as fault:
-                log.error("The webhook waits for the database (%s)", one_line(fault))
+                log.error("Database error in the webhook sender, retrying: %s", one_line(fault))
                 database_proxy.close()
                 pause = LONGEST_PAUSE_SECONDS
         database_proxy.close()
 
     def _tell_next(self, receiver: Receiver) -> bool:
-        """Tell what is due the longest; return whether there was anything.
+        """Send the event that has been due longest, and return whether there was one.
 
         Raises:
-            NotDelivered: nobody can be told now, whatever it is.
+            NotDelivered: the receiver can't be reached.
         """
         event = webhook_events.next_due(self._now())
         if event is None:
@@ -85,7 +85,7 @@ class WebhookSender:
             if not why.answered:
                 raise
             log.warning(
-                "The webhook's receiver did not take %s of lamp %s (%s); trying again",
+                "Webhook receiver rejected %s for lamp %s, retrying: %s",
                 event.message_id,
                 event.device_id,
                 why,

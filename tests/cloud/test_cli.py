@@ -95,7 +95,7 @@ def test_associate_by_code_names_the_lamp(run: Run, lampi: Lampi) -> None:
     assert (done.exit_code, done.output) == (0, "The lamp b827ebba0387 (My LAMPI) now belongs to ada.\n")
     refused = run("associate", "B71 E09", "--user", "ada")
     assert refused.exit_code == 1
-    assert refused.stderr == "Error: No lamp is waiting under this code. Please look at the lamp's screen again.\n"
+    assert refused.stderr == "Error: No lamp found for this code. Check the code on the lamp's screen.\n"
 
 
 def test_associate_by_device_id(run: Run, lampi: Lampi) -> None:

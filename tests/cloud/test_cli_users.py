@@ -22,8 +22,8 @@ def test_a_password_from_standard_input(database_url: str, ada: User, line: str)
     ("name", "line", "said"),
     [
         ("bob", "correct horse battery\n", "Error: There is no user 'bob'; 'lampi-cloud user add' makes one.\n"),
-        ("ada", "", "Error: A password has at least 10 characters and at most 200.\n"),
-        ("ada", "short\n", "Error: A password has at least 10 characters and at most 200.\n"),
+        ("ada", "", "Error: A password must have 10 to 200 characters.\n"),
+        ("ada", "short\n", "Error: A password must have 10 to 200 characters.\n"),
     ],
 )
 def test_one_that_can_not_be_given(database_url: str, ada: User, name: str, line: str, said: str) -> None:

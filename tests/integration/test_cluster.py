@@ -10,7 +10,8 @@ from shared import payloads, topics
 from shared.broker_url import BrokerUrl
 from shared.messages import Message, Publication, Subscription
 from shared.mqtt import BrokerLink
-from shared.payloads import Associated, Association, Unassociated, decode_association
+from shared.payloads import Associated, Association, Unassociated, decode_association, decode_high_water_mark
+from tests.support.broker import Ear
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.cluster import Cluster
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
@@ -88,10 +89,13 @@ def test_the_whole_loop_across_two_nodes(lamp: Lamp, far_cloud: Cloud, daemon: D
 
 
 def test_a_lamp_that_goes_is_not_there_and_nothing_is_said_twice(
-    lamp: Lamp, far_cloud: Cloud, daemon: DaemonProcess
+    cluster: Cluster, lamp: Lamp, far_cloud: Cloud, daemon: DaemonProcess
 ) -> None:
-    lamp.start()
-    shown = lamp.shows()
+    with Ear(cluster.ports[1], topics.HIGH_WATER_MARK) as ear:
+        lamp.start()
+        shown = lamp.shows()
+        while decode_high_water_mark(ear.next().payload).version < 1:  # the nodes agree that the lamp was told
+            pass
     daemon.stop()
     daemon.start()
     lamp.stop()

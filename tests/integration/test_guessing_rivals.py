@@ -28,5 +28,5 @@ def test_of_40_guesses_at_once_as_many_are_looked_up_as_may_be(tmp_path: Path, k
         Lampi.create(device_id=LAMP, association_code="b71e09c4" * 4, code_issued_at=utc_now())
     outcomes = let_go([start_rivals(cloud, "code", "000000", "eve", THREADS) for _ in range(PROCESSES)])
     looked_up = {said: count for said, count in outcomes.items() if not said.startswith("Too many wrong codes.")}
-    assert looked_up == {"No lamp is waiting under this code. Please look at the lamp's screen again.": LIMIT}
+    assert looked_up == {"No lamp found for this code. Check the code on the lamp's screen.": LIMIT}
     assert outcomes.total() == PROCESSES * THREADS

@@ -87,7 +87,7 @@ def test_release_gives_a_new_code(loop: Loop) -> None:
     loop.cloud.command("release", LAMP)
     second = loop.new_code(LAMP)
     assert second[:6] != first[:6]
-    assert "No lamp is waiting" in loop.cloud.command("associate", first, "--user", USER, status=1)
+    assert "No lamp found" in loop.cloud.command("associate", first, "--user", USER, status=1)
     loop.cloud.command("associate", second[:6], "--user", USER)
     assert loop.next().payload == ASSOCIATED
 

@@ -16,7 +16,7 @@ LAMP = "b827ebba0387"
 PROCESSES = 8
 THREADS = 25
 USERS = [f"user{number}" for number in range(PROCESSES)]
-UNKNOWN_CODE = "No lamp is waiting under this code. Please look at the lamp's screen again."
+UNKNOWN_CODE = "No lamp found for this code. Check the code on the lamp's screen."
 
 
 @pytest.fixture

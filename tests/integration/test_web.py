@@ -38,7 +38,9 @@ def test_a_browser_on_the_page_learns_that_its_lamp_knows(loop: Loop, cloud: Clo
     client = Client(web.url, cookie_for(cloud))
     assert client.post("/associate/this-lamp", **client.find(code[:6])) == 302
     wait_until(lambda: loop.next().payload == ASSOCIATED, "the lamp to be told")  # first it lights up
-    wait_until(lambda: "Your lamp knows." in client.get(f"/lamps/{LAMP}/yours")[1], "the page to say that it knows")
+    wait_until(
+        lambda: "Your lamp is up to date." in client.get(f"/lamps/{LAMP}/yours")[1], "the page to say that it knows"
+    )
 
 
 def test_an_association_while_the_daemon_is_away_is_kept_and_said_later(
@@ -49,10 +51,12 @@ def test_an_association_while_the_daemon_is_away_is_kept_and_said_later(
     daemon.stop()
     client = Client(web.url, cookie_for(cloud))
     client.post("/associate/this-lamp", **client.find(code[:6]))
-    assert "is away just now. Your lamp stays yours" in client.get(f"/lamps/{LAMP}/yours")[1]
+    assert "The lamp service is unavailable. Your lamp's screen updates" in client.get(f"/lamps/{LAMP}/yours")[1]
     daemon.start()
     wait_for_state(loop.broker, LAMP, ASSOCIATED)
-    wait_until(lambda: "Your lamp knows." in client.get(f"/lamps/{LAMP}/yours")[1], "the page to say that it knows")
+    wait_until(
+        lambda: "Your lamp is up to date." in client.get(f"/lamps/{LAMP}/yours")[1], "the page to say that it knows"
+    )
 
 
 def test_a_stream_tells_of_a_lamp_that_comes_and_goes_within_a_second(
@@ -94,7 +98,7 @@ def test_term_ends_it_within_seconds_though_browsers_wait(cloud: Cloud, web: Web
     assert web.stop() == 0
     assert time.monotonic() - began < 5
     assert all(stream.ends() for stream in streams)
-    assert "The page is closed" in web.log()
+    assert "Server stopped" in web.log()
     assert "Traceback" not in web.log()
 
 
@@ -107,7 +111,7 @@ def test_a_body_that_is_far_too_large_is_not_even_received(web: WebProcess) -> N
 def test_a_place_that_is_taken_is_one_line(cloud: Cloud, web: WebProcess) -> None:
     port = web.url.rpartition(":")[2]
     said = cloud.command("web", "--port", port, status=1)
-    assert said == f"Error: The page can't listen on 127.0.0.1, port {port}: Address already in use.\n"
+    assert said == f"Error: Can't listen on 127.0.0.1, port {port}: Address already in use.\n"
 
 
 def test_faulty_settings_are_reported_together(cloud: Cloud) -> None:
@@ -161,10 +165,10 @@ def test_under_supervisord_it_runs_and_is_back_when_killed(cloud: Cloud, tmp_pat
     port = free_port()
     values = {"--port 8000": f"--port {port}"}
     with Supervisor(tmp_path / "supervisor", cloud, shipped.WEB_PROGRAM, values) as supervisor:
-        supervisor.wait_to_say(f"The page is at http://127.0.0.1:{port}")
+        supervisor.wait_to_say(f"Listening on http://127.0.0.1:{port}")
         os.kill(supervisor.pid(), signal.SIGKILL)
-        supervisor.wait_to_say("The page is at", times=2)
+        supervisor.wait_to_say("Listening on http", times=2)
         assert Client(f"http://127.0.0.1:{port}").get("/sign-in")[0] == 200
         supervisor.control("stop", "lampi-web")
         assert not listens(port)
-        assert "The page is closed" in supervisor.log()
+        assert "Server stopped" in supervisor.log()

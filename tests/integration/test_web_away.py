@@ -20,7 +20,7 @@ def test_a_page_outlives_a_database_that_was_away(page: Page, web: WebProcess, c
     expect(page.get_by_role("heading", name="My lamps")).to_be_visible()
     with WebProcess(cloud, port=web.port):
         page.goto(f"{web.url}/lamps?page=1")
-        expect(page.get_by_role("heading", name="The lamps' register is away")).to_be_visible()
+        expect(page.get_by_role("heading", name="Service temporarily unavailable")).to_be_visible()
         aside.rename(file)
         expect(page.get_by_role("heading", name="My lamps")).to_be_visible(timeout=BACK_MILLISECONDS)
         assert page.url == f"{web.url}/lamps?page=1"

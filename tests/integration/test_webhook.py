@@ -93,7 +93,7 @@ def test_a_receiver_that_died_is_told_when_it_is_back(
     receiver.stop()
     loop.new_lamp(LAMP)
     associate(loop, LAMP)
-    daemon.wait_to_say("The webhook's receiver 127.0.0.1 can't be told")
+    daemon.wait_to_say("Webhook receiver 127.0.0.1 is unavailable, retrying")
     receiver.start()
     assert verified(receiver.next()) == ("lamp.associated", LAMP)
     assert "key=abc" not in daemon.log()

@@ -111,7 +111,7 @@ def run_command(command: Sequence[str], environment: Mapping[str, str], order: O
         if done.returncode == 0:
             device_id = order.device_id if order.device_id in done.stdout else done.stdout
             order.tell(order.outcome(OK, None, device_id))
-        elif done.returncode == 1 and "No lamp is waiting" in done.stderr:
+        elif done.returncode == 1 and "No lamp found" in done.stderr:
             order.tell(order.outcome(REFUSED, "UnknownCode", None))
         else:
             order.tell(order.outcome(UNKNOWN, done.stderr, None))

@@ -26,7 +26,7 @@ _FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_ADDRESS = re.compile(r"The page is at (http://\S+)")
+_ADDRESS = re.compile(r"Listening on (http://\S+)")
 
 
 class WebProcess:
@@ -105,11 +105,11 @@ def chromium(folder: Path) -> Iterator[Browser]:
 
 
 def sign_up(page: Page, url: str, name: str = "ada") -> None:
-    """Make an account as a person does."""
+    """Create an account as a person does."""
     page.goto(f"{url}/sign-up")
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    follow(page.get_by_role("button", name="Make an account"))
+    follow(page.get_by_role("button", name="Create account"))
 
 
 def follow(leads: Locator) -> None:

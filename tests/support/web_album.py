@@ -60,15 +60,15 @@ def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str
 def _accounts(page: Page, url: str, name: str) -> Iterator[Shot]:
     page.goto(f"{url}/sign-in")
     yield "sign-in", page
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill("not the password")
     follow(page.get_by_role("button", name="Sign in"))
     yield "sign-in-refused", page
     page.goto(f"{url}/sign-up")
     yield "sign-up", page
-    page.get_by_label("Name").fill(name)
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill("short")
-    follow(page.get_by_role("button", name="Make an account"))
+    follow(page.get_by_role("button", name="Create account"))
     yield "sign-up-refused", page
     sign_up(page, url, name)
     yield "lamps-none", page
@@ -80,29 +80,29 @@ def _association(page: Page, url: str, cloud: Cloud) -> Iterator[Shot]:
     page.goto(f"{url}/associate?code={code}")
     yield "associate-scanned", page
     page.goto(f"{url}/associate")
-    page.get_by_label("The code").fill("b71 e0")
-    follow(page.get_by_role("button", name="Find the lamp"))
+    page.get_by_label("Code on").fill("b71 e0")
+    follow(page.get_by_role("button", name="Find lamp"))
     yield "associate-refused", page
     page.goto(f"{url}/associate")
-    page.get_by_label("The code").fill(f"{code[:3]} {code[3:6]}")
+    page.get_by_label("Code on").fill(f"{code[:3]} {code[3:6]}")
     yield "associate", page
-    follow(page.get_by_role("button", name="Find the lamp"))
+    follow(page.get_by_role("button", name="Find lamp"))
     yield "this-lamp", page
     with opened_database(cloud):
         daemon = PublisherLease()
         daemon.acquire(utc_now())
-    follow(page.get_by_role("button", name="Light it up again"))
+    follow(page.get_by_role("button", name="Light up again"))
     yield "this-lamp-identified", page
     with opened_database(cloud):
         daemon.give_back()
-    follow(page.get_by_role("button", name="make it mine"))
+    follow(page.get_by_role("button", name="Associate this lamp"))
     yield "yours-service-away", page
     with opened_database(cloud):
         OutboxMessage.delete().execute()
     page.reload()
     yield "yours", page
-    page.get_by_label("called").fill("Kitchen")
-    follow(page.get_by_role("button", name="Call it that"))
+    page.get_by_label("Lamp name").fill("Kitchen")
+    follow(page.get_by_role("button", name="Save"))
 
 
 def _own_lamps(page: Page, url: str, cloud: Cloud, name: str) -> Iterator[Shot]:

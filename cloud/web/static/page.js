@@ -1,5 +1,4 @@
-// What makes the pages better where scripts run: times in one's own time zone, and changes without a reload.
-// Without it everything works; one has to look again.
+// Progressive enhancement: local times and live updates. Without scripts, every page works after a manual reload.
 'use strict'
 
 const POLL_MILLISECONDS = 3000
@@ -16,7 +15,7 @@ function showTimes (within) {
   }
 }
 
-// Puts what the page shows now in the place of what it showed, and leaves the keyboard where it is.
+// Replaces the live section with a fresh copy from the server and keeps the keyboard focus.
 async function renew () {
   if (fetching) {
     again = true
@@ -26,7 +25,7 @@ async function renew () {
   try {
     const answer = await fetch(location.href, { headers: { Accept: 'text/html' } })
     if (answer.status >= 500) {
-      again = true // away just now: what is shown is better than a page that says so
+      again = true // the service is unavailable: keep the old content rather than show an error page
       return
     }
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
@@ -43,7 +42,7 @@ async function renew () {
     const say = document.getElementById('told')
     if (told && say && say.textContent !== told.textContent) say.textContent = told.textContent
   } catch {
-    again = true // no network just now: the next event or look brings it
+    again = true // no network: retry
   } finally {
     fetching = false
     if (again) {
@@ -59,7 +58,7 @@ async function look () {
     if (answer.status === 401) location.reload()
     if (answer.ok && await answer.text() !== live().dataset.live) await renew()
   } catch {
-    // no network just now
+    // no network: retry
   }
   setTimeout(look, POLL_MILLISECONDS)
 }
@@ -74,7 +73,7 @@ function follow () {
   addEventListener('pageshow', event => { if (event.persisted) location.reload() })
 }
 
-// On the page that says that the database is away: shows what was asked for as soon as it is there.
+// On the "Service temporarily unavailable" page: reloads as soon as the service responds.
 async function awaitReturn () {
   try {
     const answer = await fetch(location.href, { method: 'HEAD' })
@@ -83,7 +82,7 @@ async function awaitReturn () {
       return
     }
   } catch {
-    // no network just now
+    // no network: retry
   }
   setTimeout(awaitReturn, POLL_MILLISECONDS)
 }

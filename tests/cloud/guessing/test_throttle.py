@@ -120,7 +120,7 @@ def test_in_no_window_anywhere_are_there_more_than_the_limit(ada: User) -> None:
 )
 def test_the_refusal_is_one_plain_line(ada: User, after: timedelta, words: str) -> None:
     fail(ada, 5)
-    with pytest.raises(TooManyGuesses, match=r"^Too many wrong codes\. Please try again in ") as refused:
+    with pytest.raises(TooManyGuesses, match=r"^Too many wrong codes\. Try again in ") as refused:
         associate_by_code("b71e09", ada, NOW + after)
     assert words in str(refused.value)
 

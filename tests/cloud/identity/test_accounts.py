@@ -206,7 +206,7 @@ def test_looks_are_noted_every_five_minutes_only(grace: User) -> None:
 
 def test_a_changed_password_signs_out_everywhere(grace: User) -> None:
     tokens = [sign_ins.begin(grace, NOW) for _ in range(3)]
-    with pytest.raises(WrongPassword, match="present password"):
+    with pytest.raises(WrongPassword, match="current password"):
         accounts.change_password(grace, "wrong horse battery", "new horse battery", NOW)
     assert sign_ins.user_of(tokens[0], NOW) == grace
     accounts.change_password(grace, PASSWORD, "new horse battery", NOW)

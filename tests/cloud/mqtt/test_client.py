@@ -257,7 +257,7 @@ def test_a_fault_in_a_listener_does_not_end_the_connection(
     ledger.received = fail  # type: ignore[method-assign,assignment]
     with running(broker.url, ledger) as client:
         session = ledger.session()
-        broker.publish("heard/1", b"x")
+        broker.publish("heard/1", b"x", retain=True)  # heard even where the subscription comes later
         wait_until(lambda: "ZeroDivisionError" in caplog.text, "the fault to be logged")
         client.publish(session, [(2, HELLO)])
         wait_until(lambda: 2 in ledger.accepted(), "the connection to go on")

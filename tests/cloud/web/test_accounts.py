@@ -23,7 +23,7 @@ PASSWORD = "correct horse battery"
 def test_sign_up_lets_in_and_sign_out_lets_out(reader: Reader) -> None:
     assert reader.open("/lamps").location == "/sign-in"
     assert reader.sign_up().location == "/lamps"
-    assert "No lamp is yours yet" in reader.open("/lamps").text
+    assert "No lamps yet" in reader.open("/lamps").text
     assert reader.send("/sign-out", page="/lamps").location == "/sign-in"
     assert "You are signed out." in reader.open("/sign-in").text
     assert reader.open("/lamps").location == "/sign-in"
@@ -40,19 +40,19 @@ def test_home_is_where_one_has_something_to_do(reader: Reader, as_ada: Reader) -
 
 def test_one_gets_where_one_was_going(reader: Reader) -> None:
     reader.open("/password")
-    assert "Please sign in first." in reader.open("/sign-in").text
+    assert "Sign in to continue." in reader.open("/sign-in").text
     assert reader.sign_up().location == "/password"
 
 
 @pytest.mark.parametrize(
     ("name", "password", "said", "beside"),
     [
-        ("", PASSWORD, "A name has at least 2 characters", "name"),
-        ("a b", PASSWORD, "A name has only letters", "name"),
-        ("ada", "short", "A password has at least 10", "password"),
-        ("x" * 5000, PASSWORD, "at most 40", "name"),
-        ("ada", "x" * 5000, "at most 200", "password"),
-        ("\0\ufffd", PASSWORD, "A name has only letters", "name"),
+        ("", PASSWORD, "A username must have 2 to 40 characters", "name"),
+        ("a b", PASSWORD, "A username can contain only letters", "name"),
+        ("ada", "short", "A password must have 10 to 200 characters", "password"),
+        ("x" * 5000, PASSWORD, "2 to 40 characters", "name"),
+        ("ada", "x" * 5000, "10 to 200 characters", "password"),
+        ("\0\ufffd", PASSWORD, "A username can contain only letters", "name"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(
@@ -93,7 +93,7 @@ def test_unknown_names_and_wrong_passwords_are_told_alike(reader: Reader, bob: U
     texts = {answer.text.replace(name, "NAME") for name, answer in answers.items()}
     assert {answer.status for answer in answers.values()} == {422}
     assert len(texts) == 1
-    assert "This name and this password do not go together." in texts.pop()
+    assert "Incorrect username or password." in texts.pop()
 
 
 def test_too_many_tries_say_when_to_come_back(reader: Reader, clock: Clock) -> None:
@@ -102,14 +102,14 @@ def test_too_many_tries_say_when_to_come_back(reader: Reader, clock: Clock) -> N
         reader.sign_in("ada", "wrong horse battery")
     refused = reader.sign_in()
     assert (refused.status, refused.headers["Retry-After"]) == (429, "900")
-    assert "Please try again in 15 minutes." in refused.text
+    assert "Try again in 15 minutes." in refused.text
     clock.pass_by(timedelta(minutes=15))
     assert reader.sign_in().status == 302
 
 
 def test_a_closed_sign_up_is_not_there(database: peewee.Database, database_url: str, clock: Clock) -> None:
     reader = Reader(create_app(WebSettings(database_url, sign_up_open=False), now=clock))
-    assert "Make an account" not in reader.open("/sign-in").text
+    assert "Create an account" not in reader.open("/sign-in").text
     assert reader.open("/sign-up").status == 404
     assert reader.send("/sign-up", {"name": "ada", "password": PASSWORD}, page="/sign-in").status == 404
     assert User.select().count() == 0
@@ -120,16 +120,16 @@ def test_a_changed_password_signs_out_everywhere_else(app: Flask) -> None:
     here.sign_up()
     there.sign_in()
     wrong = here.send("/password", {"present": "wrong horse", "new": "new horse battery"})
-    assert "That is not your present password." in wrong.text
-    assert "at least 10" in here.send("/password", {"present": PASSWORD, "new": "short"}).text
+    assert "Incorrect current password." in wrong.text
+    assert "must have 10 to 200 characters" in here.send("/password", {"present": PASSWORD, "new": "short"}).text
     assert there.open("/lamps").status == 200
     assert here.send("/password", {"present": PASSWORD, "new": "new horse battery"}).location == "/lamps"
-    assert "Everywhere else you are signed out." in here.open("/lamps").text
+    assert "Password changed. You are signed out everywhere else." in here.open("/lamps").text
     assert there.open("/lamps").location == "/sign-in"
 
 
 def test_programs_with_a_token_go_on_with_a_new_password_and_the_page_says_so(as_ada: Reader, ada: User) -> None:
-    assert "act for you" not in as_ada.open("/password").text
+    assert "access tokens" not in as_ada.open("/password").text
     token = make_token(ada, "The <b> desk", NOW)
     assert "The <b> desk" in as_ada.open("/password").text
     accounts.set_password(ada, PASSWORD)

@@ -1,4 +1,4 @@
-"""Associating on the page: the code, "This lamp?", and the confirmation."""
+"""Associating on the page: the code, the lamp found, and the confirmation."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def owner() -> int | None:
 def test_code_then_this_lamp_then_yours(as_ada: Reader, ada: User, typed: str) -> None:
     find(as_ada, typed)
     question = as_ada.open("/associate/this-lamp")
-    assert "This lamp?" in question.text
+    assert "Is this the lamp?" in question.text
     assert "0387" in question.text
     assert LAMP not in question.html
     assert owner() is None
@@ -52,13 +52,13 @@ def test_code_then_this_lamp_then_yours(as_ada: Reader, ada: User, typed: str) -
 def test_the_page_tells_when_the_lamp_knows(as_ada: Reader) -> None:
     find(as_ada)
     as_ada.send("/associate/this-lamp")
-    assert "The service that speaks to the lamps is away just now." in as_ada.open(YOURS).text
+    assert "The lamp service is unavailable." in as_ada.open(YOURS).text
     PublisherLease().acquire(NOW)
-    assert "Telling your lamp" in as_ada.open(YOURS).text
+    assert "Updating your lamp" in as_ada.open(YOURS).text
     outbox.remove([row.version for row in outbox.pending(0, 10)])
-    assert "Your lamp knows." in as_ada.open(YOURS).text
+    assert "Your lamp is up to date." in as_ada.open(YOURS).text
     Lampi.update(connected=False).execute()
-    assert "It will know as soon as it is." in as_ada.open(YOURS).text
+    assert "Its screen updates when it reconnects." in as_ada.open(YOURS).text
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_page_tells_when_the_lamp_knows(as_ada: Reader) -> None:
         ("a" * 20_000, "at most 32"),
         ("<b>b71e09</b>", "only the digits"),
         ("\0\ufffd\u202eb71e09", "only the digits"),
-        ("000000", "No lamp is waiting under this code. Please look at the lamp's screen again."),
+        ("000000", "No lamp found for this code. Check the code on the lamp's screen."),
     ],
 )
 def test_what_is_no_code_is_refused_beside_the_field(as_ada: Reader, typed: str, said: str) -> None:
@@ -96,7 +96,7 @@ def test_a_scanned_code_waits_until_one_has_an_account_and_associates_nothing(re
     assert reader.open(f"/associate?code={CODE}").location == "/associate"
     assert reader.open("/associate").location == "/sign-in"
     assert CODE not in reader.open("/sign-in").html
-    assert "The code of your lamp is kept" in reader.open("/sign-up").text
+    assert "Your lamp's code is saved" in reader.open("/sign-up").text
     assert reader.sign_up().location == "/associate"
     assert f'value="{CODE}"' in reader.open("/associate").html
     assert owner() is None
@@ -126,7 +126,7 @@ def test_of_two_browsers_with_one_code_one_wins(as_ada: Reader, as_bob: Reader, 
     fields = {"csrf_token": as_bob.token_of("/associate/this-lamp"), "ticket": as_bob.ticket()}
     as_ada.send("/associate/this-lamp")
     assert as_bob.send_bare("/associate/this-lamp", fields).location == "/associate"
-    assert "No lamp is waiting under this code." in as_bob.open("/associate").text
+    assert "No lamp found for this code." in as_bob.open("/associate").text
     assert owner() == ada.id
     assert as_bob.open("/associate/this-lamp").location == "/associate"
 
@@ -152,7 +152,7 @@ def test_without_its_ticket_nothing_is_associated_or_identified(as_ada: Reader, 
 
 def test_without_a_code_there_is_no_lamp_to_ask_about(as_ada: Reader) -> None:
     assert as_ada.open("/associate/this-lamp").location == "/associate"
-    assert "Please enter the code again." in as_ada.open("/associate").text
+    assert "Enter the code again." in as_ada.open("/associate").text
 
 
 def test_the_question_stands_for_ten_minutes(as_ada: Reader, clock: Clock) -> None:
@@ -168,7 +168,7 @@ def test_a_code_that_was_replaced_meanwhile_associates_nothing(as_ada: Reader) -
     find(as_ada)
     rotate(NOW, NOW)
     as_ada.send("/associate/this-lamp")
-    assert "No lamp is waiting under this code." in as_ada.open("/associate").text
+    assert "No lamp found for this code." in as_ada.open("/associate").text
     assert owner() is None
 
 

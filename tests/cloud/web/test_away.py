@@ -20,8 +20,8 @@ from tests.support.waiting import wait_until
 
 
 def says_away(answer: Answer) -> bool:
-    assert "register is away" not in answer.text or answer.headers["Retry-After"] == "5"
-    return (answer.status, "The lamps' register is away" in answer.text) == (503, True)
+    assert "temporarily unavailable" not in answer.text or answer.headers["Retry-After"] == "5"
+    return (answer.status, "Service temporarily unavailable" in answer.text) == (503, True)
 
 
 def test_a_database_that_is_not_there_yet(tmp_path: Path, clock: Clock) -> None:

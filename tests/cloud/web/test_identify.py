@@ -20,18 +20,18 @@ def test_the_page_says_what_to_look_for_and_only_what_can_be_seen(as_ada: Reader
         return before, as_ada.open("/associate/this-lamp").text
 
     before, again = told()
-    assert "It shows the same four characters" in before
-    assert "The screen can't light up: the service that reaches the lamps is down." in before
-    assert "The service that reaches the lamps is down, so the screen can't light up." in again
+    assert "Check that the lamp's screen shows the same four characters" in before
+    assert "The screen can't light up because the lamp service is unavailable." in before
+    assert "The lamp service is unavailable, so the lamp's screen can't light up." in again
     daemon = PublisherLease()
     daemon.acquire(NOW)
     before, again = told()
-    assert "its screen lights up and asks “Is this the lamp?”" in before
-    assert "asks “Is this the lamp?” once more" in again
+    assert "The screen lights up for a few seconds and asks “Is this the lamp?”" in before
+    assert "asks “Is this the lamp?” again" in again
     daemon.give_back()
     Lampi.update(connected=False).execute()
     before, again = told()
-    assert "The screen can't light up. Is the lamp on, and on the network?" in before
+    assert "The screen can't light up. Check that the lamp is switched on and connected to the network." in before
     assert "The lamp is not connected, so its screen can't light up." in again
 
 

@@ -39,9 +39,9 @@ def test_many_lamps_come_a_page_at_a_time(as_ada: Reader, ada: User) -> None:
         Lampi.create(device_id=f"{number:012x}", name=f"Lamp {number:02}", user=ada)
     first, second = as_ada.open("/lamps"), as_ada.open("/lamps?page=2")
     assert "Lamp 00" in first.text
-    assert "More lamps" in first.text
+    assert "Next page" in first.text
     assert "My LAMPI" in second.text
-    assert "Lamps before these" in second.text
+    assert "Previous page" in second.text
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 30, "1.5", ""])
@@ -52,7 +52,7 @@ def test_pages_that_are_none(as_ada: Reader, number: str) -> None:
 def test_a_lamp_gets_another_name(as_ada: Reader) -> None:
     assert 'value="My LAMPI"' in as_ada.open(f"/lamps/{LAMP}/rename").html
     assert as_ada.send(f"/lamps/{LAMP}/rename", {"name": "  Küche  "}).location == "/lamps"
-    assert "The lamp is now called Küche." in as_ada.open("/lamps").text
+    assert "Lamp renamed to Küche." in as_ada.open("/lamps").text
     assert Lampi.named(LAMP).name == "Küche"
 
 
@@ -94,7 +94,7 @@ def test_release_asks_first(as_ada: Reader) -> None:
     assert "Release My LAMPI?" in question
     assert Lampi.named(LAMP).user_id is not None
     assert as_ada.send(f"/lamps/{LAMP}/release").location == "/lamps"
-    assert "My LAMPI is nobody's now, and shows a new code." in as_ada.open("/lamps").text
+    assert "My LAMPI was released. It shows a new code." in as_ada.open("/lamps").text
     lampi = Lampi.named(LAMP)
     assert (lampi.user_id, lampi.association_code == CODE) == (None, False)
 
