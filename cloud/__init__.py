@@ -1,1 +1,1 @@
-"""The cloud's side: the daemon that keeps the lamps, and the command line around it."""
+"""The LAMPI cloud: daemon, command line, API and web page."""

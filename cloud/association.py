@@ -1,7 +1,7 @@
-"""The association service: a code and a user go in, a lamp gets an owner; and the way back.
+"""Associating lamps with users and releasing them.
 
-``source`` says where a request comes from (`cloud.guessing.sources`): history keeps it, and wrong codes are counted by
-it.
+``source`` identifies where a request comes from (`cloud.guessing.sources`). It is written to the audit log, and wrong
+codes are rate-limited by it.
 """
 
 from collections.abc import Callable
@@ -33,37 +33,37 @@ from cloud.webhook.events import Kind
 
 
 def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-    """Give the lamp that waits under a typed code to a user, and return it.
+    """Associate the lamp that has this code with a user and return it.
 
-    How long codes are good for and how many wrong ones are borne is the policy that the daemon announced. A code that
-    has lapsed is unknown, whether or not it has been replaced yet. Don't call it inside a transaction: rolling that
-    back would take back what was counted.
+    The announced policy sets how long codes are valid and how many wrong guesses are tolerated. An expired code is
+    unknown, even if it has not been rotated yet. Don't call this inside a transaction: a rollback would discard the
+    count of wrong guesses.
 
     Raises:
-        MalformedCode: it can't be a code; this is not counted.
-        UnknownCode: no unassociated lamp has it (any more).
-        TooManyGuesses: it was not looked up, right or wrong, because too many codes were wrong; it says when to try
-            again. A full code (32 characters) is always looked up.
+        MalformedCode: the text is not a well-formed code; not counted as a guess.
+        UnknownCode: no unassociated lamp has this code.
+        TooManyGuesses: rate limit; the code was not checked. It carries the time to wait. A full code (32 characters)
+            is always checked.
     """
     return _look_up(typed, user, now, source, lambda which: Lampi.claim(which, user, now, source))
 
 
 def waiting_under(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-    """Return the lamp that waits under a typed code, without giving it to anybody; a wrong one is a guess as any other.
+    """Return the unassociated lamp that has this code. A wrong code counts as a guess.
 
     Raises:
-        MalformedCode, UnknownCode, TooManyGuesses: as `associate_by_code` does.
+        MalformedCode, UnknownCode, TooManyGuesses: as in `associate_by_code`.
     """
     return _look_up(typed, user, now, source, Lampi.get_or_none)
 
 
 def associate_found(device_id: str, typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-    """Give a lamp that `waiting_under` found to a user, if it still waits under that code.
+    """Associate a lamp found by `waiting_under`, if it still has that code.
 
-    This is no guess and is not counted: call it only for who has found the lamp by the code.
+    Not counted as a guess: call it only for a user who found the lamp by its code.
 
     Raises:
-        UnknownCode: it does not: the code was replaced, or somebody was faster.
+        UnknownCode: the code was rotated, or another user was faster.
     """
     which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
     lampi = Lampi.claim(which & (Lampi.device_id == device_id), user, now, source) if which is not None else None
@@ -76,7 +76,7 @@ def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[
     code = read_code(typed)
     policy = announced()
     guess = Guess(len(code), user.id, user.name, source, now, policy)
-    wait, lampi = throttle.wait_for(guess), None  # without the lock: a flood of throttled attempts holds nobody up
+    wait, lampi = throttle.wait_for(guess), None  # before the lock: rate-limited attempts must not contend for it
     which = Lampi.waits_under(code, _issued_after(policy, now)) if wait is None else None
     if which is not None:
         with write_transaction():
@@ -101,11 +101,11 @@ def _issued_after(policy: CodePolicy, now: datetime) -> datetime | None:
 
 
 def associate_by_device_id(device_id: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-    """Give a lamp to a user without its code, for an operator, and return it.
+    """Associate a lamp with a user without its code, for operators, and return it.
 
     Raises:
-        UnknownLamp: there is no such lamp.
-        AlreadyAssociated: it has an owner.
+        UnknownLamp: no lamp has this device id.
+        AlreadyAssociated: the lamp has an owner.
     """
     lampi = Lampi.named(device_id)
     try:
@@ -125,66 +125,66 @@ def associate_by_device_id(device_id: str, user: User, now: datetime, source: st
 
 
 def release(device_id: str, now: datetime, source: str = SHELL) -> None:
-    """Make a lamp nobody's again, with a new code.
+    """Remove a lamp's owner and issue a new code.
 
     Raises:
-        UnknownLamp: there is no such lamp.
-        NotAssociated: nobody owns it.
+        UnknownLamp: no lamp has this device id.
+        NotAssociated: the lamp has no owner.
     """
     with write_transaction():
         lampi = Lampi.named(device_id)
         if lampi.user_id is None:
-            raise NotAssociated(f"Nobody owns the lamp {device_id}; its screen shows its code.")
+            raise NotAssociated(f"The lamp {device_id} has no owner; its screen shows its code.")
         history.write(Event.RELEASED, now, source, device_id=device_id, user_name=lampi.user.name)
         webhook_events.write(Kind.RELEASED, device_id, lampi.name, lampi.user.name, now)
-        Lampi.issue_codes([lampi], now)  # first: the short code of the old one may be a waiting lamp's by now
+        Lampi.issue_codes([lampi], now)  # before the owner is removed: another lamp may have the same short code by now
         lampi.user = None
         lampi.associated_at = None
-        lampi.name = DEFAULT_NAME  # the next owner's screen must not show the name that this one gave it
+        lampi.name = DEFAULT_NAME  # the next owner must not see the previous owner's name for it
         lampi.save(only=[Lampi.user, Lampi.associated_at, Lampi.name])
         Lampi.tell([lampi])
 
 
 def rotate(device_id: str, now: datetime, source: str = SHELL) -> None:
-    """Give a lamp of nobody's a new code before its time.
+    """Issue a new code for an unassociated lamp now.
 
     Raises:
-        UnknownLamp: there is no such lamp.
-        AlreadyAssociated: it has an owner, and so no code.
+        UnknownLamp: no lamp has this device id.
+        AlreadyAssociated: the lamp has an owner and so no code.
     """
     with write_transaction():
         lampi = Lampi.named(device_id)
         if lampi.user_id is not None:
-            raise AlreadyAssociated(f"The lamp {device_id} has an owner, and so no code; release it first.")
+            raise AlreadyAssociated(f"The lamp {device_id} has an owner and therefore no code; release it first.")
         Lampi.issue_codes([lampi], now)
         Lampi.tell([lampi])
         history.write(Event.ROTATED, now, source, device_id=device_id)
 
 
 def forget(device_id: str, now: datetime | None = None, source: str = SHELL) -> None:
-    """Delete a lamp and clear its retained message; when it comes up again, it is a new lamp.
+    """Delete a lamp and clear its retained message. If it connects again, it is registered as new.
 
     Raises:
-        UnknownLamp: there is no such lamp.
+        UnknownLamp: no lamp has this device id.
     """
     with write_transaction():
         Lampi.named(device_id).delete_instance(now=now, source=source)
 
 
 def add_user(name: str, now: datetime | None = None, source: str = SHELL) -> User:
-    """Make a user.
+    """Create a user.
 
     Raises:
         BadUserName: the name is empty, too long, not one printable line, or taken.
     """
     if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > User.name.max_length:
-        raise BadUserName("A name is one line of at most 150 characters, without spaces around it.")
+        raise BadUserName("A username is one line of at most 150 characters, with no leading or trailing spaces.")
     try:
         with write_transaction():
             user: User = User.create(name=name)
             history.write(Event.USER_ADDED, now or utc_now(), source, user_name=name)
     except peewee.IntegrityError:
-        raise BadUserName(f"There is a user {name} already.") from None
+        raise BadUserName(f"The username {name} is already taken.") from None
     return user
 
 
@@ -192,9 +192,9 @@ def user_named(name: str) -> User:
     """Return the user with this name.
 
     Raises:
-        UnknownUser: there is none.
+        UnknownUser: no user has this name.
     """
     user: User | None = User.get_or_none(User.name == name) if name.isprintable() else None
     if user is None:
-        raise UnknownUser(f"There is no user {name!r}; 'lampi-cloud user add' makes one.")
+        raise UnknownUser(f"There is no user {name!r}; create one with 'lampi-cloud user add'.")
     return user

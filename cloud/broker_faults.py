@@ -1,4 +1,4 @@
-"""What the broker refuses, for whoever looks at the database: the daemon writes it, `status` reads it."""
+"""Refusals by the broker, stored in the database: the daemon records them, `status` reads them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from cloud.mqtt import reasons
 
 
 class BrokerFault(Table):
-    """A reason for which the broker refuses messages, or, with 0 ``messages``, the daemon's connection."""
+    """A reason code for which the broker refuses messages; with 0 ``messages``, it refuses the daemon's connection."""
 
     reason = IntegerField(primary_key=True)
     messages = BigIntegerField()
@@ -21,30 +21,30 @@ class BrokerFault(Table):
 
 @dataclass(frozen=True)
 class Fault:
-    """What the broker refuses for one reason: so many ``messages``, or at 0 the connection itself."""
+    """How many messages the broker refuses for one reason; 0 ``messages`` means that it refuses the connection."""
 
     reason: int
     messages: int
 
     @property
     def text(self) -> str:
-        """What it is and what would mend it, in a line."""
+        """The fault and its remedy, in one line."""
         name = reasons.name_of(self.reason)
         if not self.messages:
-            return f"the broker refuses the daemon ({name}); {reasons.advice_on_connecting(self.reason)}"
+            return f"the broker refuses the daemon's connection ({name}); {reasons.advice_on_connecting(self.reason)}"
         return f"the broker refuses {self.messages} messages ({name}); {reasons.advice_on(self.reason)}"
 
 
 def current() -> list[Fault]:
-    """Return what the broker refuses now, the oldest first."""
+    """Return the current faults, oldest first."""
     rows = BrokerFault.select(BrokerFault.reason, BrokerFault.messages).order_by(BrokerFault.since).tuples()
     return [Fault(reason, messages) for reason, messages in rows]
 
 
 def record(faults: Mapping[int, int], now: datetime) -> None:
-    """Write what the broker refuses, as counts of messages by reason, in place of what was written before.
+    """Replace the recorded faults with these counts of messages by reason code.
 
-    A reason that was there keeps its instant. Nothing is written where nothing changes.
+    A reason that was already recorded keeps its timestamp. If nothing changed, nothing is written.
     """
     if {fault.reason: fault.messages for fault in current()} == faults:
         return

@@ -1,4 +1,4 @@
-"""Statements over many rows, written out: peewee takes several times as long to build one as SQLite to run it."""
+"""Bulk SQL statements, written by hand: peewee takes several times longer to build one than SQLite takes to run it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,15 +12,15 @@ ROWS_A_STATEMENT = 500
 
 
 def rows_among(query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
-    """Yield what a query selects; ``{}`` in it stands for "is one of the values", of which there may be any number."""
+    """Yield a query's rows. ``{}`` in it is replaced by a test for membership in ``values``, in chunks."""
     for condition, parameters in _conditions(values):
         yield from database_proxy.execute_sql(query.format(condition), parameters).fetchall()
 
 
 def change_among(statement: str, values: Iterable[object], *before: object) -> None:
-    """Run a statement over the rows that a list of values names; ``{}`` in it stands for "is one of the values".
+    """Run a statement. ``{}`` in it is replaced by a test for membership in ``values``, in chunks.
 
-    ``before`` are the parameters that come before these; `?` stands for each.
+    ``before`` are the parameters of the `?` placeholders, which must precede ``{}``.
     """
     statement = statement.replace("?", database_proxy.param)
     for condition, parameters in _conditions(values):
@@ -32,7 +32,7 @@ def _conditions(values: Iterable[object]) -> Iterator[tuple[str, list[object]]]:
         if isinstance(database_proxy.obj, SqliteDatabase):
             yield f"IN {_places(len(chunk))}", chunk
         else:
-            yield "= ANY(%s)", [_array(chunk)]  # a list of parameters would be planned anew each time
+            yield "= ANY(%s)", [_array(chunk)]  # PostgreSQL would plan a list of parameters again on every call
 
 
 def insert(
@@ -43,16 +43,16 @@ def insert(
     alike: Mapping[str, object] | None = None,
     conflict: str = "",
 ) -> None:
-    """Insert rows with these fields; ``alike`` has those that are the same in each, and the rest have their defaults.
+    """Insert rows with these columns. ``alike`` holds values common to all rows; other columns get their defaults.
 
-    ``conflict`` is added to the statement. The values in ``rows`` are strings or numbers, as the database has them.
+    ``conflict`` is appended to the statement. Values in ``rows`` are strings or numbers, as stored.
     """
     fields = table._meta.fields
     same = {**table._meta.get_default_dict(), **(alike or {})}
     same_fields = [name for name in same if name not in columns]
     same_values = [fields[name].db_value(same[name]) for name in same_fields]
     names = ", ".join(fields[name].column_name for name in (*columns, *same_fields))
-    # Written out once: for each row, sqlite3 would take a microsecond over each instant.
+    # Converted once: sqlite3 takes a microsecond per timestamp and row.
     written = [str(value) if isinstance(value, datetime) else value for value in same_values]
     into = f"INSERT INTO {table._meta.table_name} ({names})"
     for chunk in chunked(rows, ROWS_A_STATEMENT):
@@ -60,7 +60,7 @@ def insert(
             values = ", ".join([_places(len(columns) + len(same_fields))] * len(chunk))
             parameters = [value for row in chunk for value in (*row, *written)]
             database_proxy.execute_sql(f"{into} VALUES {values} {conflict}", parameters)
-        else:  # its driver takes a statement apart, and each place in it takes longer than the value that goes there
+        else:  # psycopg parses the statement, and each placeholder costs it more than the value
             arrays = ", ".join(f"%s::{_type_of(fields[name])}[]" for name in columns)
             places = ", ".join(["given.*", *["%s"] * len(same_fields)])
             parameters = [*same_values, *(_array(values) for values in zip(*chunk, strict=True))]
@@ -69,7 +69,7 @@ def insert(
 
 
 def update(table: type[Table], column: str, rows: Iterable[tuple[object, object]]) -> None:
-    """Give one column of rows new values; ``rows`` has each one's primary key and value, as `insert` has them."""
+    """Set one column by primary key. ``rows`` has pairs of key and value, in the format that `insert` takes."""
     key, field = table._meta.primary_key, table._meta.fields[column]
     change = f"UPDATE {table._meta.table_name} SET {field.column_name} = new FROM given WHERE {key.column_name} = this"  # noqa: S608
     for chunk in chunked(rows, ROWS_A_STATEMENT):
@@ -90,6 +90,6 @@ def _type_of(field: Field) -> str:
 
 
 def _array(values: Iterable[object]) -> str:
-    """Write strings or numbers (never None) as PostgreSQL reads an array; its driver takes ten times as long."""
+    """Format strings or numbers (never None) as a PostgreSQL array. psycopg takes ten times as long."""
     escaped = (str(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
     return "{" + ",".join(f'"{value}"' for value in escaped) + "}"

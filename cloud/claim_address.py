@@ -1,4 +1,4 @@
-"""Where lamps are claimed: the web address that their screens show, and that their QR codes lead to."""
+"""The claim URL: the web address that unassociated lamps show as text and QR code."""
 
 from urllib.parse import urlsplit
 
@@ -9,13 +9,13 @@ from cloud.database import Table, run_sql, write_transaction
 from shared.errors import quoted
 
 LONGEST_URL = 68
-"""Characters. With the code it is 38 more, and the smallest screen has room for a QR code of 106."""
+"""Characters. The code adds 38, and the largest QR code that fits the smallest screen holds 106."""
 
 
 class ClaimAddress(Table):
-    """The single row with the daemon's setting, for every process that has a lamp told something.
+    """The single row with the daemon's claim URL, read by every process that publishes to lamps.
 
-    Lamps whose message is not newer than ``since_version`` were told another address, or none.
+    Lamps whose ``message_version`` is at most ``since_version`` were sent a different URL or none.
     """
 
     id = AutoField()
@@ -24,10 +24,10 @@ class ClaimAddress(Table):
 
 
 def parse_claim_url(text: str) -> str | None:
-    """Return the address of the page, as a screen can show it; None, no address, from the empty string.
+    """Parse a claim URL; an empty string means None.
 
     Raises:
-        ValueError: it is not such an address.
+        ValueError: not an http(s) URL, too long, or not printable ASCII.
     """
     url = text.strip()
     if not url:
@@ -38,14 +38,14 @@ def parse_claim_url(text: str) -> str | None:
     except ValueError:
         has_host = False
     if not has_host or parts.scheme not in ("http", "https") or "@" in parts.netloc:
-        raise ValueError(f"{quoted(text)} is not the address of a page, such as https://lamps.example.com/associate")
+        raise ValueError(f"{quoted(text)} is not a web address such as https://lamps.example.com/associate")
     if not url.isascii() or not url.isprintable() or " " in url or len(url) > LONGEST_URL:
-        raise ValueError(f"{quoted(text)} has more than {LONGEST_URL} characters, or some that are not plain ASCII")
+        raise ValueError(f"{quoted(text)} is longer than {LONGEST_URL} characters or has characters other than ASCII")
     return url
 
 
 def announce(url: str | None) -> None:
-    """Have every process name this address, or none, to lamps that nobody owns."""
+    """Store the claim URL, or None, for all processes."""
     with write_transaction():
         said: ClaimAddress | None = ClaimAddress.get_or_none()
         if said is None:
@@ -55,12 +55,12 @@ def announce(url: str | None) -> None:
 
 
 def announced() -> str | None:
-    """Return the address that a daemon announced."""
+    """Return the announced claim URL."""
     said = run_sql("SELECT url FROM claim_address")
     return said[0][0] if said else None
 
 
 def changed_after() -> int:
-    """Return the version up to which messages do not name the address yet; 0 where all do."""
+    """Return the highest version published before the claim URL changed; 0 if there is none."""
     said = run_sql("SELECT since_version FROM claim_address")
     return int(said[0][0]) if said else 0

@@ -1,4 +1,4 @@
-"""What unclaimed lamps are told beside their codes: where they are claimed, and how long a code is good."""
+"""The claim URL and the code lifetime that are published with each code."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from shared.payloads import Unassociated
 
 @dataclass(frozen=True)
 class ClaimTerms:
-    """``url`` is the page's address, or None; ``good_for`` a code's lifetime in seconds, None for no end."""
+    """``url`` is the claim URL or None; ``good_for`` is the code lifetime in seconds, None for no expiry."""
 
     url: str | None = None
     good_for: int | None = None
 
     def waiting(self, code: str, short_code_length: int) -> Unassociated:
-        """Return what the screen of a new lamp is to know."""
+        """Return the payload for a new lamp."""
         return Unassociated(code, self.url, short_code_length, good_for=self.good_for)
 
 
 def announced_terms() -> ClaimTerms:
-    """Return the terms that a daemon announced."""
+    """Return the terms that the daemon announced."""
     ttl = policy.announced().ttl
     return ClaimTerms(claim_address.announced(), None if ttl is None else round(ttl.total_seconds()))

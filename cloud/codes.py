@@ -1,4 +1,4 @@
-"""Association codes: making them, and reading what a person typed."""
+"""Association codes: generating them and parsing user input."""
 
 import re
 import secrets
@@ -13,21 +13,22 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
 def generate_association_code() -> str:
-    """Return a new association code: 128 random bits, from the system's source for secrets."""
+    """Return a new association code: 128 bits from a cryptographic random source."""
     return secrets.token_hex(CODE_LENGTH // 2)
 
 
 def _generate(count: int) -> Iterator[str]:
-    """Yield as many codes; the system is asked once for all of their bits."""
+    """Yield ``count`` codes, reading the random source once."""
     digits = secrets.token_hex(CODE_LENGTH // 2 * count)
     return (digits[start : start + CODE_LENGTH] for start in range(0, len(digits), CODE_LENGTH))
 
 
 def fresh_codes(count: int, length: int, taken: Callable[[Sequence[str]], set[str]]) -> list[tuple[str, int]]:
-    """Return new codes, each with the length of its short code: as asked for, or more where most such are taken.
+    """Return new codes, each with the length of its short code.
 
-    No two short codes are alike, nor one of those that are ``taken`` among the ones it is given. Inside the write
-    transaction that stores them, nobody else can take one in between.
+    Short codes are unique among themselves and among those for which ``taken`` reports a match. The length grows beyond
+    ``length`` when most short codes of that length are taken. Call this inside the write transaction that stores the
+    codes, so that no other process can take one in between.
     """
     codes: dict[str, str] = {}
     while len(codes) < count:
@@ -42,18 +43,16 @@ def fresh_codes(count: int, length: int, taken: Callable[[Sequence[str]], set[st
 
 
 def read_code(typed: str) -> str:
-    """Return what a person typed as the beginning of an association code, 6 to 32 characters.
+    """Normalize user input to the first 6 to 32 characters of an association code.
 
-    Case, spaces and hyphens do not matter; `o` is read as 0, `i` and `l` as 1.
+    Case, spaces and hyphens are ignored; `o` is read as 0, `i` and `l` as 1.
 
     Raises:
-        MalformedCode: it can't be one.
+        MalformedCode: the text is not a well-formed code.
     """
     code = _SEPARATORS.sub("", typed).lower().translate(_LOOKALIKES)
     if not SHORT_CODE_LENGTH <= len(code) <= CODE_LENGTH:
-        raise MalformedCode(
-            f"A code has at least {SHORT_CODE_LENGTH} characters and at most {CODE_LENGTH}; this has {len(code)}."
-        )
+        raise MalformedCode(f"A code has {SHORT_CODE_LENGTH} to {CODE_LENGTH} characters; this one has {len(code)}.")
     if not _HEXADECIMAL.fullmatch(code):
-        raise MalformedCode("A code has only the digits 0 to 9 and the letters a to f.")
+        raise MalformedCode("A code contains only the digits 0 to 9 and the letters a to f.")
     return code

@@ -1,4 +1,4 @@
-"""The cloud's settings."""
+"""Settings of the cloud."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ WEBHOOK_URL, WEBHOOK_SECRET = "LAMPI_WEBHOOK_URL", "LAMPI_WEBHOOK_SECRET"
 
 @dataclass(frozen=True)
 class CloudSettings:
-    """What the cloud's commands are told by options and environment; passwords stay out of ``repr``."""
+    """Settings from options and environment variables; passwords are kept out of ``repr``."""
 
     broker: BrokerUrl = DEFAULT_BROKER
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
@@ -42,61 +42,61 @@ class CloudSettings:
 
     @property
     def shown_database_url(self) -> str:
-        """The database URL as a person or a log may see it."""
+        """The database URL without its password."""
         return shown_url(self.database_url)
 
 
 def parse_code_ttl(text: str) -> timedelta | None:
-    """Return how long a code is good for, from seconds; None, for ever, from 0.
+    """Parse a code lifetime in seconds; 0 means None, no expiry.
 
     Raises:
-        ValueError: it is not a whole number of seconds, or more than ten years.
+        ValueError: not a whole number of seconds, or more than ten years.
     """
     try:
         seconds = _whole(text, 0, 10 * 365 * 24 * 3600, "seconds")
     except ValueError:
-        raise ValueError(f"{quoted(text)} is not a whole number of seconds (0 for codes that never lapse)") from None
+        raise ValueError(f"{quoted(text)} is not a whole number of seconds (0 for codes that never expire)") from None
     return timedelta(seconds=seconds) if seconds else None
 
 
 def parse_guess_risk(text: str) -> float:
-    """Return the chance that the guesses of a window hit anything.
+    """Parse the accepted probability that any guess within a window succeeds.
 
     Raises:
-        ValueError: it is not a number above 0 and at most 1.
+        ValueError: not a number above 0 and at most 1.
     """
     try:
         risk = float(text)
     except ValueError:
         risk = 0.0
     if not 0 < risk <= 1:
-        raise ValueError(f"{quoted(text)} is not a chance (above 0, at most 1, such as 0.001)")
+        raise ValueError(f"{quoted(text)} is not a probability above 0 and at most 1, such as 0.001")
     return risk
 
 
 def parse_guess_window(text: str) -> timedelta:
-    """Return for how long a wrong code counts, from seconds.
+    """Parse how long a wrong code counts, in seconds.
 
     Raises:
-        ValueError: it is not a whole number of seconds, or under a minute, or more than a year.
+        ValueError: not a whole number of seconds, less than a minute, or more than a year.
     """
     return timedelta(seconds=_whole(text, 60, 365 * 24 * 3600, "seconds"))
 
 
 def parse_guesses(text: str) -> int:
-    """Return how many codes may be wrong in a window.
+    """Parse the number of wrong codes allowed in a window.
 
     Raises:
-        ValueError: it is not a whole number from 1 to a million.
+        ValueError: not a whole number from 1 to a million.
     """
     return _whole(text, 1, 1_000_000, "wrong codes")
 
 
 def parse_short_code_length(text: str) -> tuple[int, int]:
-    """Return the least and the greatest length of short codes, from `8` (at least) or `6-6` (from, to).
+    """Parse the minimum and maximum length of short codes: `8` (minimum) or `6-6` (range).
 
     Raises:
-        ValueError: it is not so, or outside of 6 to 32.
+        ValueError: malformed, or outside 6 to 32.
     """
     least, between, most = text.partition("-")
     try:
@@ -104,8 +104,8 @@ def parse_short_code_length(text: str) -> tuple[int, int]:
         return shortest, _whole(most, shortest, CODE_LENGTH, "characters") if between else CODE_LENGTH
     except ValueError:
         raise ValueError(
-            f"{quoted(text)} is neither a least length from {SHORT_CODE_LENGTH} to {CODE_LENGTH} nor two with a hyphen "
-            "between, such as 6-6"
+            f"{quoted(text)} is neither a minimum length from {SHORT_CODE_LENGTH} to {CODE_LENGTH} nor a range "
+            "such as 6-6"
         ) from None
 
 
@@ -117,10 +117,10 @@ def _whole(text: str, lowest: int, highest: int, unit: str) -> int:
 
 
 def parse_metrics_port(text: str) -> int | None:
-    """Return the port on which the daemon serves its metrics, None (it does not) from 0.
+    """Parse the port of the metrics endpoint; 0 means None, no endpoint.
 
     Raises:
-        ValueError: it is not a port.
+        ValueError: not a port.
     """
     try:
         return _whole(text, 0, 65535, "") or None
@@ -129,10 +129,10 @@ def parse_metrics_port(text: str) -> int | None:
 
 
 def parse_mqtt_version(text: str) -> tuple[int, ...]:
-    """Return the protocol levels of MQTT that the daemon tries, in their order.
+    """Return the MQTT protocol levels that the daemon tries, in order.
 
     Raises:
-        ValueError: it is not a version that the daemon speaks, nor `auto`.
+        ValueError: not a supported version or `auto`.
     """
     levels = LEVELS.get(text.strip().lower())
     if levels is None:
@@ -141,10 +141,10 @@ def parse_mqtt_version(text: str) -> tuple[int, ...]:
 
 
 def read_settings(values: Mapping[str, str]) -> CloudSettings:
-    """Return the settings from names and strings, as the environment has them.
+    """Read the settings from environment variables.
 
     Raises:
-        BadSettings: with a line for each setting that can't be used.
+        BadSettings: with one line for each invalid setting.
     """
     reader = SettingsReader(values)
     usual = DEFAULT_CODES
@@ -180,5 +180,5 @@ def _read_webhook(reader: SettingsReader) -> Receiver | None:
     if reader.has(WEBHOOK_URL) and not reader.has(WEBHOOK_SECRET):
         reader.refuse(WEBHOOK_SECRET, f"is missing: {HOW_TO_MAKE_A_SECRET}")
     if reader.has(WEBHOOK_SECRET) and not reader.has(WEBHOOK_URL):
-        reader.refuse(WEBHOOK_URL, "is missing: a secret alone tells nobody anything")
+        reader.refuse(WEBHOOK_URL, "is missing: a secret has no effect without it")
     return None if url is None or secret is None else Receiver(url, secret)

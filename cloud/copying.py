@@ -1,4 +1,4 @@
-"""Copying one database into another, of either kind: how one moves from SQLite to PostgreSQL."""
+"""Copying a database into another, for migration from SQLite to PostgreSQL or back."""
 
 import hashlib
 import uuid
@@ -38,54 +38,53 @@ TABLES: tuple[type[Table], ...] = (
     WebhookEvent,
     WebhookReceiver,
 )
-"""What is copied, what is referred to first. The lease is not: who publishes is a matter of the running daemons, and so
-is what the broker refuses. Nor are the counts of live codes: triggers count the lamps as they come in. Nor is who is
-signed in on the web."""
+"""Tables to copy, in order of their references. Not copied: the lease and the broker's faults, which belong to running
+daemons; counts of live codes, which triggers maintain; web sessions."""
 
 
 def copy_database(
     source: peewee.Database, target: peewee.Database, progress: Callable[[int], object]
 ) -> dict[str, int]:
-    """Copy all rows into an empty database, and hold the copy against the original; return the rows of each table.
+    """Copy all rows into an empty database and verify them; return the number of rows for each table.
 
-    The source is locked against writing meanwhile: what somebody is told is done is in the copy, too.
+    The source is locked for writing meanwhile, so that no acknowledged change is missing from the copy.
 
     Raises:
-        UnusableDatabase: the target is not empty, the copy is not like the original, or either fails; the target
-            is then as it was.
+        UnusableDatabase: the target is not empty, the copy differs from the original, or either database fails. The
+            target is unchanged.
     """
     upgrade(target)
     try:
         with write_transaction(source), target.atomic():
             _have_patience(source, target)
             if any(True for table in (User, Lampi, Forgotten, History) for _ in _rows(target, table)):
-                raise UnusableDatabase("The database to copy to is not empty; give a new one.")
+                raise UnusableDatabase("The target database is not empty; create a new one and give its URL.")
             counts = {table._meta.table_name: _copy(table, source, target, progress) for table in TABLES}
             for table in TABLES:
                 if _digest(source, table) != _digest(target, table):
-                    raise UnusableDatabase(f"The copy of {table._meta.table_name} is not like the original.")
+                    raise UnusableDatabase(f"The copy of {table._meta.table_name} differs from the original.")
             _continue_numbering(target)
             _name_anew(target)
     except peewee.PeeweeException as fault:
-        raise UnusableDatabase(f"The copying failed, and nothing was copied: {one_line(fault)}") from None
+        raise UnusableDatabase(f"Copying failed, nothing was copied: {one_line(fault)}") from None
     return counts
 
 
 def rows_to_copy(source: peewee.Database, now: datetime) -> int:
-    """Return how many rows there are to copy.
+    """Return the number of rows to copy.
 
     Raises:
-        UnusableDatabase: the source is not of this release, or a daemon works on it.
+        UnusableDatabase: the source has not been migrated to this release, or a daemon is using it.
     """
     require_current(source)
     with source.bind_ctx((*TABLES, Lease)):
         if any(is_good(lease, now) for lease in Lease.select()):
-            raise UnusableDatabase("A daemon works on the database to copy from; stop it first.")
+            raise UnusableDatabase("A daemon is using the source database; stop it first.")
         return sum(table.select().count() for table in TABLES)
 
 
 def _rows(database: peewee.Database, table: type[Table]) -> Iterator[dict[str, Any]]:
-    """Yield a table's rows in the order of their keys, without having them all in memory."""
+    """Yield a table's rows in key order, one page at a time."""
     key = table._meta.primary_key
     last = None
     while True:
@@ -104,7 +103,7 @@ def _copy(
     count = 0
     with target.bind_ctx(TABLES):
         if table is OutboxSequence:
-            table.delete().execute()  # the row of numbering that the migrations made
+            table.delete().execute()  # the row that the migrations inserted
     for chunk in chunked(_rows(source, table), ROWS_A_STATEMENT):
         with target.bind_ctx(TABLES):
             table.insert_many(chunk).execute()
@@ -121,20 +120,20 @@ def _digest(database: peewee.Database, table: type[Table]) -> str:
 
 
 def _have_patience(*databases: peewee.Database) -> None:
-    """Let transactions wait for each other: while one side is read, the other does nothing."""
+    """Disable the idle timeout: each transaction is idle while the other side works."""
     for database in databases:
         if isinstance(database, peewee.PostgresqlDatabase):
             database.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 def _name_anew(database: peewee.Database) -> None:
-    """Give the copy a name of its own, since from here on it numbers publications otherwise than the original."""
+    """Give the copy an origin of its own: from here on its versions diverge from the original's."""
     with database.bind_ctx(TABLES):
         OutboxSequence.update(origin=uuid.uuid4().hex).execute()
 
 
 def _continue_numbering(database: peewee.Database) -> None:
-    """Have PostgreSQL number new rows above those that were copied with their numbers."""
+    """Advance PostgreSQL's sequences past the copied ids."""
     if isinstance(database, peewee.PostgresqlDatabase):
         for table in TABLES:
             if not isinstance(table._meta.primary_key, peewee.AutoField | peewee.BigAutoField):

@@ -1,4 +1,4 @@
-"""Opening the database, and the one way to write to it."""
+"""Database connections and write transactions."""
 
 import logging
 import sqlite3
@@ -14,34 +14,34 @@ from cloud.database_url import shown_url, sqlite_file
 from cloud.errors import DatabaseAway, UnusableDatabase
 
 BUSY_SECONDS = 10.0
-"""How long a write waits for others' before it fails: longer than hundreds of rivals take on a slow machine, and longer
-than PostgreSQL lets one that does nothing hold them up."""
+"""How long a write waits for the lock: longer than hundreds of competing writers take on a slow machine, and longer
+than PostgreSQL's idle timeout for the transaction that holds it."""
 
 LOG_BYTES = 4_000_000
-"""To what length SQLite's log is cut once all of it is in the database; a crowd makes it ten times as long."""
+"""SQLite truncates its write-ahead log to this size after a checkpoint; a burst of lamps makes it ten times as long."""
 
 _SQLITE_PRAGMAS = {
     "journal_mode": "wal",
     "foreign_keys": 1,
-    # NORMAL would be faster, and would lose the last commits in a power cut: then somebody was told
-    # "this lamp is yours" and it is not.
+    # NORMAL is faster but loses the last commits in a power cut, after the user was told that the lamp is theirs.
     "synchronous": "full",
-    # Whoever fills the log moves its pages into the database: the daemon, before anybody who waits for an answer.
+    # The process that fills the log runs the checkpoint. The daemon has a lower threshold, so that it does so before a
+    # process that a user is waiting for.
     "wal_autocheckpoint": 20_000,
     "journal_size_limit": LOG_BYTES,
 }
 
 _SQLITE_FOR_CROWDS = {
-    "cache_size": -65_536,  # KiB; codes are random, so a crowd of new lamps changes pages all over their indexes
+    "cache_size": -65_536,  # KiB; codes are random, so inserting many lamps touches pages all over the indexes
     "wal_autocheckpoint": 10_000,
 }
 
 _IDLE_MILLISECONDS = 5000
-"""How long PostgreSQL lets a transaction do nothing before it ends the connection."""
+"""PostgreSQL closes a connection whose transaction is idle for this long."""
 
 _POSTGRES_PATIENCE = {
     "connect_timeout": 5,
-    # A server whose machine vanished says nothing more; by default one would wait for it for two hours.
+    # Detect a server host that vanished; TCP's default takes two hours.
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -49,19 +49,19 @@ _POSTGRES_PATIENCE = {
 }
 
 _STALE_SECONDS = 300
-"""How old a connection of a pool gets."""
+"""Maximum age of a pooled connection."""
 
 _WRITE_LOCK = 0x1A3B1
-"""PostgreSQL's advisory lock that stands for SQLite's write lock; any number that is ours alone."""
+"""PostgreSQL advisory lock that serializes writers, as SQLite's write lock does; an arbitrary number."""
 
 database_proxy = peewee.DatabaseProxy()
 
-# At DEBUG peewee logs every statement with its parameters, association codes among them.
+# At DEBUG peewee logs statements with their parameters, including association codes.
 logging.getLogger("peewee").setLevel(logging.WARNING)
 
 
 class Table(peewee.Model):
-    """What all tables share: the database that `open_database` opened."""
+    """Base class that binds tables to the database of `open_database`."""
 
     class Meta:
         """Peewee's settings."""
@@ -73,7 +73,7 @@ class Table(peewee.Model):
 def open_database(
     url: str, *, create: bool = False, busy_seconds: float = BUSY_SECONDS, most_connections: int | None = None
 ) -> peewee.Database:
-    """Open the database as `connect_database` does, and bind the tables to it."""
+    """Open the database with `connect_database` and bind the tables to it."""
     database = connect_database(url, create=create, busy_seconds=busy_seconds, most_connections=most_connections)
     database_proxy.initialize(database)
     return database
@@ -84,19 +84,19 @@ def connect_database(
 ) -> peewee.Database:
     """Open a database.
 
-    A SQLite file that does not exist is made only with ``create``: a mistyped name would otherwise
-    be an empty database that seems to have lost every lamp. Nobody but its owner may read it: it holds codes. With
-    ``most_connections`` its threads share a pool of so many; what a thread closes is kept for the next.
+    A missing SQLite file is created only with ``create``; otherwise a mistyped path would look like a database that
+    lost every lamp. The file is readable by its owner only, since it holds codes. With ``most_connections``, threads
+    share a pool of that many connections.
 
     Raises:
-        UnusableDatabase: it can't be opened.
-        DatabaseAway: its server does not answer (now), or its file is locked, or its disk is full.
+        UnusableDatabase: the database can't be opened.
+        DatabaseAway: the server does not respond, the file is locked, or the disk is full.
     """
     file = sqlite_file(url)
     if file is not None and not create and not file.exists():
-        raise UnusableDatabase(f"There is no database {file}; 'lampi-cloud migrate' makes it.")
+        raise UnusableDatabase(f"There is no database {file}; create it with 'lampi-cloud migrate'.")
     if file is not None and not file.exists():
-        with suppress(OSError):  # SQLite says why in a moment, if it can't either; what it adds gets the same mode
+        with suppress(OSError):  # if this fails, SQLite reports the reason; its WAL files inherit the mode
             file.touch(mode=0o600)
     pool: dict[str, Any] = {}
     if most_connections is not None:
@@ -111,8 +111,8 @@ def connect_database(
                 unquote_user=True,
                 unquote_password=True,
                 prefer_psycopg3=True,
-                # Whoever is paused or gone inside a transaction must not hold up the others for long. And statements
-                # are planned for tables as they are, and for a disk that need not seek: else all of one is soon read.
+                # A client that is paused or gone inside a transaction must not block others. Custom plans and a low
+                # random_page_cost make PostgreSQL use indexes; otherwise it soon scans whole tables.
                 options=f"-c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS} -c random_page_cost=1.1 "
                 f"-c lock_timeout={round(busy_seconds * 1000)} -c plan_cache_mode=force_custom_plan",
                 **_POSTGRES_PATIENCE,
@@ -121,29 +121,27 @@ def connect_database(
         database.connect()
     except peewee.PeeweeException as fault:
         kind = DatabaseAway if file is None or _passes(fault) else UnusableDatabase
-        raise kind(
-            f"The database {shown_url(url.replace('+pool:', ':', 1))} can't be opened: {one_line(fault)}"
-        ) from None
+        raise kind(f"Can't open the database {shown_url(url.replace('+pool:', ':', 1))}: {one_line(fault)}") from None
     return database
 
 
 def _connect_sqlite(url: str, busy_seconds: float, pool: dict[str, Any]) -> peewee.Database:
     if not pool:
         return db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)
-    pragmas = _SQLITE_PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}  # a pool's timeout is another one
-    # Only one thread at a time has a connection, but not always the same.
+    pragmas = _SQLITE_PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}  # the pool's own timeout is something else
+    # A connection is used by one thread at a time, but not always by the same one.
     return db_url.connect(url, pragmas=pragmas, check_same_thread=False, **pool)
 
 
 def expect_crowds(database: peewee.Database) -> None:
-    """Give the daemon's connections what many lamps at once take; PostgreSQL's server sees to it by itself."""
+    """Tune the daemon's SQLite connection for bursts of lamps; PostgreSQL needs no tuning."""
     if isinstance(database, peewee.SqliteDatabase):
         for name, value in _SQLITE_FOR_CROWDS.items():
             database.pragma(name, value, permanent=True)
 
 
 def drop_connections() -> None:
-    """Close this thread's connection and those that a pool keeps: the database failed, and they are as good as gone."""
+    """Close this thread's connection and the pool's idle ones after a database error."""
     with suppress(peewee.PeeweeException):
         database_proxy.close()
     if isinstance(database_proxy.obj, PooledDatabase):
@@ -152,18 +150,18 @@ def drop_connections() -> None:
 
 @contextmanager
 def write_transaction(database: peewee.Database | None = None, *, durable: bool = True) -> Iterator[None]:
-    """Run a block as one transaction that holds the write lock from its start; on the open database if not given.
+    """Run a block in a transaction that holds the write lock from its start; nested blocks join it.
 
-    So that what the block reads is still true when it writes: on SQLite a transaction that read first
-    fails at once with "database is locked" when another process wrote since, whatever the busy timeout;
-    on PostgreSQL two could read the same and both write. A block inside another joins it.
+    What the block reads is still true when it writes. On SQLite, a transaction that reads first fails at once with
+    "database is locked" if another process wrote meanwhile, whatever the busy timeout; on PostgreSQL, two could read
+    the same row and both write.
 
-    One that need not be ``durable`` does not wait for the disk: a power cut may take it, nothing else does. It is for
-    what nobody is told of and anybody can cause, such as counting wrong codes: it must not keep the disk busy.
+    With ``durable=False`` the commit does not wait for the disk, and a power cut may lose it. This is for writes that
+    anyone can trigger and nobody relies on, such as counting wrong codes, so that they can't saturate the disk.
     """
     database = database or database_proxy.obj
     if isinstance(database, peewee.SqliteDatabase):
-        hurried = not durable and not database.in_transaction()  # SQLite decides it before a transaction begins
+        hurried = not durable and not database.in_transaction()  # SQLite applies it only outside a transaction
         if hurried:
             database.execute_sql("PRAGMA synchronous = normal")
         try:
@@ -181,9 +179,9 @@ def write_transaction(database: peewee.Database | None = None, *, durable: bool 
 
 
 def run_sql(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    """Run a statement that is written out, with `?` for each parameter, and return its rows.
+    """Run a SQL statement with `?` placeholders and return its rows.
 
-    For what every attempt asks: building such a query takes peewee ten times as long as running it.
+    For hot paths: peewee takes ten times as long to build such a query as to run it.
     """
     database = database_proxy.obj
     cursor = database.execute_sql(statement.replace("?", database.param), parameters)
@@ -191,18 +189,18 @@ def run_sql(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
 
 
 def _passes(fault: BaseException) -> bool:
-    """Tell whether SQLite failed for something that passes: a lock, a disk that is full or falters."""
+    """Return whether a SQLite error is transient: a lock, a full disk or an I/O error."""
     cause = fault.__context__
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def one_line(fault: BaseException) -> str:
-    """Return a database's error message as one line: the first of a chain, since a rollback that fails hides why."""
+    """Return a database error as one line: the first of the chain, since a failed rollback hides the cause."""
     earlier = fault.__context__
     while earlier is not None:
         if isinstance(earlier, peewee.PeeweeException):
             fault = earlier
         earlier = earlier.__context__
-    lines = str(fault).strip().splitlines()  # PostgreSQL's further lines quote rows, and with them codes
+    lines = str(fault).strip().splitlines()  # PostgreSQL's further lines quote rows, including codes
     return lines[0] if lines else type(fault).__name__

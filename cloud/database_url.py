@@ -1,4 +1,4 @@
-"""A database's URL: which ones we can use, and how a person may see them."""
+"""Database URLs: validating and redacting them."""
 
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
@@ -7,25 +7,25 @@ SCHEMES = ("sqlite", "postgresql")
 
 
 def parse_database_url(text: str) -> str:
-    """Return a database URL, checked.
+    """Validate a database URL and return it.
 
     Raises:
-        ValueError: it is not one that we can use; the text quotes no password.
+        ValueError: not a supported URL; the text never contains the password.
     """
     try:
         parts = urlsplit(text.strip())
     except ValueError:
-        raise ValueError("not a URL") from None
+        raise ValueError("is not a URL") from None
     if parts.scheme not in SCHEMES:
         raise ValueError("must start with sqlite:/// or postgresql://")
     if not parts.path.strip("/"):
-        raise ValueError("names no database, as in sqlite:///lampi.db or postgresql://user@host/lampi")
+        raise ValueError("has no database name; use sqlite:///lampi.db or postgresql://user@host/lampi")
     if parts.scheme == "sqlite" and parts.netloc:
-        raise ValueError("wants three slashes before a file's name (four before an absolute path): sqlite:///lampi.db")
+        raise ValueError("needs three slashes before a file name (four before an absolute path): sqlite:///lampi.db")
     if "password" in dict(parse_qsl(parts.query)):
-        raise ValueError("wants the password before the host, as in postgresql://user:password@host/lampi")
+        raise ValueError("must have the password before the host: postgresql://user:password@host/lampi")
     if "@" in parts.path or "@" in parts.query or "@" in parts.fragment or not _has_a_port_or_none(parts):
-        raise ValueError("wants special characters of a password written as %XX (%2F for /, %40 for @, %23 for #)")
+        raise ValueError("must have special password characters written as %XX (%2F for /, %40 for @, %23 for #)")
     return text.strip()
 
 
@@ -37,7 +37,7 @@ def _has_a_port_or_none(parts: SplitResult) -> bool:
 
 
 def shown_url(url: str) -> str:
-    """Return a database URL as a person or a log may see it, without its password."""
+    """Return a database URL without its password, for display and logs."""
     parts = urlsplit(url)
     if parts.password is None:
         return url
@@ -46,6 +46,6 @@ def shown_url(url: str) -> str:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite URL, or None for another database."""
+    """Return the file of a SQLite URL, or None for PostgreSQL."""
     parts = urlsplit(url)
     return Path(parts.path[1:]) if parts.scheme == "sqlite" else None

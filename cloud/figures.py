@@ -1,4 +1,4 @@
-"""What the database says of how it all runs, in figures."""
+"""Statistics read from the database."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,10 +12,11 @@ from cloud.outbox import OutboxMessage
 
 @dataclass(frozen=True)
 class Figures:
-    """One look at the database.
+    """A snapshot of the statistics.
 
-    ``publisher`` is who publishes, None where nobody does, and ``publisher_seconds`` how long ago it last said so;
-    ``oldest_seconds`` how long the broker has been behind, 0 where it is not; ``faults`` are what it refuses.
+    ``publisher`` is the leader, None if there is none, and ``publisher_seconds`` the time since it renewed its lease.
+    ``oldest_seconds`` is the age of the oldest pending message, 0 if there is none. ``faults`` are the broker's
+    refusals.
     """
 
     lamps: int
@@ -31,7 +32,7 @@ class Figures:
 
 
 def read_figures(now: datetime) -> Figures:
-    """Look at the database."""
+    """Read the statistics from the database."""
     publisher = lease.publisher(now)
     behind_since = outbox.oldest_pending_at()
     return Figures(

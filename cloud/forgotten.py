@@ -1,4 +1,4 @@
-"""Lamps that were deleted, and the clearing of their retained messages."""
+"""Tombstones of deleted lamps; they clear the retained messages."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from shared.payloads import CLEARED
 
 
 class Forgotten(Table):
-    """A lamp that was deleted: should the broker lose that, its ghost is cleared again."""
+    """Tombstone of a deleted lamp, to clear its retained message again if the broker restores it from an older save."""
 
     device_id = CharField(max_length=12, primary_key=True)
     message_version = BigIntegerField(index=True)
@@ -22,7 +22,7 @@ class Forgotten(Table):
 
     @classmethod
     def tell(cls, device_ids: Sequence[str], now: datetime) -> None:
-        """Have the broker forget what it retains for these lamps; inside a write transaction."""
+        """Enqueue the clearing of these lamps' retained messages; call it inside a write transaction."""
         if not device_ids:
             return
         numbered = list(enumerate(device_ids, outbox.reserve(len(device_ids))))
@@ -37,10 +37,10 @@ class Forgotten(Table):
 
     @classmethod
     def strike_off(cls, device_ids: Iterable[str]) -> None:
-        """Take lamps off the list: they are back; inside a write transaction."""
+        """Remove tombstones of lamps that were registered again; call it inside a write transaction."""
         bulk.change_among("DELETE FROM forgotten WHERE device_id {}", device_ids)
 
 
 def associated_topic(device_id: str) -> str:
-    """Return the topic on which the cloud tells a lamp where it stands."""
+    """Return the topic of a lamp's retained association state."""
     return topics.associated(topics.lamp_prefix(device_id))

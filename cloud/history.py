@@ -1,8 +1,8 @@
-"""History: who did what to which lamp, when and from where, and what was refused. Codes are never in it.
+"""Audit log: who did what to which lamp, when and from where, and which requests were refused. It never holds codes.
 
-A row is written in the transaction of the change that it tells of. The database itself refuses to change or delete one
-(triggers of migration 0004), and nothing prunes them: a row has some 100 bytes, changes are made by people, and of
-refused codes only `CodePolicy.guesses_per_user` of a kind are written down for each user and window.
+A row is written in the transaction of the change. The database rejects updates and deletions (triggers of migration
+0004). Rows are not pruned: each has about 100 bytes, changes are made by people, and refused codes are limited to
+`CodePolicy.guesses_per_user` of each kind per user and window.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ ROWS_A_PAGE = 1000
 
 
 class Event(StrEnum):
-    """What can happen."""
+    """Events in the audit log."""
 
     ASSOCIATED = "associated"
     RELEASED = "released"
@@ -38,7 +38,7 @@ class Reason(StrEnum):
 
 
 class History(Table):
-    """One thing that happened; the user by name, since users may go and history stays."""
+    """An audit log entry; the user is stored by name, since entries outlive users."""
 
     id = BigAutoField()
     at: datetime = InstantField(index=True)
@@ -56,7 +56,7 @@ class History(Table):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which part of history is asked for; ``newest`` is how many rows at most, counted from the end."""
+    """Filter for the audit log; ``newest`` limits the number of rows, counted from the end."""
 
     device_id: str | None = None
     since: datetime | None = None
@@ -72,7 +72,7 @@ def write(
     user_name: str | None = None,
     reason: Reason | None = None,
 ) -> None:
-    """Add a row; inside the write transaction of what it tells of."""
+    """Add an entry; call it inside the write transaction of the change."""
     run_sql(
         "INSERT INTO history (at, event, device_id, user_name, reason, source) VALUES (?, ?, ?, ?, ?, ?)",
         stored(now),
@@ -85,7 +85,7 @@ def write(
 
 
 def read(selection: Selection) -> Iterator[History]:
-    """Yield what is asked for, newest last, without having it all in memory."""
+    """Yield the selected entries, newest last, one page at a time."""
     rows = _selected(selection)
     last = 0
     if selection.newest is not None:

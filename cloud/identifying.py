@@ -1,7 +1,7 @@
-"""Identifying: an unclaimed lamp shows for some seconds that it is the one, before it is claimed.
+"""Identify: an unassociated lamp lights up its screen for a few seconds, so that the user can tell which lamp it is.
 
-The database says until when. As long as it says so, the lamp's retained message has the member `identify`; the daemon
-takes it out again, so that a lamp which connects later does not show what nobody asks for any more.
+While ``identify_until`` is set, the lamp's retained message has the member `identify`. The daemon removes it
+afterwards, so that a lamp that connects later does not identify itself for an old request.
 """
 
 from datetime import datetime, timedelta
@@ -13,28 +13,29 @@ from cloud.instants import stored
 from cloud.models import Lampi
 
 IDENTIFY_FOR = timedelta(seconds=10)
-"""Also the least time between two starts: a lamp lights up at most once in it, however often its page is opened."""
+"""Also the minimum interval between two starts: a lamp lights up at most once in it, however often its page is
+opened."""
 
 CLOCK_SLACK = timedelta(seconds=2)
-"""How far the clocks of the machines that share a database may differ."""
+"""Maximum clock difference between machines that share a database."""
 
 
 def identify(device_id: str, now: datetime) -> Lampi:
-    """Have a lamp's screen show that it is the one, and return the lamp.
+    """Have an unassociated lamp identify itself, and return it.
 
-    Asked again before it is over, nothing changes: however often a lamp is asked, its message is said twice in
-    `IDENTIFY_FOR` at most.
+    While it is already doing so, this changes nothing: a lamp's message is published at most twice within
+    `IDENTIFY_FOR`, however often it is requested.
 
     Raises:
-        UnknownLamp: there is no such lamp.
-        AlreadyAssociated: it has an owner, and shows its own screen.
+        UnknownLamp: no lamp has this device id.
+        AlreadyAssociated: the lamp has an owner.
     """
-    if _is_asked(lampi := Lampi.named(device_id), now):  # without the write lock, which a flood would take from others
+    if _is_asked(lampi := Lampi.named(device_id), now):  # before the write lock, which a flood of requests would hold
         return lampi
     with write_transaction():
         lampi = Lampi.named(device_id)
         if lampi.user_id is not None:
-            raise AlreadyAssociated(f"The lamp {device_id} has an owner; only one that nobody owns shows which it is.")
+            raise AlreadyAssociated(f"The lamp {device_id} has an owner; only a lamp without one can identify itself.")
         if not _is_asked(lampi, now):
             lampi.identify_until = now + IDENTIFY_FOR
             lampi.save(only=[Lampi.identify_until])
@@ -43,8 +44,8 @@ def identify(device_id: str, now: datetime) -> Lampi:
 
 
 def end_identifying(now: datetime) -> list[str]:
-    """Take the member out of the messages of up to a batch of lamps for which it is over; return the lamps' ids."""
-    # What lies too far ahead was written by a clock that was wrong.
+    """Remove `identify` from the messages of up to one batch of lamps whose time is over; return their device ids."""
+    # A time too far ahead was written by a machine with a wrong clock.
     too_far = now + IDENTIFY_FOR + CLOCK_SLACK
     over = "SELECT 1 FROM lampi WHERE identify_until <= ? OR identify_until > ? ORDER BY identify_until LIMIT 1"
     if not run_sql(over, stored(now), stored(too_far)):

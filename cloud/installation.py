@@ -1,4 +1,4 @@
-"""What a server gets: its user, folders, settings and services, and the certificates by which all know each other."""
+"""What `lampi-cloud install` sets up on a server: user, folders, settings, services and certificates."""
 
 import re
 import sys
@@ -30,12 +30,12 @@ STATE = Path("/var/lib/lampi")
 RECORD = Path("/etc/lampi/installed.sha256")
 AUTHORITIES = Path("/etc/lampi/ca")
 PAGE = Path("/etc/lampi/page")
-"""What remembers the page's name, so that it stays when `install` is run again without it."""
+"""File that stores the web page's host name, so that `install` keeps it when run again without --web."""
 
 SERVICES = ("supervisord", "systemd")
 
 _ENVIRONMENT = "/opt/lampi"
-"""Where the shipped files expect this project's virtual environment; they get the one that runs."""
+"""Path of the virtual environment in the shipped files; replaced by the running one."""
 
 _BROKER_CONFIGURATION = Path("/etc/mosquitto/conf.d/lampi.conf")
 _OWN = Owner(USER, USER)
@@ -46,35 +46,35 @@ _PROXY = "LAMPI_TRUSTED_PROXY=127.0.0.1"
 
 
 def read_page(name: str) -> str:
-    """Return the name under which browsers find the page.
+    """Validate and return the web page's host name.
 
     Raises:
-        Refusal: it is none, or too long for a lamp's screen.
+        Refusal: not a host name, or too long for a lamp's screen.
     """
     try:
         parse_claim_url(_claim_url(name))
     except ValueError as bad:
         raise Refusal(f"{bad}.") from None
     if not _HOST_NAME.fullmatch(name):
-        raise Refusal(f"{name} is not the name of a page, such as lamps.example.com.")
+        raise Refusal(f"{name} is not a host name such as lamps.example.com.")
     return name.lower()
 
 
 def kept_page(place: Callable[[Path], Path]) -> str | None:
-    """Return the page's name as it was laid out the last time, None where there is no page."""
+    """Return the host name stored by the last installation, None if there is no web page."""
     try:
         return read_page(place(PAGE).read_text(encoding="utf-8").strip())
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as fault:
-        raise Refusal(f"{PAGE} can't be read ({fault}): say the page's name with --web.") from None
+        raise Refusal(f"Can't read {PAGE} ({fault}): give the page's host name with --web.") from None
 
 
 def rows(service: str, page: str | None = None, nginx_version: nginx.Version | None = None) -> list[Row]:
-    """Return what is laid out, in order.
+    """Return what to install, in order.
 
-    ``service`` is who runs the programs, one of `SERVICES`; ``page`` is the page's name, None for no page.
-    ``nginx_version`` decides the spelling of nginx's configuration; None where it is not known.
+    ``service`` is the process manager, one of `SERVICES`; ``page`` is the web page's host name, None for no page.
+    ``nginx_version`` selects the syntax of nginx's configuration; None if unknown.
     """
     settings = {} if page is None else {_NO_CLAIM_URL: f"LAMPI_CLAIM_URL={_claim_url(page)}", f"# {_PROXY}": _PROXY}
     laid_out: list[Row] = [
@@ -107,43 +107,43 @@ def rows(service: str, page: str | None = None, nginx_version: nginx.Version | N
 def certify(
     address: str, now: datetime, place: Callable[[Path], Path], *, dry_run: bool, say: Callable[[str], object]
 ) -> None:
-    """Make what is missing of the authorities and of the broker's and the daemon's certificates.
+    """Create missing authorities and the missing certificates of the broker and the daemon.
 
-    ``address`` is where lamps find the broker, ``host:port``; where its certificate is for other hosts, both stay as
-    they are. ``place`` says where an absolute path is, as `Installation.place` does.
+    ``address`` is the broker's address for lamps, ``host:port``. A broker certificate for other hosts is kept, and so
+    is the address. ``place`` maps an absolute path, as `Installation.place` does.
 
     Raises:
-        Refusal: something can't be made.
+        Refusal: a file can't be written.
     """
     host = address.rpartition(":")[0]
     authorities = Authorities(place(AUTHORITIES))
     broker, program = place(MOSQUITTO_FOLDER), place(PROGRAM_FOLDER)
 
     def certify_broker() -> None:
-        authorities.cloud_address = address  # first: who is killed in between begins again with these files
+        authorities.cloud_address = address  # before the certificate files: an interrupted run starts again with those
         write_broker_files(authorities, [host, "localhost"], broker, now)
 
     steps: list[tuple[str, bool, Callable[[], object]]] = [
         (
-            f"{AUTHORITIES}/: the authorities",
+            f"{AUTHORITIES}/: certificate authorities",
             (authorities.folder / "ca.crt").exists(),
             lambda: Authorities.create(authorities.folder, now),
         ),
         (
-            f"{MOSQUITTO_FOLDER}/: the broker's certificate for {host}",
+            f"{MOSQUITTO_FOLDER}/: broker certificate for {host}",
             not lacks_certificates(broker),
             certify_broker,
         ),
         (
-            f"{PROGRAM_FOLDER}/: the daemon's certificate",
+            f"{PROGRAM_FOLDER}/: daemon certificate",
             not lacks_its_pair(program),
             lambda: write_program_files(authorities, DAEMON, program, now),
         ),
     ]
     for what, is_there, make in steps:
         if is_there and make is certify_broker and host not in (hosts := hosts_in(broker)):
-            say(f"keep   {MOSQUITTO_FOLDER}/: the broker's certificate is for {', '.join(hosts)}, not for {host}; to")
-            say(f"       have lamps look for the broker at {address}: lampi-cloud ca server {address}")
+            say(f"keep   {MOSQUITTO_FOLDER}/: the broker's certificate is for {', '.join(hosts)}, not for {host};")
+            say(f"       for lamps to use the broker at {address}, run: lampi-cloud ca server {address}")
             continue
         say(f"{'same' if is_there else 'make':<7}{what}")
         if not is_there and not dry_run:
@@ -151,27 +151,27 @@ def certify(
 
 
 def lay_out_rules(now: datetime, place: Callable[[Path], Path], *, dry_run: bool, say: Callable[[str], object]) -> None:
-    """Write what is missing of the broker's rules, with the lamps that are shut out, where there are authorities.
+    """Write the broker's missing access rules and revocation lists, if the authorities exist.
 
-    Also without an address: the broker's configuration of this release does not start without these files.
+    This runs without an address, too: this release's broker configuration does not start without these files.
 
     Raises:
-        Refusal: something can't be written.
+        Refusal: a file can't be written.
     """
     authorities, broker = Authorities(place(AUTHORITIES)), place(MOSQUITTO_FOLDER)
     if not (authorities.folder / "ca.crt").exists() or not broker.is_dir():
         return
     is_there = has_good_rules(broker)
-    say(f"{'same' if is_there else 'make':<7}{MOSQUITTO_FOLDER}/: who may do what, for the broker's user alone")
+    say(f"{'same' if is_there else 'make':<7}{MOSQUITTO_FOLDER}/: access rules, readable by the broker's user only")
     if not is_there and not dry_run:
         with authorities.locked():
             write_rules(authorities, broker, now)
     for name in FORMER_RULES:
         if (broker / name).exists():
-            say(f"note   {MOSQUITTO_FOLDER / name}: replaced by {RULES}; copy rules of your own there, then delete it")
+            say(f"note   {MOSQUITTO_FOLDER / name}: replaced by {RULES}; copy your own rules there, then delete it")
     for path in other_listeners(place(MOSQUITTO_FOLDER.parent), shipped_as=_BROKER_CONFIGURATION.name):
-        say(f"note   {MOSQUITTO_FOLDER.parent / path}: adds a listener; unless that requires a certificate,")
-        say(f"       its clients may do what the daemon may (see {_BROKER_CONFIGURATION})")
+        say(f"note   {MOSQUITTO_FOLDER.parent / path}: adds a listener; unless it requires a certificate,")
+        say(f"       its clients have the daemon's rights (see {_BROKER_CONFIGURATION})")
 
 
 def _claim_url(page: str) -> str:
@@ -185,7 +185,7 @@ def _file(
     owner: Owner | None = None,
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> File:
-    # systemd and supervisord expand what follows one %.
+    # systemd and supervisord expand a single %.
     environment = sys.prefix if template == shipped.COMMAND else sys.prefix.replace("%", "%%")
     text = shipped.filled_in(template, values).replace(_ENVIRONMENT, environment)
     return File(Path(path), text.encode(), mode, owner or Owner())

@@ -1,4 +1,4 @@
-"""Instants: always aware and UTC in the program, always UTC in the database."""
+"""Timestamps: aware and UTC in the program, naive and UTC in the database."""
 
 from datetime import UTC, datetime
 
@@ -6,26 +6,26 @@ from peewee import DateTimeField
 
 
 def utc_now() -> datetime:
-    """Return the present instant; read at the programs' edges only, and handed on as ``now``."""
+    """Return the current time; called only at entry points, which pass it on as ``now``."""
     return datetime.now(UTC)
 
 
 def shown_instant(instant: datetime | None) -> str | None:
-    """Return an instant as machines read it (RFC 3339), such as `2026-11-23T12:00:08.000Z`; None stays None."""
+    """Return an RFC 3339 timestamp such as `2026-11-23T12:00:08.000Z`; None stays None."""
     if instant is None:
         return None
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class InstantField(DateTimeField):
-    """A column that holds an instant, without its zone: both databases then store and compare it alike."""
+    """A UTC timestamp column without time zone, so that both databases store and compare it the same way."""
 
     def db_value(self, value: datetime | None) -> datetime | None:
-        """Return the instant as it is stored."""
+        """Convert an aware timestamp for storage."""
         return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
 
     def python_value(self, value: object) -> datetime | None:
-        """Return the stored instant, aware."""
+        """Convert a stored timestamp to an aware one."""
         naive = super().python_value(value)
         return naive.replace(tzinfo=UTC) if isinstance(naive, datetime) else None
 
@@ -33,21 +33,21 @@ class InstantField(DateTimeField):
 _FIELD = InstantField()
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before everything that is stored."""
+"""Earlier than any stored timestamp."""
 
 
 def stored(instant: datetime) -> datetime | None:
-    """Return an instant as a statement that is written out has it for a parameter."""
+    """Return a timestamp as a parameter for `run_sql`."""
     return _FIELD.db_value(instant)
 
 
 def read_stored(value: object) -> datetime:
-    """Return an instant that such a statement brought.
+    """Return a timestamp from a row of `run_sql`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: not a timestamp.
     """
     instant = _FIELD.python_value(value)
     if instant is None:
-        raise ValueError("not an instant")
+        raise ValueError("not a timestamp")
     return instant

@@ -1,4 +1,4 @@
-"""The lease that makes one daemon the publisher and any other a standby."""
+"""Leader election: the lease that makes one daemon the publisher and the others standbys."""
 
 import os
 import socket
@@ -12,18 +12,18 @@ from cloud.database import Table, write_transaction
 from cloud.instants import InstantField
 
 LEASE_SECONDS = 6.0
-"""How long a leader that fell silent is still believed to be one, where its death can't be seen."""
+"""How long a silent leader keeps the lease when its death can't be detected."""
 
 RENEW_SECONDS = 2.0
 
 CLOCK_SLACK_SECONDS = 2.0
-"""How far the clocks of the daemons' machines may differ."""
+"""Maximum clock difference between the daemons' machines."""
 
 _PUBLISHER = "publisher"
 
 
 class Lease(Table):
-    """Who may publish, and until when; one row a role, and there is one role."""
+    """The holder of the publisher role and when its lease expires; a single row."""
 
     name = TextField(primary_key=True)
     holder = TextField()
@@ -31,26 +31,26 @@ class Lease(Table):
 
 
 class Standby(Table):
-    """A daemon that waits for the lease to be free; it says so each time that it looks."""
+    """A daemon that waits for the lease; it renews this row with each attempt to acquire the lease."""
 
     holder = TextField(primary_key=True)
     expires_at: datetime = InstantField()
 
 
 class PublisherLease:
-    """One daemon's hold, or wish to hold, on the lease."""
+    """One daemon's claim to the lease."""
 
     def __init__(self) -> None:
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{this_machine()}:{uuid.uuid4().hex[:8]}"
         self._expires_at: datetime | None = None
 
     def held(self, now: datetime) -> bool:
-        """Tell whether we may publish at this instant, going by what we last wrote."""
-        expires_at = self._expires_at  # once: another thread may lose it in between
+        """Return whether this daemon holds the lease, according to its last write."""
+        expires_at = self._expires_at  # read once: another thread may set it to None
         return expires_at is not None and now < expires_at
 
     def acquire(self, now: datetime) -> str:
-        """Take or renew the lease where it is ours to have; return who holds it now."""
+        """Acquire or renew the lease if possible; return the current holder."""
         expires_at = now + timedelta(seconds=LEASE_SECONDS)
         with write_transaction():
             lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
@@ -68,7 +68,7 @@ class PublisherLease:
         return self.holder
 
     def give_back(self) -> None:
-        """Let the next one have it at once."""
+        """Give up the lease, so that a standby can acquire it at once."""
         self._expires_at = None
         with write_transaction():
             Lease.delete().where((Lease.name == _PUBLISHER) & (Lease.holder == self.holder)).execute()
@@ -76,7 +76,7 @@ class PublisherLease:
 
 
 def publisher(now: datetime) -> tuple[str, float] | None:
-    """Return who publishes, as a person reads it, and how many seconds ago it last said so; None where nobody does."""
+    """Return the publisher, for display, and the seconds since it renewed its lease; None if there is none."""
     lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
     if lease is None or not is_good(lease, now) or _is_dead(lease.holder):
         return None
@@ -84,21 +84,21 @@ def publisher(now: datetime) -> tuple[str, float] | None:
 
 
 def standbys(now: datetime) -> int:
-    """Return how many daemons stand by."""
+    """Return the number of living standbys."""
     waiting = Standby.select().where(Standby.expires_at > now)
     return sum(not _is_dead(each.holder) for each in waiting)
 
 
 def shown_holder(holder: str) -> str:
-    """Return a holder as a person reads it."""
+    """Return a holder for display."""
     host, pid, _machine, _nonce = holder.rsplit(":", 3)
     return f"process {pid} on {host}"
 
 
 def this_machine() -> str:
-    """Return what stands for the place where our process ids mean something: this boot, and this container.
+    """Return an id of this boot and PID namespace, within which process ids are unique.
 
-    A host's name won't do: clones and containers share it, and a neighbour's living process would be thought dead.
+    The host name won't do: clones and containers share it, so a living process elsewhere would be taken for dead.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -108,18 +108,18 @@ def this_machine() -> str:
 
 
 def is_good(lease: Lease, now: datetime) -> bool:
-    """Tell whether a lease still runs; one that runs too long was written by a clock that was wrong."""
+    """Return whether a lease is valid. One that expires too far ahead was written by a machine with a wrong clock."""
     return now < lease.expires_at <= now + timedelta(seconds=LEASE_SECONDS + CLOCK_SLACK_SECONDS)
 
 
 def somebody_publishes(now: datetime) -> bool:
-    """Tell whether a daemon holds the lease, so that what is changed now is soon said."""
+    """Return whether a daemon holds the lease, so that changes are published soon."""
     lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
     return lease is not None and is_good(lease, now)
 
 
 def _is_dead(holder: str) -> bool:
-    """Tell whether the holder was a process of this machine that is gone: no need to wait for its lease to end."""
+    """Return whether the holder is a dead process of this machine, so that its lease can be taken over at once."""
     _host, pid, machine, _nonce = holder.rsplit(":", 3)
     if machine != this_machine():
         return False

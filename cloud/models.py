@@ -1,4 +1,4 @@
-"""Users and lamps, with the two verbs that users of LAMPI know."""
+"""Lamps in the database."""
 
 import itertools
 from collections.abc import Sequence
@@ -42,16 +42,16 @@ DEFAULT_NAME = "My LAMPI"
 
 
 def own_name(name: str) -> str | None:
-    """Return what a lamp's screen shows of its name: None for the one that every lamp begins with, or a blank one."""
+    """Return the name that a lamp's screen shows: None for the default or a blank name."""
     return None if name == DEFAULT_NAME or not name.strip() else name.strip()[:LONGEST_LAMP_NAME]
 
 
 _short_code_of_row = SQL("substr(association_code, 1, short_code_length)")
-"""As the unique index over unassociated lamps spells it: of any two that wait, one code never stands for both."""
+"""Same expression as the unique index over unassociated lamps: no two of them share a short code."""
 
 
 class Lampi(Table):
-    """A lamp: whose it is, the code under which it waits, and whether its bridge is up."""
+    """A lamp: its owner, its association code and its presence."""
 
     device_id = CharField(max_length=12, primary_key=True)
     name = TextField(default=DEFAULT_NAME)
@@ -71,9 +71,9 @@ class Lampi(Table):
 
     @classmethod
     def claim(cls, which: Expression, user: User, now: datetime, source: str) -> "Lampi | None":
-        """Give the one unassociated lamp that ``which`` selects to a user, and have it told.
+        """Associate the unassociated lamp that ``which`` selects, enqueue its message and return it.
 
-        One conditional UPDATE: of any number of rivals exactly one gets the lamp, the others None.
+        A single conditional UPDATE: of any number of competitors exactly one gets the lamp, the others None.
         """
         with write_transaction():
             taking = cls.update(user=user, associated_at=now, identify_until=None).where(which & cls.user.is_null())
@@ -86,10 +86,10 @@ class Lampi(Table):
 
     @classmethod
     def waits_under(cls, code: str, issued_after: datetime | None) -> Expression | None:
-        """Return the condition that selects the lamp whose code begins with these 6 to 32 characters, None for none.
+        """Return a condition that selects the lamp whose code begins with these 6 to 32 characters, or None.
 
-        No fewer than its screen shows. Where a longer short code begins as a shorter one, who typed all of it means it.
-        It is looked for among the short codes that what was typed begins with: only those have an index.
+        At least the whole short code must be given. If it is also the beginning of a longer short code that matches,
+        the longer one wins. The query compares prefixes with the short codes, since only those are indexed.
         """
         shorts = [code[:length] for length in range(SHORT_CODE_LENGTH, len(code) + 1)]
         places = ", ".join("?" * len(shorts))
@@ -109,13 +109,13 @@ class Lampi(Table):
 
     @classmethod
     def short_codes_among(cls, shorts: Sequence[str]) -> set[str]:
-        """Return which of these are short codes of waiting lamps."""
+        """Return which of these are short codes of unassociated lamps."""
         short = _short_code_of_row.sql
         query = f"SELECT {short} FROM lampi WHERE user_id IS NULL AND {short} {{}}"  # noqa: S608 - no value is in it
         return {found for (found,) in bulk.rows_among(query, shorts)}
 
     def association(self, terms: ClaimTerms) -> Association:
-        """Return what the lamp's screen is to know, where lamps are claimed on these terms."""
+        """Return the association state to publish on these terms."""
         if self.user_id is not None:
             return Associated(own_name(self.name))
         return Unassociated(
@@ -127,12 +127,12 @@ class Lampi(Table):
         )
 
     def message(self, terms: ClaimTerms) -> Pending:
-        """Return what the broker is to retain for the lamp, under the version that the lamp bears."""
+        """Return the lamp's retained message, with the version that the lamp has."""
         return Pending(self.message_version, associated_topic(self.device_id), self.association(terms).encode())
 
     @classmethod
     def tell(cls, lamps: "Sequence[Lampi]") -> None:
-        """Have lamps told where they stand; inside the write transaction of the change."""
+        """Enqueue the lamps' current state; call it inside the write transaction of the change."""
         if not lamps:
             return
         for version, lampi in enumerate(lamps, outbox.reserve(len(lamps))):
@@ -142,13 +142,13 @@ class Lampi(Table):
         outbox.put([lampi.message(terms) for lampi in lamps])
 
     def publish_unassociated_msg(self) -> None:
-        """Have the lamp show its code (again).
+        """Enqueue the lamp's code for publishing.
 
-        What counts is the database, not this object, which may be older than the lamp's association.
+        The database decides, since this object may be out of date.
 
         Raises:
-            UnknownLamp: it was forgotten meanwhile.
-            AlreadyAssociated: somebody owns it; `cloud.association.release` takes it back.
+            UnknownLamp: the lamp was deleted meanwhile.
+            AlreadyAssociated: the lamp has an owner; `cloud.association.release` removes it.
         """
         with write_transaction():
             current = self.reread()
@@ -159,11 +159,11 @@ class Lampi(Table):
     def associate_and_publish_associated_msg(
         self, user: User, now: datetime | None = None, source: str = SHELL
     ) -> None:
-        """Give the lamp to a user and have its screen told, unless it has an owner.
+        """Associate the lamp with a user and enqueue its message.
 
         Raises:
-            UnknownLamp: it was forgotten meanwhile.
-            AlreadyAssociated: somebody owns it.
+            UnknownLamp: the lamp was deleted meanwhile.
+            AlreadyAssociated: the lamp has an owner.
         """
         taken = self.claim(Lampi.device_id == self.device_id, user, now or utc_now(), source)
         if taken is None:
@@ -172,10 +172,10 @@ class Lampi(Table):
         self.user, self.associated_at = user, taken.associated_at
 
     def reread(self) -> "Lampi":
-        """Return the lamp as the database has it now.
+        """Return the lamp as it is in the database now.
 
         Raises:
-            UnknownLamp: the database does not have it.
+            UnknownLamp: the lamp is not in the database.
         """
         return self.named(self.device_id)
 
@@ -184,11 +184,11 @@ class Lampi(Table):
         """Return the lamp with this device id.
 
         Raises:
-            UnknownLamp: there is none.
+            UnknownLamp: no lamp has this device id.
         """
         lampi: Lampi | None = cls.get_or_none(cls.device_id == device_id)
         if lampi is None:
-            raise UnknownLamp(f"There is no lamp {device_id}; 'lampi-cloud lamps' lists them.")
+            raise UnknownLamp(f"There is no lamp {device_id}; list the lamps with 'lampi-cloud lamps'.")
         return lampi
 
     def delete_instance(
@@ -199,7 +199,7 @@ class Lampi(Table):
         now: datetime | None = None,
         source: str = SHELL,
     ) -> int:
-        """Delete the lamp and have the broker forget its retained message, as `forget` does."""
+        """Delete the lamp, record it in the audit log and clear its retained message."""
         now = now or utc_now()
         with write_transaction():
             current = self.get_or_none(Lampi.device_id == self.device_id)
@@ -212,7 +212,7 @@ class Lampi(Table):
 
     @classmethod
     def issue_codes(cls, lamps: "Sequence[Lampi]", now: datetime) -> None:
-        """Store lamps under new codes; inside a write transaction."""
+        """Generate and store new codes for lamps; call it inside a write transaction."""
         since = counted_from(announced(), now)
         replaced = sum(lampi.user_id is None and (since is None or lampi.code_issued_at >= since) for lampi in lamps)
         codes = fresh_codes(len(lamps), length_for_new_codes(len(lamps), replaced, now), cls.short_codes_among)
@@ -223,7 +223,7 @@ class Lampi(Table):
 
     @classmethod
     def create_unassociated(cls, device_ids: Sequence[str], now: datetime) -> list[str]:
-        """Make lamps that nobody owns, connected, and have each told its code; return the ids that are new."""
+        """Create unassociated, connected lamps and enqueue their codes; return the device ids that are new."""
         with write_transaction():
             known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id {}", device_ids))
             new = [device_id for device_id in device_ids if (device_id,) not in known]

@@ -1,4 +1,4 @@
-"""nginx before the web page: which spelling of HTTP/2 the installed version understands."""
+"""nginx's configuration, in the HTTP/2 syntax of the installed version."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from cloud import shipped
 Version = tuple[int, ...]
 
 _HTTP2_DIRECTIVE_SINCE: Version = (1, 25, 1)
-"""Since then `listen ... http2` is deprecated; before, `http2 on` is an error. https://nginx.org/en/CHANGES"""
+"""From this version `listen ... http2` is deprecated; before, `http2 on` is an error. https://nginx.org/en/CHANGES"""
 
 _PLACES = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin"
 _VERSION = re.compile(r"nginx/(\d+)\.(\d+)\.(\d+)")
@@ -17,7 +17,7 @@ _LISTEN = "    listen 443 ssl http2;\n    listen [::]:443 ssl http2;\n"
 
 
 def installed_version() -> Version | None:
-    """Return the version of this machine's nginx, None if there is none or it doesn't say."""
+    """Return the version of the installed nginx, None if there is none or it is unknown."""
     program = shutil.which("nginx", path=_PLACES)
     if program is None:
         return None
@@ -30,9 +30,9 @@ def installed_version() -> Version | None:
 
 
 def configuration(page: str, version: Version | None) -> str:
-    """Return the configuration for a page's name.
+    """Return the configuration for a host name.
 
-    An unknown version gets the old spelling: every version accepts it, newer ones with a warning.
+    An unknown version gets the old syntax: all versions accept it, newer ones with a warning.
     """
     values = {"lamps.example.com": page}
     if version is not None and version >= _HTTP2_DIRECTIVE_SINCE:

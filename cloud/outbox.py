@@ -1,7 +1,7 @@
-"""The outbox: what the broker must still be told, one row a topic.
+"""Transactional outbox: messages that the broker has not confirmed, one row per topic.
 
-A change and its row are written in one transaction, so a kill between commit and publish loses nothing. The row
-goes when the broker has confirmed exactly its version; a newer one stays.
+A change and its row are written in one transaction, so a crash between commit and publish loses nothing. The row is
+removed once the broker has confirmed exactly its version; a newer version stays.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,13 +15,14 @@ from cloud.database import Table, database_proxy, run_sql, write_transaction
 from cloud.instants import InstantField, utc_now
 
 CHANNEL = "lampi_outbox"
-"""PostgreSQL's channel on which each commit that numbered messages is told to whoever listens."""
+"""PostgreSQL notification channel, notified by each commit that reserves versions."""
 
 
 class OutboxMessage(Table):
-    """A retained message that the broker has not confirmed; the payload is empty where it is to be cleared.
+    """A retained message that the broker has not confirmed; an empty payload clears the topic.
 
-    A newer message on the same topic takes the row, but not its instant: since then the broker has been behind.
+    A newer message on the same topic replaces the row but keeps ``enqueued_at``, which tells how long the broker has
+    been behind.
     """
 
     topic = TextField(primary_key=True)
@@ -31,11 +32,10 @@ class OutboxMessage(Table):
 
 
 class OutboxSequence(Table):
-    """The single row that numbers publications: under the write lock, in the order of their commits.
+    """The single row that numbers messages, under the write lock and therefore in commit order.
 
-    ``origin`` is this database's own name, random: numbers of another database mean nothing here.
-    ``broker_is_suspect`` where this database is an older copy of one whose daemon spoke to the broker since: what
-    is retained may be of a future that this database does not know.
+    ``origin`` is a random id of this database; versions of another database are not comparable. ``broker_is_suspect``
+    is True if this database was restored from a backup: the broker may retain messages newer than it.
     """
 
     id = AutoField()
@@ -45,7 +45,7 @@ class OutboxSequence(Table):
 
 
 class Pending(NamedTuple):
-    """A row of the outbox; the payload stays out of ``repr``, since it may hold a code."""
+    """A row of the outbox; the payload is kept out of ``repr``, since it may contain a code."""
 
     version: int
     topic: str
@@ -56,16 +56,16 @@ class Pending(NamedTuple):
 
 
 def reserve(count: int) -> int:
-    """Return the first of so many new versions, for messages of the present write transaction."""
+    """Reserve ``count`` versions and return the first; call it inside a write transaction."""
     told = "" if isinstance(database_proxy.obj, SqliteDatabase) else f", pg_notify('{CHANNEL}', '')"
     counting = f"UPDATE outbox_sequence SET last_version = last_version + ? RETURNING last_version{told}"  # noqa: S608 - names of ours
     return int(run_sql(counting, count)[0][0]) - count + 1
 
 
 def put(messages: Sequence[Pending]) -> None:
-    """Have the broker told these messages, under versions that were reserved; the latest for a topic wins.
+    """Enqueue messages under reserved versions; the latest for a topic wins.
 
-    Call it inside the write transaction of the change that they tell of.
+    Call it inside the write transaction of the change.
     """
     bulk.insert(
         OutboxMessage,
@@ -76,7 +76,7 @@ def put(messages: Sequence[Pending]) -> None:
 
 
 def pending(after: int, limit: int) -> list[Pending]:
-    """Return up to ``limit`` rows whose version is above ``after``, oldest first."""
+    """Return up to ``limit`` rows with versions above ``after``, oldest first."""
     rows = run_sql(
         "SELECT version, topic, payload FROM outbox_message WHERE version > ? ORDER BY version LIMIT ?", after, limit
     )
@@ -84,14 +84,15 @@ def pending(after: int, limit: int) -> list[Pending]:
 
 
 def versions_of(topics: Iterable[str]) -> dict[str, int]:
-    """Return the versions that wait for these topics."""
+    """Return the pending versions for these topics."""
     return dict(bulk.rows_among("SELECT topic, version FROM outbox_message WHERE topic {}", topics))
 
 
 def newest_version() -> int:
-    """Return the highest version in the outbox, 0 where it is empty: a cheap look for what is new.
+    """Return the highest pending version, 0 if the outbox is empty.
 
-    The daemon asks this many times a second; written out, it takes a twenty-fifth of what building the query would.
+    The daemon polls this many times a second. Raw SQL takes a twenty-fifth of the time that peewee takes to build the
+    query.
     """
     (newest,) = database_proxy.execute_sql("SELECT COALESCE(MAX(version), 0) FROM outbox_message").fetchone()
     return int(newest)
@@ -99,43 +100,43 @@ def newest_version() -> int:
 
 def confirmed_up_to() -> int:
     """Return the high-water mark: the highest version up to which the broker has confirmed everything."""
-    newest = last_version()  # before the look at what is pending: whatever is enqueued in between lies above it
+    newest = last_version()  # read first: whatever is enqueued in between gets a higher version
     oldest_pending = OutboxMessage.select(fn.MIN(OutboxMessage.version)).scalar()
     return newest if oldest_pending is None else min(newest, int(oldest_pending) - 1)
 
 
 def last_version() -> int:
-    """Return the highest version that was ever given."""
+    """Return the highest version ever reserved."""
     return int(OutboxSequence.get().last_version)
 
 
 def skip_to(version: int) -> None:
-    """Give only versions above this one from now on; inside a write transaction."""
+    """Continue numbering above this version; call it inside a write transaction."""
     OutboxSequence.update(last_version=version).where(OutboxSequence.last_version < version).execute()
 
 
 def broker_is_suspect() -> bool:
-    """Tell whether nothing can be trusted that the broker retains; see `OutboxSequence`."""
+    """Return whether the broker's retained messages are untrusted; see `OutboxSequence`."""
     return bool(OutboxSequence.get().broker_is_suspect)
 
 
 def suspect_broker(suspect: bool) -> None:
-    """Note whether what the broker retains can't be trusted; inside a write transaction."""
+    """Set whether the broker's retained messages are untrusted; call it inside a write transaction."""
     OutboxSequence.update(broker_is_suspect=suspect).execute()
 
 
 def oldest_pending_at() -> datetime | None:
-    """Return since when the broker has been behind, or None where it knows everything."""
+    """Return when the oldest pending message was enqueued, None if the outbox is empty."""
     oldest: OutboxMessage | None = OutboxMessage.select().order_by(OutboxMessage.enqueued_at).first()
     return None if oldest is None else oldest.enqueued_at
 
 
 def origin() -> str:
-    """Return this database's own name."""
+    """Return the random id of this database."""
     return str(OutboxSequence.get().origin)
 
 
 def remove(versions: Iterable[int]) -> None:
-    """Remove the rows of exactly these versions: the broker has confirmed them."""
+    """Remove the rows of exactly these versions, which the broker has confirmed."""
     with write_transaction():
         bulk.change_among("DELETE FROM outbox_message WHERE version {}", versions)

@@ -1,6 +1,6 @@
-"""What somebody may do with lamps that are theirs: see them, name them, give them back.
+"""What users can do with their own lamps: list, rename and release them.
 
-Somebody else's lamp is as if it did not exist: nobody learns from a refusal which lamps there are.
+Another user's lamp is reported as unknown, so that errors don't reveal which lamps exist.
 """
 
 from collections.abc import Iterable
@@ -17,14 +17,14 @@ from shared.device_id import is_device_id
 from shared.payloads import LONGEST_LAMP_NAME
 
 _JOINERS = dict.fromkeys(map(ord, "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"))
-"""Unseen, and yet Persian and Indic words and many emoji are not themselves without."""
+"""Invisible, but required by Persian and Indic words and many emoji."""
 
 JUST_NOW = timedelta(minutes=10)
-"""How long somebody who sends the same code again, because an answer was lost, is told again what they got."""
+"""How long the same code from the same user, repeated because a response was lost, returns the same lamp."""
 
 
 def lamps_of(user: User, after: str, limit: int) -> list[Lampi]:
-    """Return up to so many of a user's lamps, in the order of their device ids, those above ``after``."""
+    """Return up to ``limit`` of a user's lamps whose device ids are above ``after``, in order of device ids."""
     own = Lampi.select().where((Lampi.user == user) & (Lampi.device_id > after))
     return list(own.order_by(Lampi.device_id).limit(limit))
 
@@ -33,10 +33,10 @@ def lamp_of(user: User, device_id: str) -> Lampi:
     """Return a user's lamp.
 
     Raises:
-        UnknownLamp: the user has none with this device id.
+        UnknownLamp: the user has no lamp with this device id.
     """
     own = (Lampi.device_id == device_id) & (Lampi.user == user)
-    # Not every database can be asked for just any text.
+    # PostgreSQL rejects some text, such as NUL characters.
     lampi: Lampi | None = Lampi.get_or_none(own) if is_device_id(device_id) else None
     if lampi is None:
         raise UnknownLamp("You have no such lamp.")
@@ -44,16 +44,16 @@ def lamp_of(user: User, device_id: str) -> Lampi:
 
 
 def rename(user: User, device_id: str, name: str) -> Lampi:
-    """Give a user's lamp another name, without the spaces around it, have its screen told, and return the lamp.
+    """Rename a user's lamp, without leading and trailing spaces, enqueue its message, and return it.
 
     Raises:
-        UnknownLamp: the user has no such lamp.
+        UnknownLamp: the user has no lamp with this device id.
         BadLampName: the name is empty, too long, or not one printable line.
     """
     name = name.strip()
     seen = name.translate(_JOINERS)
     if not seen or not seen.isprintable() or len(name) > LONGEST_LAMP_NAME:
-        raise BadLampName(f"A lamp's name is one line of 1 to {LONGEST_LAMP_NAME} characters that can be seen.")
+        raise BadLampName(f"A lamp name is one line of 1 to {LONGEST_LAMP_NAME} visible characters.")
     with write_transaction():
         lampi = lamp_of(user, device_id)
         if lampi.name != name:
@@ -67,7 +67,7 @@ def give_back(user: User, device_id: str, now: datetime, source: str) -> None:
     """Release a user's lamp.
 
     Raises:
-        UnknownLamp: the user has no such lamp.
+        UnknownLamp: the user has no lamp with this device id.
     """
     with write_transaction():
         lamp_of(user, device_id)
@@ -75,10 +75,10 @@ def give_back(user: User, device_id: str, now: datetime, source: str) -> None:
 
 
 def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
-    """Return the lamp that this user got by a code within `JUST_NOW`, if any.
+    """Return the lamp that this user associated with this code within `JUST_NOW`, or None.
 
     Raises:
-        MalformedCode: it can't be a code.
+        MalformedCode: the text is not a well-formed code.
     """
     code = read_code(typed)
     since = Lampi._meta.fields["associated_at"] > now - JUST_NOW
@@ -87,7 +87,7 @@ def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
 
 
 def confirmed_among(lamps: Iterable[Lampi]) -> set[str]:
-    """Return the device ids of those lamps of which the broker has confirmed that it tells them where they stand."""
+    """Return the device ids of those lamps whose current state the broker has confirmed."""
     topics = {associated_topic(lampi.device_id): lampi.device_id for lampi in lamps}
     pending = OutboxMessage.select(OutboxMessage.topic).where(OutboxMessage.topic.in_(list(topics))).tuples()
     return set(topics.values()) - {topics[topic] for (topic,) in pending}

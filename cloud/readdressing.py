@@ -1,4 +1,4 @@
-"""Telling lamps that nobody owns where they are claimed now, after the address was changed."""
+"""Rollout of a changed claim URL to unassociated lamps."""
 
 from cloud import claim_address
 from cloud.bulk import ROWS_A_STATEMENT
@@ -7,7 +7,7 @@ from cloud.models import Lampi
 
 
 def readdress() -> int:
-    """Have up to a batch of lamps told that were told another address; return how many."""
+    """Enqueue messages with the new claim URL for up to one batch of lamps; return how many."""
     after = claim_address.changed_after()
     if not run_sql(
         "SELECT 1 FROM lampi WHERE user_id IS NULL AND message_version <= ? ORDER BY message_version LIMIT 1", after

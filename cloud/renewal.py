@@ -1,4 +1,4 @@
-"""Until when the certificates last by which the broker and we know each other: nothing else says so before they end."""
+"""Expiry checks for the certificates of the broker and the daemon."""
 
 import socket
 import ssl
@@ -15,16 +15,16 @@ WARNED_BEFORE = timedelta(days=30)
 
 BROKER, DAEMON = "broker", "daemon"
 _HOW = {
-    BROKER: "`lampi-cloud ca server HOST` and a restart of Mosquitto renew it",
-    DAEMON: "`lampi-cloud ca daemon` and a restart of the daemon renew it",
+    BROKER: "renew it with `lampi-cloud ca server HOST` and restart Mosquitto",
+    DAEMON: "renew it with `lampi-cloud ca daemon` and restart the daemon",
 }
 
 
 def read_ends(broker: BrokerUrl) -> dict[str, datetime]:
-    """Return until when the certificates of `BROKER` and `DAEMON` are good, of those that there are and can be read."""
+    """Return when the certificates of `BROKER` and `DAEMON` expire; those that can't be read are left out."""
     ends = {}
     if broker.tls:
-        with suppress(OSError, BadTlsFile):  # a broker that is away or foreign is another check's finding
+        with suppress(OSError, BadTlsFile):  # an unreachable or foreign broker is reported by another check
             ends[BROKER] = _shown_by(broker)
     if broker.tls_files.certificate is not None:
         with suppress(OSError, ValueError):
@@ -33,14 +33,14 @@ def read_ends(broker: BrokerUrl) -> dict[str, datetime]:
 
 
 def check_renewal(ends: Mapping[str, datetime], now: datetime) -> list[Check]:
-    """Judge how long they last; nothing is to be said where there are none."""
+    """Check the remaining validity; without certificates there is no check."""
     if not ends:
         return []
     worn = {whose: end for whose, end in ends.items() if end < now + WARNED_BEFORE}
     if not worn:
-        return [Check("renewal", Level.OK, f"certificates last until {min(ends.values()):%Y-%m-%d}")]
+        return [Check("renewal", Level.OK, f"certificates are valid until {min(ends.values()):%Y-%m-%d}")]
     level = Level.CRITICAL if min(worn.values()) <= now else Level.WARNING
-    told = [f"the {whose}'s certificate ends on {end:%Y-%m-%d}; {_HOW[whose]}" for whose, end in worn.items()]
+    told = [f"the {whose}'s certificate expires on {end:%Y-%m-%d}; {_HOW[whose]}" for whose, end in worn.items()]
     return [Check("renewal", level, "; ".join(told))]
 
 

@@ -1,4 +1,4 @@
-"""The database's schema: upgrading it, and refusing one that is too old or too new."""
+"""Database schema: applying migrations and checking the version."""
 
 import fcntl
 import logging
@@ -18,35 +18,36 @@ log = logging.getLogger(__name__)
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _UPGRADE_LOCK = 0x1A3B2
-"""PostgreSQL's advisory lock for upgrading; any number that is ours alone."""
+"""PostgreSQL advisory lock for migrations; an arbitrary number."""
 
 _PASSING = (peewee.OperationalError, peewee.InterfaceError)
-"""A server that went away, a lock, a full disk: they pass, and a daemon that starts just then must not end for them."""
+"""Transient errors: server unavailable, lock, full disk. A daemon that starts meanwhile must not exit because of
+them."""
 
 
 def open_current(
     url: str, *, migrate: bool = False, busy_seconds: float = BUSY_SECONDS, most_connections: int | None = None
 ) -> peewee.Database:
-    """Open the database, bind the tables to it, and upgrade it first where asked to.
+    """Open the database and bind the tables to it; apply migrations first if ``migrate`` is True.
 
     Raises:
         UnusableDatabase: see `open_database`, `upgrade` and `require_current`.
-        DatabaseAway: it can't be used now.
+        DatabaseAway: the database is temporarily unavailable.
     """
     database = open_database(url, create=migrate, busy_seconds=busy_seconds, most_connections=most_connections)
     if migrate:
         for name in upgrade(database):
-            log.info("Upgraded the database: %s", name)
+            log.info("Applied migration %s", name)
     require_current(database)
     return database
 
 
 def upgrade(database: peewee.Database) -> list[str]:
-    """Create or upgrade the tables; return the names of the migrations that were applied.
+    """Apply all pending migrations; return their names.
 
     Raises:
-        UnusableDatabase: a newer release made the database, or it can't be written.
-        DatabaseAway: it can't be written now.
+        UnusableDatabase: the database is from a newer release, or can't be written.
+        DatabaseAway: the database temporarily can't be written.
     """
     try:
         with _one_at_a_time(database):
@@ -54,36 +55,36 @@ def upgrade(database: peewee.Database) -> list[str]:
             _refuse_newer(runner)
             applied: list[str] = runner.up()
     except _PASSING as fault:
-        raise DatabaseAway(f"The database can't be upgraded now: {one_line(fault)}") from None
+        raise DatabaseAway(f"Can't migrate the database now: {one_line(fault)}") from None
     except peewee.PeeweeException as fault:
-        raise UnusableDatabase(f"The database can't be upgraded: {one_line(fault)}") from None
+        raise UnusableDatabase(f"Can't migrate the database: {one_line(fault)}") from None
     return applied
 
 
 def require_current(database: peewee.Database) -> None:
-    """Make sure that the database is as this release wants it.
+    """Check that the database has exactly this release's migrations.
 
     Raises:
-        UnusableDatabase: it is unmigrated, or a newer release made it.
-        DatabaseAway: it can't be read now.
+        UnusableDatabase: migrations are missing, or the database is from a newer release.
+        DatabaseAway: the database temporarily can't be read.
     """
     try:
         runner = Runner(database, str(MIGRATIONS))
         _refuse_newer(runner)
         waiting = [migration.name for migration in runner.status() if migration.applied is None]
     except _PASSING as fault:
-        raise DatabaseAway(f"The database can't be read now: {one_line(fault)}") from None
+        raise DatabaseAway(f"Can't read the database now: {one_line(fault)}") from None
     except peewee.PeeweeException as fault:
-        raise UnusableDatabase(f"The database can't be read: {one_line(fault)}") from None
+        raise UnusableDatabase(f"Can't read the database: {one_line(fault)}") from None
     if waiting:
-        raise UnusableDatabase("The database is not of this release yet; run 'lampi-cloud migrate' first.")
+        raise UnusableDatabase("The database has not been migrated to this release; run 'lampi-cloud migrate'.")
 
 
 @contextmanager
 def _one_at_a_time(database: peewee.Database) -> Iterator[None]:
-    """Let one process upgrade while the others wait: a migration is not one transaction on SQLite, and two collide."""
+    """Serialize migrations: on SQLite a migration is not one transaction, and two at a time would collide."""
     if isinstance(database, peewee.SqliteDatabase):
-        # The folder, not the database's own file: closing that would take SQLite's locks from under it.
+        # Lock the folder: closing the database file itself would release SQLite's locks.
         folder = os.open(Path(database.database).resolve().parent, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
@@ -102,5 +103,5 @@ def _refuse_newer(runner: Runner) -> None:
     unknown = [migration.name for migration in runner.status() if migration.path is None]
     if unknown:
         raise UnusableDatabase(
-            f"A newer release made this database (it has {', '.join(unknown)}); install that release, or a later one."
+            f"The database is from a newer release (it has {', '.join(unknown)}); install that release or a later one."
         )

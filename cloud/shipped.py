@@ -1,4 +1,4 @@
-"""The files that ship, and how they are filled in."""
+"""Package resources: the shipped configuration files and their placeholders."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,14 +19,14 @@ LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
 
 
 def filled_in(file: Path, values: Mapping[str, str]) -> str:
-    """Return a shipped file's text with each of the given texts replaced.
+    """Return a shipped file's text with these strings replaced.
 
     Raises:
-        KeyError: the file does not have one of them, so it is not the file that was meant.
+        KeyError: the file does not contain one of them.
     """
     text = file.read_text(encoding="utf-8")
     for shipped, ours in values.items():
         if shipped not in text:
-            raise KeyError(f"{file.name} does not have {shipped!r}")
+            raise KeyError(f"{file.name} does not contain {shipped!r}")
         text = text.replace(shipped, ours)
     return text

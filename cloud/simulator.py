@@ -1,4 +1,4 @@
-"""Lamps without hardware: each connects as a bridge does, and follows its state as a screen does."""
+"""Simulated lamps: each connects like a lamp's bridge and follows its association state like a lamp's screen."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ _POPUP_WIDTH = 30
 
 
 class SimulatedLamp:
-    """One lamp on the cloud's broker; ``show`` gets each association as it arrives, on paho's thread."""
+    """One lamp on the cloud's broker; ``show`` is called with each association state, on paho's thread."""
 
     def __init__(self, device_id: str, broker: BrokerUrl, show: Callable[[str, Association | None], None]) -> None:
         self.device_id = device_id
@@ -28,11 +28,11 @@ class SimulatedLamp:
         )
 
     def start(self) -> None:
-        """Connect, and say that the bridge is up."""
+        """Connect and publish that the bridge is up."""
         self._link.start()
 
     def stop(self) -> None:
-        """Say that the bridge is down, and disconnect."""
+        """Publish that the bridge is down and disconnect."""
         self._link.stop()
 
     def _receive(self, message: Message) -> None:
@@ -43,9 +43,9 @@ def popup(device_id: str, association: Association | None) -> str:
     """Return a lamp's screen as text."""
     if isinstance(association, Unassociated):
         code = grouped(association.code[: association.short_code_length])
-        lines = ["Associate your Lamp", "", code, "", "Enter this code on the web", "to make this lamp yours."]
+        lines = ["Associate your Lamp", "", code, "", "Enter this code on the web", "to claim this lamp."]
     elif association is None:
-        lines = ["Nothing known yet"]
+        lines = ["Waiting for the cloud"]
     else:
         lines = ["This lamp is associated."]
     body = "\n".join(f"│{line:^{_POPUP_WIDTH}}│" for line in lines)
@@ -54,7 +54,7 @@ def popup(device_id: str, association: Association | None) -> str:
 
 
 def one_line(device_id: str, association: Association | None) -> str:
-    """Return a lamp's state as one line, for when there are many."""
+    """Return a lamp's state in one line, for several lamps."""
     if isinstance(association, Unassociated):
         return f"{device_id}  {grouped(association.code[: association.short_code_length])}"
-    return f"{device_id}  {'associated' if association else 'nothing known yet'}"
+    return f"{device_id}  {'associated' if association else 'waiting for the cloud'}"

@@ -1,4 +1,4 @@
-"""Whether all is well, as monitoring systems ask: a level a subject, and one for all together."""
+"""Health checks for monitoring systems: one level per subject and one overall."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from shared.errors import BadPayload
 from shared.payloads import decode_count, decode_up
 
 CONNECT_SECONDS = 5.0
-"""How long the broker is waited for: less than the 10 s after which monitoring systems lose patience."""
+"""Timeout for the broker, below the 10 s after which monitoring systems usually time out."""
 
 
 class Level(IntEnum):
-    """How well something is; the number is the exit status that monitoring systems know (Nagios' plugins' rules)."""
+    """Severity; the number is the exit status of Nagios plugins."""
 
     OK = 0
     WARNING = 1
@@ -27,7 +27,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """How well one subject is, with a line for a person."""
+    """The severity of one subject, with a one-line message."""
 
     subject: str
     level: Level
@@ -36,7 +36,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is still well: how many seconds the broker may be behind, how many messages it may have dropped."""
+    """Thresholds: seconds that the broker may be behind, and messages that it may have dropped."""
 
     behind_warning: float
     behind_critical: float
@@ -45,17 +45,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class BrokerFigures:
-    """What the broker says: whether the daemon is connected, and how many messages it dropped, where it says so."""
+    """Whether the daemon is connected, and how many messages the broker dropped (None if it does not report that)."""
 
     daemon_connected: bool
     dropped: int | None
 
 
 def read_broker(broker: BrokerUrl) -> BrokerFigures:
-    """Look at the broker.
+    """Read the status topics from the broker.
 
     Raises:
-        BrokerAway: it does not answer, or not to us.
+        BrokerAway: the broker does not respond or refuses the connection.
     """
     said: dict[str, bytes] = {}
     for batch in retained_batches(broker, "status", [topics.STATE, topics.DROPPED], CONNECT_SECONDS, CONNECT_SECONDS):
@@ -64,53 +64,56 @@ def read_broker(broker: BrokerUrl) -> BrokerFigures:
         dropped = decode_count(said[topics.DROPPED]) if topics.DROPPED in said else None
         return BrokerFigures(topics.STATE in said and decode_up(said[topics.STATE]), dropped)
     except BadPayload as fault:
-        raise BrokerAway(f"The broker at {broker} retains what cannot be: {fault}.") from None
+        raise BrokerAway(f"The broker at {broker} retains an invalid status message: {fault}.") from None
 
 
 def check_database(figures: Figures, limits: Limits) -> list[Check]:
-    """Judge what the database says."""
+    """Check the statistics of the database."""
     if figures.publisher is None:
-        publisher = Check("publisher", Level.CRITICAL, "no daemon publishes; start one")
+        publisher = Check("publisher", Level.CRITICAL, "no daemon is publishing; start one")
     else:
-        renewed = f"{figures.publisher} publishes (said so {figures.publisher_seconds:.1f} s ago)"
-        publisher = Check("publisher", Level.OK, f"{renewed}, {figures.standbys} stand by")
+        renewed = f"{figures.publisher} is the publisher (lease renewed {figures.publisher_seconds:.1f} s ago)"
+        publisher = Check("publisher", Level.OK, f"{renewed}, standbys: {figures.standbys}")
     behind = Level.OK
     if figures.oldest_seconds >= limits.behind_warning:
         behind = Level.CRITICAL if figures.oldest_seconds >= limits.behind_critical else Level.WARNING
-    pending = "nothing is pending"
+    pending = "no messages are pending"
     if figures.pending:
         pending = f"{figures.pending} messages are pending, the oldest for {figures.oldest_seconds:.0f} s"
-    good_for = "ever" if figures.code_ttl is None else f"{figures.code_ttl.total_seconds():.0f} s"
+    good_for = "unlimited" if figures.code_ttl is None else f"{figures.code_ttl.total_seconds():.0f} s"
     return [
         publisher,
         Check("outbox", behind, pending),
         *(Check("refused", Level.CRITICAL, fault.text) for fault in figures.faults),
-        Check("lamps", Level.OK, f"{figures.lamps} lamps, {figures.waiting} without an owner, {figures.connected} up"),
-        Check("codes", Level.OK, f"codes are good for {good_for}"),
+        Check("lamps", Level.OK, f"{figures.lamps} lamps, {figures.waiting} unassociated, {figures.connected} up"),
+        Check("codes", Level.OK, f"code lifetime: {good_for}"),
     ]
 
 
 def check_broker(figures: BrokerFigures, limits: Limits) -> list[Check]:
-    """Judge what the broker says."""
+    """Check what the broker reports."""
     daemon = Check("daemon", Level.OK, "the daemon is connected to the broker")
     if not figures.daemon_connected:
-        daemon = Check("daemon", Level.CRITICAL, "the daemon is not connected to the broker; its log says why")
+        daemon = Check("daemon", Level.CRITICAL, "the daemon is not connected to the broker; see the daemon's log")
     if figures.dropped is None:
         return [daemon, Check("dropped", Level.OK, "this broker does not count dropped messages")]
     if figures.dropped <= limits.dropped:
-        return [daemon, Check("dropped", Level.OK, f"the broker dropped {figures.dropped} messages since its start")]
-    advice = "set max_queued_messages to 100000000 in mosquitto.conf, or accept them with --dropped"
-    text = f"the broker dropped {figures.dropped} messages since its start; {advice}"
+        return [
+            daemon,
+            Check("dropped", Level.OK, f"the broker dropped {figures.dropped} messages since it started"),
+        ]
+    advice = "set max_queued_messages to 100000000 in mosquitto.conf, or tolerate them with --dropped"
+    text = f"the broker dropped {figures.dropped} messages since it started; {advice}"
     return [daemon, Check("dropped", Level.WARNING, text)]
 
 
 def level_of(checks: Iterable[Check]) -> Level:
-    """Return the worst level."""
+    """Return the highest severity."""
     return max((check.level for check in checks), default=Level.UNKNOWN)
 
 
 def summary(checks: Iterable[Check]) -> str:
-    """Return one line: what is not well, the worst first, or else who publishes and what is pending."""
+    """Return one line: the problems, worst first, or else the publisher, the outbox and the lamps."""
     checks = sorted(checks, key=lambda check: -check.level)
     level = level_of(checks)
     told = [check.text for check in checks if check.level is not Level.OK]
@@ -121,7 +124,7 @@ _ALL_WELL = ("publisher", "outbox", "lamps")
 
 
 def performance(database: Figures | None, broker: BrokerFigures | None, limits: Limits) -> dict[str, str]:
-    """Return the figures as monitoring systems draw them: value, unit, limits (Nagios' plugins' rules)."""
+    """Return performance data in the format of Nagios plugins: value, unit, thresholds."""
     figures: dict[str, str] = {}
     if database is not None:
         for name in ("lamps", "waiting", "connected", "pending", "standbys"):

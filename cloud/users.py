@@ -1,4 +1,4 @@
-"""Users: who can own lamps."""
+"""Users, who can own lamps."""
 
 import unicodedata
 from typing import Any
@@ -9,13 +9,13 @@ from cloud.database import Table
 
 
 def name_key(name: str) -> str:
-    """Return what two names share that are one to a person: they differ in case, or in the form of characters."""
+    """Return a key that is equal for names that look the same: it ignores case and Unicode form."""
     folded = unicodedata.normalize("NFKC", name.strip()).casefold()
     return unicodedata.normalize("NFKC", folded)
 
 
 class User(Table):
-    """Somebody who can own lamps. Who has no password can't sign in on the web."""
+    """A user account. Without a password, the user can't sign in on the web page."""
 
     id = AutoField()
     name = CharField(max_length=150, unique=True)

@@ -1,1 +1,1 @@
-"""The broker made to agree with the database again: what it lost, and what it should not have."""
+"""Reconciliation of the broker's retained messages with the database: replay, orphans, drift."""

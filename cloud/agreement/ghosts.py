@@ -1,4 +1,4 @@
-"""Ghosts: what the broker retains for lamps that the database does not have, as after an older copy was restored."""
+"""Orphans: retained messages of lamps that are not in the database, for example after a restore from a backup."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def clear_ghosts(device_ids: list[str], now: datetime) -> int:
-    """Have the broker forget what it retains for those of these lamps that the database does not have."""
+    """Clear the retained messages of those lamps that are not in the database; return how many."""
     cleared = 0
     for chunk in chunked(device_ids, ROWS_A_STATEMENT):
         with write_transaction():
@@ -32,7 +32,7 @@ def clear_ghosts(device_ids: list[str], now: datetime) -> int:
 
 
 class GhostHunt:
-    """Reads all that is retained beside the daemon's own work, and clears what is a ghost's; eight bytes a lamp."""
+    """Orphan sweep: reads all retained messages in the background and clears the orphans; eight bytes a lamp."""
 
     def __init__(self, broker: BrokerUrl) -> None:
         self._broker = broker
@@ -41,14 +41,14 @@ class GhostHunt:
         self._read_to_its_end = False
 
     def step(self, now: datetime) -> bool:
-        """Begin to read, or see whether all is read; return True once every ghost is cleared.
+        """Start reading, or clear the orphans once all is read; return True when done.
 
-        The database then trusts the broker again.
+        The broker's retained messages are then trusted again.
         """
         if self._reader is not None and self._reader.is_alive():
             return False
         if not self._read_to_its_end:
-            # A daemon thread: what it does is begun again at the next start, so nobody waits for its end.
+            # A daemon thread: an interrupted sweep starts again at the next start, so shutdown need not wait for it.
             self._found = array("Q")
             self._reader = threading.Thread(target=self._read, name="ghost hunt", daemon=True)
             self._reader.start()
@@ -56,7 +56,7 @@ class GhostHunt:
         cleared = clear_ghosts([f"{found:012x}" for found in self._found], now)
         with write_transaction():
             outbox.suspect_broker(False)
-        log.warning("Cleared what the broker retained for %d lamps that this database does not know", cleared)
+        log.warning("Cleared %d retained messages of lamps that are not in the database", cleared)
         return True
 
     def _read(self) -> None:
@@ -65,4 +65,4 @@ class GhostHunt:
                 self._found.extend(int(device_id, 16) for device_id in batch)
             self._read_to_its_end = True
         except BrokerAway as away:
-            log.info("%s Looking for ghosts again soon", away)
+            log.info("%s Retrying the orphan sweep soon", away)

@@ -1,7 +1,8 @@
-"""Healing a broker that forgot: what it lost is told again, and no more than that.
+"""Replay of retained messages that the broker lost, and of no others.
 
-Mosquitto saves its retained messages from time to time; a power cut takes what came since. Beside them the daemon
-retains the high-water mark of what they cover, so the mark is lost with them, and says how far back to go.
+Mosquitto saves its retained messages periodically; a power cut loses those since the last save. The daemon retains a
+high-water mark of the versions confirmed so far. The mark is lost together with the messages, so the surviving one
+tells where to start the replay.
 """
 
 import logging
@@ -22,16 +23,17 @@ from shared.payloads import HighWaterMark
 log = logging.getLogger(__name__)
 
 FURTHEST_AHEAD = 2**40
-"""How far ahead of this database a mark is believed: no daemon publishes that much, and versions must not run out."""
+"""Maximum distance by which a mark may be ahead of this database: no daemon publishes that many messages, and versions
+must not run out."""
 
 REMEMBERED_FOR = timedelta(days=30)
-"""How long the clearing of a forgotten lamp's message can be done again; no broker saves less often."""
+"""How long tombstones are kept for a replay; no broker saves less often."""
 
 MOST_RANGES = 16
-"""How many ranges a mark names at most; one more comes with each connection on which the healing is broken off."""
+"""Maximum number of ranges in a mark; each connection on which a replay is interrupted adds one."""
 
 Range = tuple[int, int]
-"""Versions: above the first, up to the second."""
+"""Versions above the first, up to and including the second."""
 
 Told = TypeVar("Told", Lampi, Forgotten)
 
@@ -39,24 +41,24 @@ _PREFIX, _SUFFIX = associated_topic("0" * 12).split("0" * 12)
 
 
 class Healing:
-    """Has told again, in its order and a batch at a time, what a broker lost that retains this mark.
+    """Replays what a broker with this mark has lost, in order and in batches.
 
-    ``newest`` is the last version before the connection on which the mark was read: what was published over that
-    connection can't have been lost before it. What the outbox holds is left to it, unless the broker is ``suspect``:
-    then nothing that it retains counts. ``told`` is how many messages were told again so far.
+    ``newest`` is the last version before the connection on which the mark was read; messages published on that
+    connection can't have been lost before. Messages in the outbox are skipped, since they are published anyway, unless
+    the broker is ``suspect``: then no retained message is trusted. ``told`` counts the replayed messages.
     """
 
     def __init__(self, mark: HighWaterMark | None, newest: int) -> None:
         believed = _believed(mark, newest)
         self.suspect = outbox.broker_is_suspect()
-        if self.suspect:  # also what was numbered since: the mark hid it, should the broker lose it
+        if self.suspect:  # include versions reserved since: the mark would hide them if the broker lost them
             newest = outbox.last_version()
         self.done = False
         self.told = 0
         self._left = rest([] if believed is None else [(0, believed.version), *believed.also], newest)
 
     def step(self, now: datetime, most: int = ROWS_A_STATEMENT) -> None:
-        """Have the next of them told again, up to so many lamps and so many forgotten ones."""
+        """Enqueue the next messages: up to ``most`` lamps and up to ``most`` tombstones."""
         left, told = self._left, 0
         with write_transaction():
             while left and not told:
@@ -67,7 +69,8 @@ class Healing:
                 Lampi.tell(lamps)
                 Forgotten.tell([lamp.device_id for lamp in forgotten], now)
                 told = len(lamps) + len(forgotten)
-                # The last version may be that of others, too, as after an upgrade; what was told has left it.
+                # The last version may be shared by several lamps, as after a migration; replayed ones have a new
+                # version.
                 is_all = max(len(lamps), len(forgotten)) < most and up_to == newest
                 left = others if is_all else [(up_to - 1, newest), *others]
             if not left:
@@ -76,10 +79,10 @@ class Healing:
         self.told += told
 
     def mark(self, confirmed: int) -> HighWaterMark:
-        """Return the high-water mark where the broker has confirmed all up to a version.
+        """Return the high-water mark if the broker has confirmed all versions up to ``confirmed``.
 
-        What was told again is of later versions, and what is left to tell is left out. So whoever dies halfway, daemon
-        or connection, leaves the other half to do.
+        Replayed messages get new versions, and those still to be replayed are left out. If the daemon or the connection
+        dies halfway, the rest is replayed later.
         """
         covered = rest(self._left, confirmed)
         version = covered.pop(0)[1] if covered and covered[0][0] == 0 else 0
@@ -87,7 +90,7 @@ class Healing:
         return HighWaterMark(outbox.origin(), version, (*sorted(widest), *covered[-1:]))
 
     def _next_of(self, table: type[Told], after: int, up_to: int, most: int) -> tuple[list[Told], int]:
-        """Return what was last said between two versions, up to so many, and the version that this goes up to."""
+        """Return up to ``most`` rows between two versions, and the version that they reach."""
         lost = table.message_version.between(after + 1, up_to)
         if not self.suspect:
             topic = Value(_PREFIX).concat(table.device_id).concat(_SUFFIX)
@@ -97,7 +100,7 @@ class Healing:
 
 
 def rest(ranges: Iterable[Range], top: int) -> list[Range]:
-    """Return what lies above 0, up to ``top``, and in none of these ranges; in order."""
+    """Return the parts of (0, ``top``] that are in none of these ranges, in order."""
     found, reached = [], 0
     for after, up_to in sorted(one for one in ranges if one[0] < one[1]):
         if reached < min(after, top):
@@ -107,19 +110,19 @@ def rest(ranges: Iterable[Range], top: int) -> list[Range]:
 
 
 def _believed(mark: HighWaterMark | None, newest: int) -> HighWaterMark | None:
-    """Return the mark that the broker retains, or None where it can't be gone by and all must be told again.
+    """Return the broker's mark, or None if it can't be used and everything must be replayed.
 
-    A mark of another database means nothing. One that is ahead of us says that this database is an older copy:
-    then versions go on above it, and nothing that is retained is trusted until all has been told and every ghost
-    is cleared. The database itself remembers that, since the mark can say it only once. It is held against what was
-    the newest before the connection: what that brings is numbered, too.
+    A mark of another database is meaningless. A mark ahead of this database means that this database was restored from
+    a backup: numbering continues above the mark, and no retained message is trusted until everything has been replayed
+    and all orphans are cleared. The database stores that state, since the mark shows it only once. The comparison uses
+    the newest version before the connection, which itself causes new versions.
     """
     if mark is not None:
         reached = max([mark.version, *(up_to for _, up_to in mark.also)])
         ahead = reached - newest
         if mark.origin != outbox.origin() or ahead > FURTHEST_AHEAD:
             log.warning(
-                "Another database's daemon spoke to this broker before; should it still run, stop one of the two"
+                "The broker's high-water mark is from another database; if its daemon still runs, stop one of the two"
             )
             mark = None
         elif ahead > 0:
@@ -127,6 +130,6 @@ def _believed(mark: HighWaterMark | None, newest: int) -> HighWaterMark | None:
                 outbox.skip_to(reached)
                 outbox.suspect_broker(True)
     if outbox.broker_is_suspect():
-        log.warning("This database is an older copy of what the broker was told; telling every lamp again")
+        log.warning("This database is older than the broker's retained messages; republishing all lamps")
         return None
     return mark

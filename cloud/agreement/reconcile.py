@@ -1,4 +1,4 @@
-"""Reconciling: what the broker really retains, held against what the database says, for every lamp."""
+"""Reconciliation: compares the broker's retained messages with the database for every lamp."""
 
 from array import array
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ from shared.payloads import Association, Unassociated, decode_association
 
 @dataclass
 class Drift:
-    """Device ids of lamps whose retained message is not what the database says."""
+    """Device ids of lamps whose retained message differs from the database."""
 
     missing: set[str] = field(default_factory=set)
     stale: set[str] = field(default_factory=set)
@@ -32,24 +32,24 @@ class Drift:
         return bool(self.missing or self.stale or self.ghost)
 
     def both(self, other: "Drift") -> "Drift":
-        """Return what two looks agree on: what one saw alone was a change under way."""
+        """Return the intersection of two scans; a difference in only one was a change in progress."""
         return Drift(self.missing & other.missing, self.stale & other.stale, self.ghost & other.ghost)
 
 
 def find_drift(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
-    """Return the lamps that the broker tells otherwise than the database; ``progress`` gets counts of lamps.
+    """Return the lamps whose retained message differs from the database; ``progress`` is called with counts of lamps.
 
-    What the outbox still holds is no drift: the daemon is about to say it.
+    Messages in the outbox don't count as drift: the daemon is about to publish them.
 
     Raises:
-        BrokerAway: the broker does not answer, or not to the end.
+        BrokerAway: the broker does not respond, or stops sending before the end.
     """
     drift = _look(broker, progress)
     return drift.both(_look(broker, lambda _count: None)) if drift else drift
 
 
 def repair(drift: Drift, now: datetime) -> None:
-    """Have the daemon say again what is missing or stale, and clear what is a ghost."""
+    """Enqueue missing and stale messages, and clear orphans."""
     for chunk in chunked(sorted(drift.missing | drift.stale), ROWS_A_STATEMENT):
         with write_transaction():
             Lampi.tell(list(Lampi.select().where(Lampi.device_id.in_(list(chunk)))))
@@ -68,7 +68,7 @@ def _look(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
 
 
 def _compare(batch: dict[str, bytes], drift: Drift) -> None:
-    """Hold one batch of retained messages against the database."""
+    """Compare one batch of retained messages with the database."""
     lamps = {lampi.device_id: lampi for lampi in Lampi.select().where(Lampi.device_id.in_(list(batch)))}
     terms = announced_terms()
     told_otherwise = {
@@ -105,5 +105,5 @@ def _says(payload: bytes, expected: Association) -> bool:
     except BadPayload:
         return False
     if isinstance(said, Unassociated) and isinstance(expected, Unassociated):
-        said = replace(said, good_for=expected.good_for)  # a new time to live is announced with each lamp's next code
+        said = replace(said, good_for=expected.good_for)  # a changed lifetime is published with the next code
     return said == expected

@@ -1,4 +1,4 @@
-"""Reading what the broker retains, to its end, over a connection of its own."""
+"""Reading all of the broker's retained messages over a separate connection."""
 
 import queue
 import uuid
@@ -15,7 +15,7 @@ from shared.mqtt import BrokerLink
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 30.0
-"""How long the broker may send nothing before we give up on hearing the end."""
+"""Timeout without a message before the end of the retained messages."""
 
 
 def retained_batches(
@@ -25,15 +25,15 @@ def retained_batches(
     connect_seconds: float = CONNECT_SECONDS,
     silence_seconds: float = SILENCE_SECONDS,
 ) -> Iterator[list[Message]]:
-    """Yield all that the broker retains under some filters, in batches; ``purpose`` becomes part of our name there.
+    """Yield all retained messages that match the filters, in batches; ``purpose`` becomes part of the client id.
 
     Raises:
-        BrokerAway: it does not let us in.
-        BrokerSilent: it does not answer to the end; what came until then was yielded.
+        BrokerAway: the broker can't be reached or refuses the connection.
+        BrokerSilent: the broker stops sending before the end; all messages until then were yielded.
     """
     heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
     connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    word = uuid.uuid4().hex[:12]  # at full length, in the broker's log, it would look like a code
+    word = uuid.uuid4().hex[:12]  # shortened, since 32 digits in the broker's log would look like a code
     probe = f"{topics.PROBE}/{word}"
 
     def receive(message: Message) -> None:
@@ -62,13 +62,13 @@ def _wait_to_be_let_in(connected: "queue.SimpleQueue[bool]", seconds: float, bro
     try:
         connected.get(timeout=seconds)
     except queue.Empty:
-        raise BrokerAway(f"The broker at {broker} does not answer; nothing was changed.") from None
+        raise BrokerAway(f"The broker at {broker} does not respond; nothing was changed.") from None
 
 
 def _batches(
     heard: "queue.SimpleQueue[Message | None]", silence_seconds: float, broker: BrokerUrl
 ) -> Iterator[list[Message]]:
-    """Yield what is heard, up to the end marker (None)."""
+    """Yield batches of messages up to the end marker (None)."""
     batch: list[Message] = []
     try:
         while (message := heard.get(timeout=silence_seconds)) is not None:
@@ -78,14 +78,14 @@ def _batches(
                 batch = []
     except queue.Empty:
         yield batch
-        raise BrokerSilent(f"The broker at {broker} does not answer to the end; nothing was changed.") from None
+        raise BrokerSilent(f"The broker at {broker} stopped responding before the end; nothing was changed.") from None
     yield batch
 
 
 def retained_associations(broker: BrokerUrl, purpose: str) -> Iterator[dict[str, bytes]]:
-    """Yield what the broker retains for lamps, by device id, as `retained_batches` does.
+    """Yield the retained messages of lamps by device id, with `retained_batches`.
 
-    Topics that no lamp can have are left out: nobody listens there.
+    Topics without a valid device id are skipped, since no lamp subscribes to them.
     """
     for batch in retained_batches(broker, purpose, [topics.ASSOCIATED_FILTER]):
         told: dict[str, bytes] = {}

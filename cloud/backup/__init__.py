@@ -1,4 +1,4 @@
-"""Backing a database up while it is worked on, and restoring it: a module a kind of database."""
+"""Online backup and restore of the database; one module per kind of database."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -14,10 +14,10 @@ _KINDS = {"sqlite": sqlite.HEADER, "postgresql": postgresql.HEADER}
 
 
 def back_up(database_url: str, file: Path) -> int:
-    """Write a consistent and checked copy of a database to a new file that only its owner may read; return its bytes.
+    """Write a consistent, verified copy of a database to a new file of mode 0600; return its size in bytes.
 
     Raises:
-        UnusableBackup: the file is there already, or can't be written.
+        UnusableBackup: the file already exists or can't be written.
         UnusableDatabase: the database can't be read.
     """
     write: Callable[[str, Path], None] = postgresql.dump if sqlite_file(database_url) is None else sqlite.copy
@@ -27,20 +27,20 @@ def back_up(database_url: str, file: Path) -> int:
 
 
 def restore(file: Path, database_url: str, now: datetime) -> tuple[Contents, Path | None]:
-    """Make a database what it was when a file was written, of this release, and suspicious of the broker.
+    """Restore a backup, apply pending migrations, and mark the broker's retained messages as untrusted.
 
-    Returns what is in it now, and the file in which the database is that was there before, if any.
+    Returns the restored contents and the file that now holds the previous database, if any.
 
     Raises:
-        UnusableBackup: the file is no (whole) backup of this kind of database.
-        UnusableDatabase: the database can't be written, or somebody works on it, or (PostgreSQL) it is not empty.
+        UnusableBackup: the file is not a complete backup of this kind of database.
+        UnusableDatabase: the database can't be written or is in use, or (PostgreSQL) is not empty.
     """
     kind = kind_of(file, _KINDS)
     target = sqlite_file(database_url)
     if kind != ("postgresql" if target is None else "sqlite"):
         raise UnusableBackup(
-            f"{file} is a backup of a {kind} database, and {shown_url(database_url)} is none; "
-            "restore it where it came from, then use 'lampi-cloud copy-database'."
+            f"{file} is a backup of a {kind} database, but {shown_url(database_url)} is another kind; "
+            "restore it to a {kind} database, then use 'lampi-cloud copy-database'."
         )
     if target is None:
         return postgresql.load(file, database_url), None

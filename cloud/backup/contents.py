@@ -1,4 +1,4 @@
-"""What is in a database that was just restored, and how it is made fit to be worked on."""
+"""Preparing a restored database for use."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from cloud.schema import upgrade
 
 @dataclass(frozen=True)
 class Contents:
-    """How many lamps and users there are, and which migrations brought the database to this release."""
+    """Number of lamps and users, and the migrations applied by the restore."""
 
     lamps: int
     users: int
@@ -22,13 +22,12 @@ class Contents:
 
 
 def make_current(database_url: str) -> tuple[Contents, peewee.Database]:
-    """Open a restored database, upgrade it, and have its daemon distrust what the broker retains.
+    """Open a restored database, apply migrations, and mark the broker's retained messages as untrusted.
 
-    Who led when the backup was made is nobody any more; and who was signed in on the web signs in again, since some of
-    them may have signed out, or changed their passwords, after it was made.
+    The lease is deleted. So are web sessions: users may have signed out or changed their passwords after the backup.
 
     Raises:
-        UnusableDatabase: a newer release made it, or it fails.
+        UnusableDatabase: the database is from a newer release, or fails.
     """
     database = open_database(database_url)
     applied = upgrade(database)

@@ -1,4 +1,4 @@
-"""New files, whole or not at all."""
+"""Atomic creation of backup files."""
 
 import os
 import tempfile
@@ -11,20 +11,20 @@ from cloud.errors import UnusableBackup
 
 @contextmanager
 def new_file(file: Path) -> Iterator[Path]:
-    """Give a place to write to, which becomes the new file once the block has ended well; mode 0600.
+    """Yield a temporary path that becomes the new file, with mode 0600, if the block succeeds.
 
     Raises:
-        UnusableBackup: there is such a file, also one that came meanwhile, or it can't be made.
+        UnusableBackup: the file already exists, even if created meanwhile, or can't be written.
     """
     if file.exists():
-        raise UnusableBackup(f"There is a {file} already; give another name.")
+        raise UnusableBackup(f"{file} already exists; give another name.")
     with place_beside(file) as place:
         yield place
         sync(place)
         try:
-            os.link(place, file)  # a rename would take the place of a file that came meanwhile
+            os.link(place, file)  # a rename would overwrite a file created meanwhile
         except FileExistsError:
-            raise UnusableBackup(f"There is a {file} by now; give another name.") from None
+            raise UnusableBackup(f"{file} was created meanwhile; give another name.") from None
         except OSError as fault:
             raise _not_written(file, fault) from None
     sync(file.parent)
@@ -32,10 +32,10 @@ def new_file(file: Path) -> Iterator[Path]:
 
 @contextmanager
 def place_beside(file: Path) -> Iterator[Path]:
-    """Give an empty file in the same folder, mode 0600; it is removed at the end unless it was moved away.
+    """Yield an empty temporary file of mode 0600 in the same folder; it is removed afterwards unless it was moved.
 
     Raises:
-        UnusableBackup: it can't be made.
+        UnusableBackup: it can't be created.
     """
     try:
         handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
@@ -50,7 +50,7 @@ def place_beside(file: Path) -> Iterator[Path]:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or a folder's list of names, outlive a power cut."""
+    """Flush a file or a folder to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -59,21 +59,21 @@ def sync(path: Path) -> None:
 
 
 def kind_of(file: Path, headers: Mapping[str, bytes]) -> str:
-    """Return which kind of backup a file is, by how it begins.
+    """Return the kind of a backup by its header.
 
     Raises:
-        UnusableBackup: it is none, or can't be read.
+        UnusableBackup: the file is not a backup or can't be read.
     """
     try:
         with file.open("rb") as opened:
             beginning = opened.read(max(map(len, headers.values())))
     except OSError as fault:
-        raise UnusableBackup(f"{file} can't be read: {fault.strerror}.") from None
+        raise UnusableBackup(f"Can't read {file}: {fault.strerror}.") from None
     for kind, header in headers.items():
         if beginning.startswith(header):
             return kind
-    raise UnusableBackup(f"{file} is no backup.")
+    raise UnusableBackup(f"{file} is not a backup.")
 
 
 def _not_written(file: Path, fault: OSError) -> UnusableBackup:
-    return UnusableBackup(f"{file} can't be written: {fault.strerror}.")
+    return UnusableBackup(f"Can't write {file}: {fault.strerror}.")

@@ -1,4 +1,4 @@
-"""PostgreSQL's own tools, which know best how to back it up and restore it."""
+"""Backup and restore of PostgreSQL with pg_dump and pg_restore."""
 
 import os
 import subprocess
@@ -13,26 +13,26 @@ HEADER = b"PGDMP"
 
 
 def dump(database_url: str, place: Path) -> None:
-    """Dump a database, as it is at one instant, into a file; whoever writes to it is not held up.
+    """Dump a consistent snapshot of a database to a file without blocking writers.
 
     Raises:
-        UnusableDatabase: pg_dump is missing, or can't do it.
+        UnusableDatabase: pg_dump is missing or fails.
     """
     _run(database_url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={place}")
     _run(database_url, "pg_restore", "--file=/dev/null", str(place), connect=False)
 
 
 def load(file: Path, database_url: str) -> Contents:
-    """Restore a dump into an empty database, all or nothing.
+    """Restore a dump into an empty database, in one transaction.
 
     Raises:
         UnusableBackup: the file is damaged.
-        UnusableDatabase: the database is not empty, pg_restore is missing, or can't do it.
+        UnusableDatabase: the database is not empty, or pg_restore is missing or fails.
     """
     database = connect_database(database_url)
     try:
         if database.get_tables():
-            raise UnusableDatabase("The database to restore into is not empty; make a new one, and give its URL.")
+            raise UnusableDatabase("The database to restore into is not empty; create a new one and give its URL.")
     finally:
         database.close()
     try:
@@ -54,7 +54,7 @@ def load(file: Path, database_url: str) -> Contents:
 
 
 def _run(database_url: str, program: str, *words: str, connect: bool = True) -> None:
-    """Run one of PostgreSQL's tools; the password is in its environment, since everybody may see a command line."""
+    """Run a PostgreSQL tool; the password is passed in the environment, since command lines are public."""
     parts = urlsplit(database_url)
     user, _, host = parts.netloc.rpartition("@")
     shown = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}" if user else host))
@@ -70,7 +70,7 @@ def _run(database_url: str, program: str, *words: str, connect: bool = True) -> 
             check=False,
         )
     except FileNotFoundError:
-        raise UnusableDatabase(f"{program} is not on this machine: sudo apt install postgresql-client") from None
+        raise UnusableDatabase(f"{program} is not installed: sudo apt install postgresql-client") from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
         raise UnusableDatabase(f"{program} failed: {said[0]}")

@@ -1,4 +1,4 @@
-"""SQLite's own way to copy a database that is being written, and putting such a copy in the database's place."""
+"""Backup and restore of SQLite with its online backup API."""
 
 import os
 import sqlite3
@@ -16,30 +16,30 @@ from cloud.errors import UnusableBackup, UnusableDatabase
 
 HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 1.0
-"""How long others are waited for, before what is there counts as in use."""
+"""How long to wait for other connections before the database counts as in use."""
 
 
 def copy(database_url: str, place: Path) -> None:
-    """Copy a database, as it is at one instant, into an empty file; whoever writes to it is not held up.
+    """Copy a consistent snapshot of a database to an empty file without blocking writers.
 
     Raises:
-        UnusableDatabase: it can't be read, or is damaged.
+        UnusableDatabase: the database can't be read or is damaged.
     """
     database = open_database(database_url)
     try:
         _copy_whole(database.connection(), place)
     except sqlite3.Error as fault:
-        raise UnusableDatabase(f"The database can't be backed up: {fault}.") from None
+        raise UnusableDatabase(f"Can't back up the database: {fault}.") from None
     finally:
         database.close()
 
 
 def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Path | None]:
-    """Restore a database; the one that is there before is set aside beside it, never removed.
+    """Restore a database; an existing one is renamed and never deleted.
 
     Raises:
         UnusableBackup: the file is damaged.
-        UnusableDatabase: a daemon, the page or anybody else works on the database that is there.
+        UnusableDatabase: the existing database is in use by a daemon, the web page or another program.
     """
     with place_beside(target) as place:
         try:
@@ -62,7 +62,7 @@ def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Pat
 
 
 def _copy_whole(source: sqlite3.Connection, place: Path) -> None:
-    """Copy a database in one step and look at every page of the copy, which needs no further files.
+    """Copy a database in one step into a single file and check every page of the copy.
 
     Raises:
         sqlite3.Error: it is damaged.
@@ -71,15 +71,15 @@ def _copy_whole(source: sqlite3.Connection, place: Path) -> None:
         source.backup(copied)
         copied.execute("PRAGMA journal_mode = DELETE")
         faults = [row[0] for row in copied.execute("PRAGMA integrity_check(1)") if row[0] != "ok"]
-        faults += [f"a row of {row[0]} refers to nothing" for row in copied.execute("PRAGMA foreign_key_check")]
+        faults += [f"a row of {row[0]} has a dangling reference" for row in copied.execute("PRAGMA foreign_key_check")]
     if faults:
         raise sqlite3.DatabaseError(str(faults[0]).splitlines()[-1])
 
 
 def _refuse_while_in_use(target: Path, now: datetime) -> None:
-    """Refuse it: who has the database open, as the web page has, would go on in the one that is set aside."""
+    """Raise if the database is open elsewhere: such a program would continue with the renamed file."""
     publisher, is_open_elsewhere = None, False
-    with suppress(UnusableDatabase, peewee.PeeweeException):  # damaged, or empty: nobody works on it
+    with suppress(UnusableDatabase, peewee.PeeweeException):  # damaged or empty, so not in use
         database = open_database(f"sqlite:///{target}", busy_seconds=BUSY_SECONDS)
         try:
             publisher = lease.publisher(now)
@@ -87,15 +87,13 @@ def _refuse_while_in_use(target: Path, now: datetime) -> None:
         finally:
             database.close()
     if publisher is not None:
-        raise UnusableDatabase(f"A daemon works on {target} ({publisher[0]}); stop it first.")
+        raise UnusableDatabase(f"A daemon is using {target} ({publisher[0]}); stop it first.")
     if is_open_elsewhere:
-        raise UnusableDatabase(
-            f"{target} is open elsewhere: stop the daemons, the web page and any other command first."
-        )
+        raise UnusableDatabase(f"{target} is in use: stop the daemons, the web page and any other command first.")
 
 
 def _leave_write_ahead_log(database: peewee.Database) -> bool:
-    """Have all of a database in its one file; return False where others have it open: SQLite wants to be alone."""
+    """Merge the write-ahead log into the database file; return False if others have the database open."""
     try:
         database.execute_sql("PRAGMA journal_mode = DELETE")
     except peewee.OperationalError as fault:
@@ -106,7 +104,7 @@ def _leave_write_ahead_log(database: peewee.Database) -> bool:
 
 
 def _set_aside(target: Path, now: datetime) -> Path:
-    """Give the database that is there a second name, with what SQLite keeps beside it."""
+    """Hard-link the existing database under a second name, and move SQLite's files beside it."""
     aside = target.with_name(f"{target.name}.before-{now:%Y%m%dT%H%M%SZ}")
     os.link(target, aside)
     for beside in ("-wal", "-shm"):
@@ -116,7 +114,7 @@ def _set_aside(target: Path, now: datetime) -> Path:
 
 
 def _give_to_owner(place: Path, target: Path) -> None:
-    """Have a database that root restores belong to whom the one before did, or else its folder does."""
+    """When root restores, give the file to the owner of the previous database or of the folder."""
     if os.geteuid() == 0:
         owner = (target if target.exists() else target.parent).stat()
         os.chown(place, owner.st_uid, owner.st_gid)

@@ -1,4 +1,4 @@
-"""The command line `lampi-cloud`, a module a subject."""
+"""The `lampi-cloud` command line, one module per subject."""
 
 import os
 from importlib import import_module
@@ -34,18 +34,18 @@ _COMMANDS = {
     "user": "users:user",
     "web": "web:web",
 }
-"""Each command's name, and where in this package it is defined."""
+"""Each command's name and its definition in this package."""
 
 
 class LazyCommands(Commands):
-    """Imports a command's module when the command runs: to import all of them takes longer than most commands do."""
+    """Imports a command's module on demand: importing all of them takes longer than most commands run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names, sorted."""
+        """Return the sorted command names."""
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Return a command, None for an unknown name."""
+        """Return a command, None if the name is unknown."""
         if cmd_name not in _COMMANDS:
             return None
         module, _, attribute = _COMMANDS[cmd_name].partition(":")
@@ -54,7 +54,7 @@ class LazyCommands(Commands):
 
 
 @click.group(
-    cls=LazyCommands, epilog="Each setting can be given by its environment variable, or by the option of its name."
+    cls=LazyCommands, epilog="Each setting can be given as an environment variable or as the option of the same name."
 )
 @click.version_option(shared.__version__)
 @click.option(
@@ -62,10 +62,10 @@ class LazyCommands(Commands):
     "settings_file",
     type=click.Path(path_type=Path),
     envvar="LAMPI_SETTINGS_FILE",
-    help="A file of lines NAME=value; the environment counts more.  [LAMPI_SETTINGS_FILE]",
+    help="Settings file with lines NAME=value; environment variables take precedence.  [LAMPI_SETTINGS_FILE]",
 )
 def commands(settings_file: Path | None) -> None:
-    """Keep LAMPI lamps and their owners."""
+    """Manage LAMPI lamps and their owners."""
     if settings_file is not None:
         for name, value in read_settings_file(settings_file).items():
             os.environ.setdefault(name, value)

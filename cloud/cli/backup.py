@@ -13,23 +13,24 @@ from cloud.instants import utc_now
 @click.argument("file", type=click.Path(path_type=Path))
 @database_option
 def backup(file: Path, database_url: str | None) -> None:
-    """Write a checked copy of the database to a new FILE, also while the daemon works.
+    """Back up the database to a new FILE and verify it; the daemon can keep running.
 
-    It holds codes and names: FILE can be read by its owner alone (mode 0600). Of PostgreSQL it is what pg_dump
-    writes.
+    The backup contains codes and names, so FILE is readable by its owner only (mode 0600). A PostgreSQL backup is in
+    pg_dump's custom format.
     """
     settings = settings_from(database_url=database_url)
     size = back_up(settings.database_url, file)
-    click.echo(f"Backed up {settings.shown_database_url} to {file} ({size:,} bytes, checked).")
+    click.echo(f"Backed up {settings.shown_database_url} to {file} ({size:,} bytes, verified).")
 
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
 @database_option
 def restore_command(file: Path, database_url: str | None) -> None:
-    """Make the database what it was when FILE was written. Stop every daemon first.
+    """Restore the database from FILE. Stop all daemons first.
 
-    A SQLite database that is there is set aside beside it. PostgreSQL is restored into a new, empty database.
+    An existing SQLite database is kept beside the restored one under another name. PostgreSQL needs a new, empty
+    database.
     """
     settings = settings_from(database_url=database_url)
     contents, aside = restore(file, settings.database_url, utc_now())
@@ -37,6 +38,6 @@ def restore_command(file: Path, database_url: str | None) -> None:
         click.echo(f"Applied {name}.")
     click.echo(f"Restored {contents.lamps} lamps and {contents.users} users from {file}.")
     if aside is not None:
-        click.echo(f"The database that was there is now {aside}.")
-    click.echo("Who got or gave up a lamp after the backup did so in vain: tell them to associate it again.")
-    click.echo("Start the daemon: it tells every lamp anew, and clears what the broker retains for lamps it lost.")
+        click.echo(f"The previous database was renamed to {aside}.")
+    click.echo("Associations and releases made after the backup are lost; tell those users to repeat them.")
+    click.echo("Start the daemon: it republishes every lamp and clears retained messages of unknown lamps.")

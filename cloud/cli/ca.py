@@ -1,4 +1,4 @@
-"""`lampi-cloud ca`: the certificate authorities, and what lets the broker and the programs come together."""
+"""`lampi-cloud ca`: certificate authorities and the certificates of the broker and the cloud's programs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ ca_option = click.option(
     envvar="LAMPI_CA_FOLDER",
     default=CA_FOLDER,
     show_default=True,
-    help="Where the authorities are.  [LAMPI_CA_FOLDER]",
+    help="Folder of the certificate authorities.  [LAMPI_CA_FOLDER]",
 )
 mosquitto_option = click.option(
     "--mosquitto",
@@ -31,22 +31,22 @@ mosquitto_option = click.option(
     envvar="LAMPI_MOSQUITTO_FOLDER",
     default=MOSQUITTO_FOLDER,
     show_default=True,
-    help="The broker's folder for certificates and rules.  [LAMPI_MOSQUITTO_FOLDER]",
+    help="The broker's folder for certificates and access rules.  [LAMPI_MOSQUITTO_FOLDER]",
 )
 
 
 @click.group()
 def ca() -> None:
-    """Make the authorities, and the certificates of the broker and the daemon."""
+    """Manage certificate authorities and the certificates of the broker and the daemon."""
 
 
 @ca.command()
 @ca_option
 def init(ca: Path) -> None:
-    """Make the two authorities, once: the cloud's and the lamps'."""
+    """Create the two certificate authorities, one for the cloud and one for lamps."""
     Authorities.create(ca, utc_now())
     click.echo(
-        f"Made the authorities in {ca}. Keep a copy in a safe place: with them anybody can make lamps and brokers."
+        f"Created the authorities in {ca}. Keep a safe backup: anyone who has them can impersonate lamps and brokers."
     )
 
 
@@ -55,9 +55,9 @@ def init(ca: Path) -> None:
 @ca_option
 @mosquitto_option
 def server(hosts: Sequence[str], ca: Path, mosquitto: Path) -> None:
-    """Fill the broker's folder; again to renew its certificate.
+    """Issue the broker's certificate and fill its folder; run again to renew.
 
-    HOST is by what name or address the broker is reached, first the one that lamps use, perhaps with their port.
+    HOST is a name or address of the broker. The first one is for lamps and may include a port.
     """
     address = read_address(hosts[0])
     hosts = (address.rpartition(":")[0], *hosts[1:])
@@ -66,23 +66,26 @@ def server(hosts: Sequence[str], ca: Path, mosquitto: Path) -> None:
     authorities.cloud_address = address
     click.echo(
         f"The broker's certificate for {', '.join(hosts)} is in {mosquitto}, "
-        f"good until {_day(credentials.not_after)}.\n"
-        f"Lamps will look for the broker at {address}. A running Mosquitto takes it with: systemctl reload mosquitto"
+        f"valid until {_day(credentials.not_after)}.\n"
+        f"Lamps will connect to {address}. To apply it to a running Mosquitto: systemctl reload mosquitto"
     )
 
 
 @ca.command()
 @click.option(
-    "--name", default=DAEMON, show_default=True, help="What `ca revoke` knows it by; its rights are the same."
+    "--name",
+    default=DAEMON,
+    show_default=True,
+    help="Name in the certificate, used by `ca revoke`; it does not affect access rights.",
 )
-@click.option("--out", type=folder_type, default=PROGRAM_FOLDER, show_default=True, help="Where the files go.")
+@click.option("--out", type=folder_type, default=PROGRAM_FOLDER, show_default=True, help="Output folder.")
 @ca_option
 def daemon(name: str, out: Path, ca: Path) -> None:
-    """Make the daemon's certificate; again to renew it."""
+    """Issue the daemon's certificate; run again to renew."""
     credentials = write_program_files(Authorities(ca), name, out, utc_now())
     click.echo(
-        f"The certificate of {name} is in {out}, good until {_day(credentials.not_after)}. "
-        f"Its settings, and a restart of the daemon:\n"
+        f"The certificate of {name} is in {out}, valid until {_day(credentials.not_after)}. "
+        f"Set these and restart the daemon:\n"
         f"    LAMPI_BROKER_URL=mqtts://localhost:8884\n"
         f"    LAMPI_BROKER_CA={out}/ca.crt\n"
         f"    LAMPI_BROKER_CERTIFICATE={out}/daemon.crt\n"
@@ -95,32 +98,30 @@ def daemon(name: str, out: Path, ca: Path) -> None:
 @ca_option
 @mosquitto_option
 def revoke(name: str, ca: Path, mosquitto: Path) -> None:
-    """Take back the certificates of a program, such as the daemon's; for a lamp there is `deprovision`."""
+    """Revoke all certificates of a program such as the daemon; for lamps, use `deprovision`."""
     authorities = Authorities(ca)
     with authorities.locked():
         revoked = authorities.revoke(CLOUD, [name], utc_now())
         if mosquitto.is_dir():
             write_file(mosquitto / f"{CLOUD}-revoked.pem", revoked)
-    click.echo(
-        f"Took back all certificates of {name}. Now restart Mosquitto: that also ends the connections they have."
-    )
+    click.echo(f"Revoked all certificates of {name}. Restart Mosquitto to end their current connections.")
 
 
 @ca.command()
 @ca_option
 def show(ca: Path) -> None:
-    """Say what the authorities have issued, and what ends next."""
+    """List issued certificates by expiry date."""
     authorities, now = Authorities(ca), utc_now()
     for kind in KINDS:
-        click.echo(f"{_day(authorities.ends_at(kind))}  the authority of {'lamps' if kind == LAMPS else 'the cloud'}")
+        click.echo(f"{_day(authorities.ends_at(kind))}  authority for {'lamps' if kind == LAMPS else 'the cloud'}")
     for issued in authorities.good(CLOUD, now):
         click.echo(f"{_day(issued.not_after)}  {issued.name}")
     lamps = list(authorities.good(LAMPS, now))
     ending = [issued for issued in lamps if issued.not_after < now + RENEW_BEFORE]
     for issued in ending[:_MOST_LINES]:
         click.echo(f"{_day(issued.not_after)}  lamp {issued.name}")
-    rest = f", of which {len(ending)} end within a year" if ending else ""
-    click.echo(f"Lamps with a certificate: {len(lamps)}{rest}; shut out: {len(authorities.shut_out(LAMPS, now))}.")
+    rest = f", {len(ending)} expire within a year" if ending else ""
+    click.echo(f"Lamps with a certificate: {len(lamps)}{rest}; revoked: {len(authorities.shut_out(LAMPS, now))}.")
 
 
 def _day(instant: datetime) -> str:

@@ -11,12 +11,12 @@ from cloud.instants import utc_now
 
 
 class DatabaseUrl(click.ParamType[str]):
-    """A database URL on the command line."""
+    """A database URL as a command-line argument."""
 
     name = "url"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it, checked."""
+        """Validate the URL."""
         try:
             return parse_database_url(value)
         except ValueError as fault:
@@ -27,10 +27,10 @@ class DatabaseUrl(click.ParamType[str]):
 @click.argument("source", metavar="FROM", type=DatabaseUrl())
 @click.argument("target", metavar="[TO]", type=DatabaseUrl(), envvar="LAMPI_DATABASE_URL")
 def copy_database_command(source: str, target: str) -> None:
-    """Copy one database into another, empty one, as from SQLite to PostgreSQL.
+    """Copy a database into an empty one, for example from SQLite to PostgreSQL.
 
-    Stop the daemon first. Without TO it goes where LAMPI_DATABASE_URL says: that keeps a password out of the list of
-    processes, which everybody on a machine may see.
+    Stop the daemon first. Without TO, the target is LAMPI_DATABASE_URL; this keeps the password out of the process
+    list, which all users of the machine can see.
     """
     original = connect_database(source)
     rows = rows_to_copy(original, utc_now())
@@ -43,4 +43,4 @@ def copy_database_command(source: str, target: str) -> None:
         copy.close()
     for table, count in counts.items():
         click.echo(f"{count:>9} {table}")
-    click.echo(f"Copied and compared: {shown_url(target)} is like {shown_url(source)}.")
+    click.echo(f"Copied {shown_url(source)} to {shown_url(target)} and verified the copy.")

@@ -30,15 +30,15 @@ from shared.logs import start_logging
 log = logging.getLogger(__name__)
 
 _NO_CLAIM_URL = (
-    "LAMPI_CLAIM_URL is not set: screens show a code but no QR code, and not where to enter it. "
-    "Set it to the web page's /associate"
+    "LAMPI_CLAIM_URL is not set: lamps show a code but no QR code and no web address. "
+    "Set it to the URL of the web page's /associate"
 )
 
 
 @click.command()
 @database_option
 def migrate(database_url: str | None) -> None:
-    """Create or upgrade the database."""
+    """Create the database or apply pending migrations."""
     settings = settings_from(database_url=database_url)
     database = open_database(settings.database_url, create=True)
     applied = upgrade(database)
@@ -49,7 +49,7 @@ def migrate(database_url: str | None) -> None:
 
 
 @click.command()
-@click.option("--migrate", is_flag=True, help="Create or upgrade the database first.")
+@click.option("--migrate", is_flag=True, help="Create the database or apply pending migrations first.")
 @broker_options
 @database_option
 @log_level_option
@@ -67,12 +67,12 @@ def migrate(database_url: str | None) -> None:
 @webhook_url_option
 @webhook_secret_option
 def daemon(migrate: bool, **options: str | None) -> None:
-    """Run the daemon in the foreground, for supervisord."""
+    """Run the daemon in the foreground, for supervisord or systemd."""
     settings = settings_from(**options)
     start_logging(settings.log_level, settings.log_format)
     if settings.claim_url is None:
         log.warning(_NO_CLAIM_URL)
-    # Only now: what serves the metrics takes a fifth of a second to import, and the other commands do not need it.
+    # Imported late: prometheus_client takes a fifth of a second, and other commands don't need it.
     from cloud.daemon.daemon import Daemon  # noqa: PLC0415
 
     Daemon(settings, migrate=migrate).run()

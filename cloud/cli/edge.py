@@ -1,4 +1,4 @@
-"""The edge of every command: settings come in, refusals go out as one clear line."""
+"""Common options, settings and error handling of all commands."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ from shared.device_id import read_device_id
 from shared.settings import BadSettings
 
 USAGE_STATUS = 2
-"""The exit status that click, too, gives to a call that can't be understood; 1 is for what is refused."""
+"""Exit status for invalid usage, as in click; 1 is for errors of the command."""
 
 Command = Callable[..., Any]
 
@@ -24,9 +24,11 @@ _BROKER_OPTIONS = (
     click.option(
         "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
     ),
-    click.option("--broker-ca", metavar="FILE", help="Who signs its certificate.  [LAMPI_BROKER_CA]"),
-    click.option("--broker-certificate", metavar="FILE", help="By which it knows us.  [LAMPI_BROKER_CERTIFICATE]"),
-    click.option("--broker-key", metavar="FILE", help="The key of that certificate.  [LAMPI_BROKER_KEY]"),
+    click.option("--broker-ca", metavar="FILE", help="CA certificate of the broker.  [LAMPI_BROKER_CA]"),
+    click.option(
+        "--broker-certificate", metavar="FILE", help="Client certificate for the broker.  [LAMPI_BROKER_CERTIFICATE]"
+    ),
+    click.option("--broker-key", metavar="FILE", help="Private key of that certificate.  [LAMPI_BROKER_KEY]"),
 )
 database_option = click.option(
     "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
@@ -34,63 +36,67 @@ database_option = click.option(
 log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR  [LAMPI_LOG_LEVEL]")
 log_format_option = click.option("--log-format", metavar="FORMAT", help="text or json  [LAMPI_LOG_FORMAT]")
 metrics_port_option = click.option(
-    "--metrics-port", metavar="PORT", help="Prometheus metrics on this loopback port; 0 for none.  [LAMPI_METRICS_PORT]"
+    "--metrics-port", metavar="PORT", help="Loopback port for Prometheus metrics; 0 to disable.  [LAMPI_METRICS_PORT]"
 )
 mqtt_version_option = click.option(
     "--mqtt-version",
     metavar="VERSION",
-    help="5, 3.1.1, or auto: 5 unless the broker refuses it.  [LAMPI_MQTT_VERSION]",
+    help="5, 3.1.1, or auto: 5, else 3.1.1.  [LAMPI_MQTT_VERSION]",
 )
 code_ttl_option = click.option(
-    "--code-ttl", metavar="SECONDS", help="How long a code is good for; 0 for ever, default 900.  [LAMPI_CODE_TTL]"
+    "--code-ttl", metavar="SECONDS", help="Code lifetime; 0 for unlimited, default 900.  [LAMPI_CODE_TTL]"
 )
 guess_risk_option = click.option(
     "--guess-risk",
     metavar="CHANCE",
-    help="That the guesses of a window hit any lamp; default 0.001.  [LAMPI_GUESS_RISK]",
+    help="Accepted probability that any guess within a window succeeds; default 0.001.  [LAMPI_GUESS_RISK]",
 )
 guess_window_option = click.option(
-    "--guess-window", metavar="SECONDS", help="How long a wrong code counts; default a day.  [LAMPI_GUESS_WINDOW]"
+    "--guess-window", metavar="SECONDS", help="How long a wrong code counts; default one day.  [LAMPI_GUESS_WINDOW]"
 )
 guesses_per_user_option = click.option(
-    "--guesses-per-user", metavar="N", help="Wrong codes of one user in a window; default 10.  [LAMPI_GUESSES_PER_USER]"
+    "--guesses-per-user",
+    metavar="N",
+    help="Wrong codes allowed per user and window; default 10.  [LAMPI_GUESSES_PER_USER]",
 )
 guesses_per_source_option = click.option(
     "--guesses-per-source",
     metavar="N",
-    help="Wrong codes of one address in a window; default 100.  [LAMPI_GUESSES_PER_SOURCE]",
+    help="Wrong codes allowed per address and window; default 100.  [LAMPI_GUESSES_PER_SOURCE]",
 )
 short_code_length_option = click.option(
     "--short-code-length",
     metavar="LENGTH",
-    help="Characters that a screen shows: at least 6, or as in 6-6.  [LAMPI_SHORT_CODE_LENGTH]",
+    help="Length of codes on screens: minimum such as 6, or range such as 6-6.  [LAMPI_SHORT_CODE_LENGTH]",
 )
 claim_url_option = click.option(
-    "--claim-url", metavar="URL", help="The page where lamps are associated, for their screens.  [LAMPI_CLAIM_URL]"
+    "--claim-url", metavar="URL", help="Web page for associating lamps, shown on their screens.  [LAMPI_CLAIM_URL]"
 )
 presence_filters_option = click.option(
-    "--presence-filters", metavar="FILTERS", help="Where lamps' presence is taken from.  [LAMPI_PRESENCE_FILTERS]"
+    "--presence-filters", metavar="FILTERS", help="Topic filters for lamps' presence.  [LAMPI_PRESENCE_FILTERS]"
 )
 webhook_url_option = click.option(
-    "--webhook-url", metavar="URL", help="Who is told over HTTP of owners that come and go.  [LAMPI_WEBHOOK_URL]"
+    "--webhook-url", metavar="URL", help="Endpoint for events about associated and released lamps.  [LAMPI_WEBHOOK_URL]"
 )
 webhook_secret_option = click.option(
-    "--webhook-secret", metavar="SECRET", help="What signs for it: whsec_ and base64.  [LAMPI_WEBHOOK_SECRET]"
+    "--webhook-secret",
+    metavar="SECRET",
+    help="Secret that signs webhook requests: whsec_ and base64.  [LAMPI_WEBHOOK_SECRET]",
 )
 
 
 def broker_options(command: Command) -> Command:
-    """Give a command the options that say where the broker is and how it knows us."""
+    """Add the options for the broker's URL and TLS files to a command."""
     for option in reversed(_BROKER_OPTIONS):
         command = option(command)
     return command
 
 
 class Commands(click.Group):
-    """A group whose commands may raise our errors."""
+    """A command group that reports errors in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what it refuses becomes one line on standard error and exit status 1."""
+        """Run a command; an error becomes one line on standard error and exit status 1."""
         try:
             return super().invoke(ctx)
         except Refusal as refusal:
@@ -101,23 +107,23 @@ class Commands(click.Group):
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             ctx.exit(getattr(command, "misuse_status", USAGE_STATUS))
         except peewee.PeeweeException as fault:
-            raise click.ClickException(f"The database fails: {one_line(fault)}") from None
+            raise click.ClickException(f"Database error: {one_line(fault)}") from None
 
 
 def settings_from(**options: str | None) -> CloudSettings:
-    """Return the settings of the environment, with the options that were given instead.
+    """Return the settings from options and environment variables; options take precedence.
 
-    Each option is named as its setting: ``broker_url`` is `LAMPI_BROKER_URL`.
+    Options are named after their settings: ``broker_url`` is `LAMPI_BROKER_URL`.
 
     Raises:
-        BadSettings: some can't be used.
+        BadSettings: some settings are invalid.
     """
     given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
     return read_settings(os.environ | given)
 
 
 def with_database(command: Command) -> Command:
-    """Open the database for a command, by its option or the environment, and close it afterwards."""
+    """Open the database for a command and close it afterwards."""
 
     @database_option
     @functools.wraps(command)
@@ -132,12 +138,12 @@ def with_database(command: Command) -> Command:
 
 
 class DeviceId(click.ParamType[str]):
-    """A device id on the command line, also in upper case or with a MAC's colons."""
+    """A device id as a command-line argument; upper case and a MAC address's colons are accepted."""
 
     name = "device_id"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return it as the wire spells it."""
+        """Return the device id in canonical form."""
         try:
             return read_device_id(value)
         except ValueError as fault:

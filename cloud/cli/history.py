@@ -12,27 +12,32 @@ from cloud.instants import shown_instant
 
 
 class Instant(click.ParamType[datetime]):
-    """An instant on the command line: ISO 8601, UTC where it names no zone."""
+    """A timestamp as a command-line argument: ISO 8601, UTC if it has no time zone."""
 
     name = "instant"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return it, aware."""
+        """Return an aware UTC timestamp."""
         try:
             instant = datetime.fromisoformat(value.strip())
             return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is not an instant such as 2026-11-23 or 2026-11-23T12:00Z.", param, ctx)
+            self.fail(f"{value!r} is not a timestamp such as 2026-11-23 or 2026-11-23T12:00Z.", param, ctx)
 
 
 @click.command()
 @click.argument("device_id", type=DeviceId(), required=False)
-@click.option("--since", type=Instant(), metavar="INSTANT", help="From then on, as 2026-11-23 or 2026-11-23T12:00Z.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N of them.")
+@click.option(
+    "--since",
+    type=Instant(),
+    metavar="INSTANT",
+    help="Show entries from this time on, such as 2026-11-23 or 2026-11-23T12:00Z.",
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show only the newest N entries.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
 @with_database
 def history(device_id: str | None, since: datetime | None, limit: int | None, as_json: bool) -> None:
-    """Tell what was done and what was refused, of all lamps or of one, newest last."""
+    """Show the audit log of all lamps or of one lamp, newest entry last."""
     rows = read(Selection(device_id, since, limit))
     if as_json:
         _print_json(rows)
@@ -51,7 +56,7 @@ def _in_words(row: History) -> str:
 
 
 def _print_json(rows: Iterable[History]) -> None:
-    """Print a list row by row: of a long history, none of it waits for the whole."""
+    """Print a JSON list row by row, without holding it in memory."""
     lead = "[\n"
     for row in rows:
         click.echo(f"{lead}  {json.dumps(_as_json(row))}", nl=False)

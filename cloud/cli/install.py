@@ -24,26 +24,26 @@ _START_PAGE = {
 
 @click.command()
 @click.argument("host", required=False)
+@click.option("--service", type=click.Choice(SERVICES), default=SERVICES[0], show_default=True, help="Process manager.")
+@click.option("--web", "page", metavar="NAME", help="Also install the web page as https://NAME behind nginx.")
 @click.option(
-    "--service", type=click.Choice(SERVICES), default=SERVICES[0], show_default=True, help="Who runs the programs."
+    "--prefix",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Install below this folder; does not require root.",
 )
-@click.option("--web", "page", metavar="NAME", help="Lay out the web page, too, as https://NAME behind nginx.")
-@click.option(
-    "--prefix", type=click.Path(path_type=Path, file_okay=False), help="Build the tree here, also without root."
-)
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done and change nothing.")
 def install(host: str | None, service: str, page: str | None, prefix: Path | None, dry_run: bool) -> None:
-    """Lay out a server. Again, it adds what is missing; what was changed by hand stays.
+    """Install the cloud on this server. Run again to add what is missing; manual changes are kept.
 
-    HOST is the name or address by which lamps reach this server's broker: with it the authorities and the certificates
-    of broker and daemon are made, too, where they are missing. The web page's name is remembered; nginx wants its
-    certificate in /etc/nginx/lampi/.
+    HOST is the name or address by which lamps reach this server's broker. With HOST, missing certificate authorities
+    and the certificates of the broker and the daemon are created, too. The web page's name is remembered; nginx expects
+    its certificate in /etc/nginx/lampi/.
     """
     address = None if host is None else read_address(host)
     installation = Installation(RECORD, prefix, dry_run=dry_run, say=click.echo)
     page = kept_page(installation.place) if page is None else read_page(page)
     if page is not None and find_spec("waitress") is None:
-        raise Refusal("The page needs the extra 'web': pip install -c constraints.txt '.[cloud,web]'")
+        raise Refusal("The web page needs the extra 'web': pip install -c constraints.txt '.[cloud,web]'")
     try:
         installation.lay_out(rows(service, page, installed_version()))
     except CantInstall as fault:
@@ -54,8 +54,8 @@ def install(host: str | None, service: str, page: str | None, prefix: Path | Non
     if dry_run:
         click.echo("Nothing was changed.")
     elif not installation.is_here:
-        click.echo(f"Laid out under {prefix}; owners and the user are for root to make.")
+        click.echo(f"Installed under {prefix}; as root, create the user and set the owners.")
     elif host is None:
-        click.echo("Now make the certificates: lampi-cloud install HOST")
+        click.echo("Next, create the certificates: lampi-cloud install HOST")
     else:
-        click.echo(f"Now start it: {_START[service]}{'' if page is None else _START_PAGE[service]}")
+        click.echo(f"To start: {_START[service]}{'' if page is None else _START_PAGE[service]}")

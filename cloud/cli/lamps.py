@@ -17,25 +17,25 @@ from cloud.models import Lampi, User
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
 @with_database
 def lamps(as_json: bool) -> None:
-    """List the lamps: whose they are, and whether their bridge is up."""
+    """List lamps with their owners and presence."""
     found = list(Lampi.select(Lampi, User).join(User, JOIN.LEFT_OUTER).order_by(Lampi.created_at, Lampi.device_id))
     if as_json:
         click.echo(json.dumps([_as_json(lampi) for lampi in found], indent=2))
     elif found:
         _print_table([("DEVICE ID", "NAME", "OWNER", "CONNECTED", "CREATED"), *map(_as_row, found)])
     else:
-        click.echo("No lamp has been seen yet.")
+        click.echo("No lamps yet.")
 
 
 @click.command()
 @click.argument("code", required=False)
-@click.option("--device-id", type=DeviceId(), help="Instead of a code: the lamp itself.")
-@click.option("--user", "user_name", required=True, help="Who gets the lamp.")
+@click.option("--device-id", type=DeviceId(), help="Associate this lamp without a code.")
+@click.option("--user", "user_name", required=True, help="The new owner.")
 @with_database
 def associate(code: str | None, device_id: str | None, user_name: str) -> None:
-    """Give a lamp to a user, by the CODE on its screen or by its device id."""
+    """Associate a lamp with a user, by the CODE on its screen or by its device id."""
     if (code is None) == (device_id is None):
-        raise click.UsageError("Give either a CODE or a --device-id.")
+        raise click.UsageError("Give either CODE or --device-id.")
     user = association.user_named(user_name)
     if code is not None:
         lampi = association.associate_by_code(code, user, utc_now(), command_line())
@@ -48,37 +48,37 @@ def associate(code: str | None, device_id: str | None, user_name: str) -> None:
 @click.argument("device_id", type=DeviceId())
 @with_database
 def release(device_id: str) -> None:
-    """Make a lamp nobody's again; its screen shows a new code."""
+    """Remove a lamp's owner; its screen shows a new code."""
     association.release(device_id, utc_now(), command_line())
-    click.echo(f"The lamp {device_id} is nobody's now, and shows a new code.")
+    click.echo(f"Released the lamp {device_id}; its screen shows a new code.")
 
 
 @click.command()
 @click.argument("device_id", type=DeviceId())
 @with_database
 def rotate(device_id: str) -> None:
-    """Give a lamp of nobody's a new code at once, as when somebody else may have read it."""
+    """Replace an unassociated lamp's code now, for example because the wrong person may have seen it."""
     association.rotate(device_id, utc_now(), command_line())
-    click.echo(f"The lamp {device_id} shows a new code.")
+    click.echo(f"Rotated the code of the lamp {device_id}.")
 
 
 @click.command()
 @click.argument("device_id", type=DeviceId())
 @with_database
 def identify(device_id: str) -> None:
-    """Have the screen of a lamp that nobody owns show for some seconds that it is the one."""
+    """Have an unassociated lamp identify itself on its screen for a few seconds."""
     lampi = identifying.identify(device_id, utc_now())
-    shown = f"The screen of the lamp {device_id} says for {identifying.IDENTIFY_FOR.seconds} seconds that it is the one"
-    click.echo(f"{shown}." if lampi.connected else f"{shown}, if it is connected; it was not when last heard of.")
+    shown = f"The lamp {device_id} identifies itself on its screen for {identifying.IDENTIFY_FOR.seconds} seconds"
+    click.echo(f"{shown}." if lampi.connected else f"{shown}, if it is connected; it was last seen offline.")
 
 
 @click.command()
 @click.argument("device_id", type=DeviceId())
 @with_database
 def forget(device_id: str) -> None:
-    """Delete a lamp and clear its retained message; when it connects again, it is a new lamp."""
+    """Delete a lamp and clear its retained message; if it connects again, it is registered as new."""
     association.forget(device_id, utc_now(), command_line())
-    click.echo(f"The lamp {device_id} is forgotten.")
+    click.echo(f"Deleted the lamp {device_id}.")
 
 
 def _as_json(lampi: Lampi) -> dict[str, object]:

@@ -22,30 +22,30 @@ _MOST_FAULTS = 10
 
 @click.command("provision")
 @click.argument("device_ids", metavar="DEVICE_ID...", nargs=-1, required=True)
-@click.option("--out", type=folder_type, default=Path("lamps"), show_default=True, help="Where the folders go.")
+@click.option("--out", type=folder_type, default=Path("lamps"), show_default=True, help="Output folder.")
 @click.option(
     "--cloud",
     "address",
     metavar="HOST[:PORT]",
     envvar="LAMPI_CLOUD_ADDRESS",
-    help="Where lamps find the broker; as `ca server` was told if not given.  [LAMPI_CLOUD_ADDRESS]",
+    help="Address of the broker for lamps; default: the address given to `ca server`.  [LAMPI_CLOUD_ADDRESS]",
 )
-@click.option("--renew", is_flag=True, help="Make folders anew that are still good.")
+@click.option("--renew", is_flag=True, help="Also renew folders that are still valid.")
 @ca_option
 @mosquitto_option
 def provision_command(
     device_ids: Sequence[str], *, out: Path, address: str | None, renew: bool, ca: Path, mosquitto: Path
 ) -> None:
-    """Make all that the Pi of each lamp needs, in a folder of its own; - takes ids from standard input.
+    """Create a folder for each lamp's Raspberry Pi with certificate and configuration; - reads ids from standard input.
 
-    What is there and good is kept, so the same call can be made again.
+    Valid folders are kept, so the command can be repeated.
     """
     wanted = _wanted(device_ids)
     authorities = Authorities(ca)
     with authorities.locked():
         address = address or authorities.cloud_address
     if address is None:
-        raise BadName("Nobody said yet where lamps find the broker: run `lampi-cloud ca server HOST`, or give --cloud.")
+        raise BadName("The broker's address for lamps is unknown: run `lampi-cloud ca server HOST` or give --cloud.")
     made: Counter[Outcome] = Counter()
     order = Order(out, read_address(address), renew)
     with click.progressbar(
@@ -57,9 +57,11 @@ def provision_command(
     with authorities.locked():
         let_in_again = write_shut_out(authorities, mosquitto, utc_now())
     counts = ", ".join(f"{made[outcome]} {outcome.value}" for outcome in Outcome)
-    click.echo(f"{_counted(len(wanted))} in {out}: {counts}. Each README.txt says what goes where on the lamp's Pi.")
+    click.echo(
+        f"{_counted(len(wanted))} in {out}: {counts}. Each folder's README.txt explains how to install it on the Pi."
+    )
     if let_in_again:
-        click.echo("Some were shut out before: restart Mosquitto, and it lets them in again.")
+        click.echo("Some lamps had been revoked before; restart Mosquitto to let them connect again.")
 
 
 @click.command("deprovision")
@@ -71,10 +73,14 @@ def provision_command(
     envvar="LAMPI_BROKER_RELOAD",
     default=RELOAD,
     show_default=True,
-    help="What has Mosquitto read its files anew.  [LAMPI_BROKER_RELOAD]",
+    help="Command that makes Mosquitto reload its files.  [LAMPI_BROKER_RELOAD]",
 )
 @click.option(
-    "--lamps-port", type=click.IntRange(1, 65535), default=LAMPS_PORT, show_default=True, help="Where lamps come in."
+    "--lamps-port",
+    type=click.IntRange(1, 65535),
+    default=LAMPS_PORT,
+    show_default=True,
+    help="The broker's port for lamps.",
 )
 @ca_option
 @mosquitto_option
@@ -88,17 +94,15 @@ def deprovision_command(
     mosquitto: Path,
     **broker: str | None,
 ) -> None:
-    """Shut lamps out of the broker at once, also those that are connected; - takes ids from standard input."""
+    """Revoke lamps' certificates and disconnect them at once; - reads ids from standard input."""
     wanted = _wanted(device_ids)
     side = BrokerSide(mosquitto, reload_command, settings_from(**broker).broker, lamps_port)
     deprovision(Authorities(ca), wanted, side, utc_now())
     if len(wanted) == 1:
-        click.echo(
-            f"{wanted[0]} is shut out. It is still in the database: `lampi-cloud forget {wanted[0]}` deletes it."
-        )
+        click.echo(f"Revoked {wanted[0]}. It is still in the database; to delete it: lampi-cloud forget {wanted[0]}")
     else:
         click.echo(
-            f"{len(wanted)} lamps are shut out. They are still in the database: `lampi-cloud forget` deletes one."
+            f"Revoked {len(wanted)} lamps. They are still in the database; to delete one: lampi-cloud forget DEVICE_ID"
         )
 
 
@@ -107,7 +111,7 @@ def _counted(lamps: int) -> str:
 
 
 def _wanted(texts: Sequence[str]) -> list[str]:
-    """Return each device id once; refuse all when one is none, so that nothing is done by halves."""
+    """Return unique device ids; if any is invalid, reject all of them so that nothing is done partially."""
     lines = [line.strip("\ufeff \t\r\n") for line in sys.stdin] if tuple(texts) == ("-",) else texts
     wanted: dict[str, None] = {}
     faults: list[str] = []
@@ -118,7 +122,7 @@ def _wanted(texts: Sequence[str]) -> list[str]:
             faults.append(f"{fault}.")
     if faults:
         more = f"\n... and {len(faults) - _MOST_FAULTS} more." if len(faults) > _MOST_FAULTS else ""
-        raise BadName("\n".join(faults[:_MOST_FAULTS]) + more + "\nNothing was done.")
+        raise BadName("\n".join(faults[:_MOST_FAULTS]) + more + "\nNothing was changed.")
     if not wanted:
-        raise BadName("There is no device id on standard input.")
+        raise BadName("No device ids on standard input.")
     return list(wanted)

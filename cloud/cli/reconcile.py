@@ -11,19 +11,19 @@ from cloud.instants import utc_now
 from cloud.models import Lampi
 
 _WORDS = {
-    "missing": "the broker retains nothing for it",
-    "stale": "the broker retains something else",
-    "ghost": "the broker retains something for a lamp that is not in the database",
+    "missing": "the broker has no retained message for this lamp",
+    "stale": "the broker's retained message differs",
+    "ghost": "the broker retains a message for a lamp that is not in the database",
 }
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say what is wrong; exit status 1 when anything is.")
+@click.option("--dry-run", is_flag=True, help="Only report differences; exit status 1 if there are any.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object with a list of device ids for each kind.")
 @broker_options
 @with_database
 def reconcile(dry_run: bool, as_json: bool, **broker: str | None) -> None:
-    """Compare what the broker retains with the database, for every lamp, and have the daemon mend it."""
+    """Compare the broker's retained messages with the database and have the daemon repair differences."""
     settings = settings_from(**broker)
     with click.progressbar(
         length=Lampi.select().count(), label="Comparing", file=sys.stderr, hidden=not sys.stderr.isatty()
@@ -45,7 +45,7 @@ def _print(drift: Drift, *, dry_run: bool, as_json: bool) -> None:
         for device_id in device_ids:
             click.echo(f"{kind:<8}{device_id}  {_WORDS[kind]}")
     if not drift:
-        click.echo("The broker says what the database says, for every lamp.")
+        click.echo("No differences: the broker agrees with the database for every lamp.")
     else:
         count = sum(map(len, found.values()))
-        click.echo(f"{count} to mend." if dry_run else f"{count} handed to the daemon to mend.")
+        click.echo(f"Differences: {count}." if dry_run else f"Differences: {count}, queued for the daemon to repair.")

@@ -13,15 +13,15 @@ Lampi and User are peewee models; association has associate_by_code, associate_b
 Examples:
     Lampi.select().count()
     lampi = Lampi.get(Lampi.device_id == "b827ebba0387")
-    for lampi in list(Lampi.select()): lampi.publish_unassociated_msg()    # list() ends the reading before the writing
-    lampi.delete_instance()       # the broker forgets its retained message, too
-Changes reach the broker through the running daemon. Ctrl-D ends."""
+    for lampi in list(Lampi.select()): lampi.publish_unassociated_msg()    # list() finishes reading before writing
+    lampi.delete_instance()       # also clears the retained message
+The running daemon publishes changes. Ctrl-D exits."""
 
 
 @click.command()
 @with_database
 def shell() -> None:
-    """Open a Python prompt with the models at hand."""
+    """Open a Python shell with the models."""
     code.interact(
         banner=_BANNER,
         exitmsg="",

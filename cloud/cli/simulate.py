@@ -15,17 +15,17 @@ _DEVICE_IDS = 16**12
 
 
 @click.command()
-@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="How many lamps.")
+@click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of lamps.")
 @click.option(
     "--device-id",
     type=DeviceId(),
     envvar="LAMPI_DEVICE_ID",
-    help="The first lamp's id, the others count up from it; this machine's if not given.  [LAMPI_DEVICE_ID]",
+    help="Device id of the first lamp; the others count up from it. Default: this machine's.  [LAMPI_DEVICE_ID]",
 )
 @broker_options
 @log_level_option
 def simulate(count: int, device_id: str | None, **options: str | None) -> None:
-    """Be lamps without hardware: connect, show their code, follow their state, until Ctrl-C."""
+    """Simulate lamps: connect, show their codes and follow their state until Ctrl-C."""
     settings = settings_from(**options)
     start_logging(settings.log_level)
     draw = simulator.popup if count == 1 else simulator.one_line
@@ -33,7 +33,7 @@ def simulate(count: int, device_id: str | None, **options: str | None) -> None:
     def show(shown_id: str, association: Association | None) -> None:
         click.echo(draw(shown_id, association))
 
-    # Blocked before paho's threads start, so that they inherit it and the signal waits for sigwait().
+    # Blocked before paho's threads start, so that they inherit the mask and the signal waits for sigwait().
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     first = int(device_id or own_device_id(), 16)
     lamps = [

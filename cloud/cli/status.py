@@ -33,18 +33,18 @@ BUSY_SECONDS = 2.0
 
 
 class Misuse(click.UsageError):
-    """Options that can't be understood: no finding, so not click's own exit status, which would be CRITICAL."""
+    """Invalid options: exit status UNKNOWN instead of click's 2, which would mean CRITICAL."""
 
     exit_code = Level.UNKNOWN
 
 
 class UnknownWhereMisused(click.Command):
-    """A command whose misuse is told apart from what it finds."""
+    """A command that exits with UNKNOWN on invalid usage."""
 
     misuse_status = Level.UNKNOWN
 
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
-        """Read the options."""
+        """Parse the options."""
         try:
             return super().make_context(*arguments, **named)
         except click.UsageError as misuse:
@@ -53,13 +53,15 @@ class UnknownWhereMisused(click.Command):
 
 @click.command(cls=UnknownWhereMisused)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-@click.option("--warning", default=30.0, show_default=True, help="WARNING when the broker is so many seconds behind.")
-@click.option("--critical", default=300.0, show_default=True, help="CRITICAL when it is so many seconds behind.")
-@click.option("--dropped", default=0, show_default=True, help="WARNING when the broker dropped more messages.")
+@click.option("--warning", default=30.0, show_default=True, help="WARNING if the broker is this many seconds behind.")
+@click.option(
+    "--critical", default=300.0, show_default=True, help="CRITICAL if the broker is this many seconds behind."
+)
+@click.option("--dropped", default=0, show_default=True, help="WARNING if the broker dropped more messages than this.")
 @broker_options
 @database_option
 def status(as_json: bool, warning: float, critical: float, dropped: int, **options: str | None) -> None:
-    """Say whether all is well, for monitoring systems: exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
+    """Check the cloud's health, for monitoring systems: exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
     try:
         settings = settings_from(**options)
     except BadSettings as bad:
@@ -84,16 +86,20 @@ def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Figures 
     except UnusableDatabase as fault:
         return None, [Check("database", Level.CRITICAL, str(fault))]
     except peewee.PeeweeException as fault:
-        return None, [Check("database", Level.CRITICAL, f"the database fails: {one_line(fault)}")]
-    return figures, [Check("database", Level.OK, "the database works"), *check_database(figures, limits)]
+        return None, [Check("database", Level.CRITICAL, f"database error: {one_line(fault)}")]
+    return figures, [Check("database", Level.OK, "the database is available"), *check_database(figures, limits)]
 
 
 def _look_at_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerFigures | None, list[Check]]:
     try:
         figures = read_broker(settings.broker)
     except BrokerAway:
-        return None, [Check("broker", Level.CRITICAL, f"the broker at {settings.broker} does not answer, or not us")]
-    return figures, [Check("broker", Level.OK, "the broker answers"), *check_broker(figures, limits)]
+        return None, [
+            Check(
+                "broker", Level.CRITICAL, f"the broker at {settings.broker} does not respond or refuses the connection"
+            )
+        ]
+    return figures, [Check("broker", Level.OK, "the broker is available"), *check_broker(figures, limits)]
 
 
 def _print(checks: list[Check], figures: dict[str, str]) -> None:

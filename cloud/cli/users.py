@@ -1,4 +1,4 @@
-"""`lampi-cloud user` and what hangs on it."""
+"""`lampi-cloud user` and its subcommands."""
 
 import sys
 
@@ -14,21 +14,21 @@ from cloud.models import User
 
 @click.group()
 def user() -> None:
-    """Add and list users, and keep their passwords and tokens."""
+    """Manage users, their passwords and tokens."""
 
 
 @user.command()
 @click.argument("name")
 @with_database
 def add(name: str) -> None:
-    """Make a user."""
-    click.echo(f"Added the user {association.add_user(name, utc_now(), command_line()).name}.")
+    """Create a user."""
+    click.echo(f"Created the user {association.add_user(name, utc_now(), command_line()).name}.")
 
 
 @user.command(name="list")
 @with_database
 def list_users() -> None:
-    """List the users, one a line."""
+    """List the users, one per line."""
     for found in User.select().order_by(User.name):
         click.echo(found.name)
 
@@ -37,26 +37,26 @@ def list_users() -> None:
 @click.argument("name")
 @with_database
 def password(name: str) -> None:
-    """Give a user a password for the web, asked for twice; or the first line of standard input.
+    """Set a user's password for the web page; it is prompted for, or read from the first line of standard input.
 
-    Whoever is signed in under that name is signed out. Programs with a token of the user's go on: `user tokens` lists
-    them, and `user revoke` ends one.
+    All the user's web sessions are ended. API tokens stay valid; list them with `user tokens` and revoke one with `user
+    revoke`.
     """
     found = association.user_named(name)
     if sys.stdin.isatty():
-        given = click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
+        given = click.prompt("Password", hide_input=True, confirmation_prompt="Repeat the password")
     else:
         given = sys.stdin.readline().rstrip("\r\n")
     accounts.set_password(found, given)
-    click.echo(f"{found.name} can sign in on the web with this password.")
+    click.echo(f"Set the password of {found.name}.")
 
 
 @user.command()
 @click.argument("name")
-@click.option("--for", "purpose", default="command line", show_default=True, help="What the token is for.")
+@click.option("--for", "purpose", default="command line", show_default=True, help="Purpose of the token.")
 @with_database
 def token(name: str, purpose: str) -> None:
-    """Make a token with which another program acts for a user over HTTP; it is shown this once."""
+    """Create an API token for a user; it is shown only once."""
     click.echo(tokens.make_token(association.user_named(name), purpose, utc_now()))
 
 
@@ -64,10 +64,10 @@ def token(name: str, purpose: str) -> None:
 @click.argument("name")
 @with_database
 def list_tokens(name: str) -> None:
-    """List a user's tokens, one a line: number, what it is for, when it was made and last used."""
+    """List a user's tokens, one per line: number, purpose, creation and last use."""
     for found in tokens.tokens_of(association.user_named(name)):
         used = "never used" if found.last_used_at is None else f"last used {found.last_used_at:%Y-%m-%d %H:%M} UTC"
-        click.echo(f"{found.id:>4}  {found.name}  made {found.created_at:%Y-%m-%d %H:%M} UTC, {used}")
+        click.echo(f"{found.id:>4}  {found.name}  created {found.created_at:%Y-%m-%d %H:%M} UTC, {used}")
 
 
 @user.command()
@@ -75,6 +75,6 @@ def list_tokens(name: str) -> None:
 @click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @with_database
 def revoke(name: str, number: int) -> None:
-    """End a user's token, at once; NUMBER is what `user tokens` lists."""
+    """Revoke a user's token; NUMBER is shown by `user tokens`."""
     tokens.revoke(association.user_named(name), number)
-    click.echo(f"The token {number} of {name} is worth nothing any more.")
+    click.echo(f"Revoked the token {number} of {name}.")

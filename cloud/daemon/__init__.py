@@ -1,1 +1,1 @@
-"""The daemon, by its parts: leading, hearing what lamps are there, and telling the broker what is pending."""
+"""The daemon: leader election, presence, publishing, and syncing with the broker on each connection."""

@@ -1,4 +1,4 @@
-"""The daemon: notices new lamps, and makes the broker agree with the database."""
+"""The daemon: registers new lamps and publishes the outbox."""
 
 import logging
 import signal
@@ -37,14 +37,15 @@ from shared.payloads import HighWaterMark
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.01
-"""How long a change that another process made stays unnoticed, where the database does not tell us of it: on a disk
-that takes over half a second to commit, a round."""
+"""Polling interval for changes by other processes where the database does not notify us. On a disk that takes over half
+a second to commit, such a change may go unnoticed for a whole round."""
 
 LOOKS_A_ROUND = 30
-"""A look costs next to nothing (see `news`); a round does all that there may be to do."""
+"""Polls per round. A poll is almost free (see `news`); a round does all the daemon's work."""
 
 BUSY_SECONDS = 1.0
-"""How long a write waits for another process's: short, since what arrives meanwhile is kept and tried again."""
+"""How long a write waits for other processes' locks: short, since events are kept meanwhile and the write is
+retried."""
 
 FLUSH_SECONDS = 1.5
 FIRST_PAUSE_SECONDS = 0.25
@@ -52,10 +53,10 @@ LONGEST_PAUSE_SECONDS = 5.0
 
 
 class Daemon:
-    """Runs on one thread; the link's thread only puts events into its inbox.
+    """The daemon's main loop, on one thread; the link's thread only adds events to its inbox.
 
-    Events are taken in without touching the database, and what they ask for is done afterwards, step by step: so a
-    database that fails in between loses none of them.
+    Events are recorded in memory first and written to the database afterwards, so a database error in between loses
+    none.
     """
 
     def __init__(self, settings: CloudSettings, *, migrate: bool, now: Callable[[], datetime] = utc_now) -> None:
@@ -80,10 +81,10 @@ class Daemon:
         self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
 
     def run(self) -> None:
-        """Work until a TERM or INT signal, then finish what is begun and leave within seconds.
+        """Run until SIGTERM or SIGINT, then finish pending work and return within seconds.
 
         Raises:
-            UnusableDatabase: only a person can mend it; one that is merely away is waited for.
+            UnusableDatabase: needs an operator. An unavailable database is retried instead.
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signal_number, self._request_stop)
@@ -95,13 +96,13 @@ class Daemon:
                 self._step()
             except (peewee.PeeweeException, DatabaseAway) as fault:
                 if pause == FIRST_PAUSE_SECONDS:
-                    log.error("The database fails (%s); trying again until it works", one_line(fault))
+                    log.error("Database error, retrying: %s", one_line(fault))
                 self._metrics.database.set(0)
                 self._wait_out(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
                 if pause > FIRST_PAUSE_SECONDS:
-                    log.info("The database works again")
+                    log.info("Database available again")
                 pause = FIRST_PAUSE_SECONDS
         self._leave()
 
@@ -109,7 +110,7 @@ class Daemon:
         self._stopping = True
 
     def _step(self) -> None:
-        """Do one round: lead or stand by, take what arrived, write what it changes, publish what is pending."""
+        """Run one round: renew the lease, take events, write to the database, publish."""
         if not self._database_ready:
             expect_crowds(open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS))
             self._database_ready = True
@@ -124,7 +125,7 @@ class Daemon:
             self._reading_back.step(self._outlet.session, self._outlet.link, crowded=self._inbox.is_crowded)
             self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
             self._sqlite_log.step(time.monotonic(), crowded=self._inbox.is_crowded)
-            self._upkeep.step(self._now(), time.monotonic())  # before the pump: what is over by now is not said first
+            self._upkeep.step(self._now(), time.monotonic())  # before the pump: don't publish expired state
         if self._leadership.held():
             self._publisher.pump(self._now(), time.monotonic())
         self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
@@ -133,10 +134,10 @@ class Daemon:
         if self._outlet.link is not None and self._outlet.link.ended:
             self._disconnect()
         if self._outlet.link is None:
-            policy.announce(self._settings.codes)  # first what the database may refuse: a link is made to be started
+            policy.announce(self._settings.codes)  # database writes first: if they fail, no link has been created
             claim_address.announce(self._settings.claim_url)
             self._webhook.start()
-            self._inbox = Inbox()  # what an earlier link still has to say is not heard any more
+            self._inbox = Inbox()  # discards late events of the previous link
             self._outlet.link = DaemonLink(
                 self._settings.broker,
                 self._settings.mqtt_levels,
@@ -154,16 +155,16 @@ class Daemon:
         if self._outlet.link is not None:
             self._webhook.stop()
             self._news.stop()
-            self._inbox.close()  # else the link's thread might wait for room in it, and the link for that thread
+            self._inbox.close()  # otherwise the link's thread could block on a full inbox, and `stop` on that thread
             self._outlet.link.stop()
             self._outlet.link = None
             self._outlet.session = None
             self._metrics.leader.set(0)
             self._metrics.connected.set(0)
-            self._presence.clear()  # the next leader hears it all again; late, it would overwrite what that one knows
+            self._presence.clear()  # the next leader receives it all itself; written late, it would be stale
 
     def _await(self) -> None:
-        """Take what arrives, or wait until there is something new to publish, but no longer than a round lasts."""
+        """Take events, or wait for something new to publish, for at most one round."""
         session = self._outlet.session
         looks = 1 if session is not None and self._reading_back.is_under_way(session) else LOOKS_A_ROUND
         if self._news.comes_unasked:
@@ -179,7 +180,7 @@ class Daemon:
         return bool(events)
 
     def _note(self, event: Event) -> None:
-        """Take in an event, without touching the database."""
+        """Record an event in memory."""
         if isinstance(event, Outcome):
             if self._outlet.session is not None and event.session is self._outlet.session.of_link:
                 self._publisher.conclude(event.outcomes, time.monotonic())
@@ -191,7 +192,7 @@ class Daemon:
         elif isinstance(event, TurnedAway):
             self._publisher.refusals.turned_away(event.reason)
         elif self._outlet.session is None:
-            pass  # of a connection that is gone: the next one brings it again
+            pass  # event of a lost connection; the next one brings the state again
         elif isinstance(event, Presence):
             self._presence.add(event.device_id, event.up)
             self._outlet.session.note_presence(event.device_id, event.up)
@@ -218,18 +219,18 @@ class Daemon:
         say_new(created)
 
     def _wait_out(self, seconds: float) -> None:
-        """Let a failing database be for a while; what arrives meanwhile is kept, a stop is heeded."""
+        """Wait before a retry of the database, while still taking events; a stop request ends the wait."""
         if self._database_ready:
             database_proxy.close()
         end = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < end:
             if not self._presence.is_full:
                 self._take(LOOK_SECONDS)
-            else:  # more waits in the inbox, then in the network, and if it waits too long the broker says it all again
+            else:  # events wait in the inbox, then in TCP; after too long a wait the broker resends the state
                 time.sleep(LOOK_SECONDS)
 
     def _leave(self) -> None:
-        """Register what has arrived and wait for the broker's confirmations, but not for long."""
+        """Write the received events and wait briefly for the broker's confirmations."""
         end = time.monotonic() + FLUSH_SECONDS
         try:
             while self._outlet.session is not None and time.monotonic() < end:
@@ -240,7 +241,7 @@ class Daemon:
                 if self._publisher.idle and not self._presence:
                     break
         except peewee.PeeweeException as fault:
-            log.error("The database fails (%s); what is left is done at the next start", one_line(fault))
+            log.error("Database error on shutdown, remaining work left to the next start: %s", one_line(fault))
         self._disconnect()
         if self._database_ready:
             self._leadership.give_back()

@@ -1,4 +1,4 @@
-"""What reaches the daemon from the broker, and the one queue through which it comes."""
+"""Events from the broker and the queue that carries them to the daemon."""
 
 import threading
 from collections.abc import Sequence
@@ -13,20 +13,20 @@ from shared.payloads import HighWaterMark
 
 @dataclass(frozen=True)
 class Connection:
-    """Our own connection to the broker came up, as this session, or was lost."""
+    """The daemon's connection was established (``session``) or lost (None)."""
 
     session: Session | None
 
 
 @dataclass(frozen=True)
 class TurnedAway:
-    """The broker refused the connection, for this reason code."""
+    """The broker refused the connection with this reason code."""
 
     reason: int
 
 
 class Presence(NamedTuple):
-    """A lamp's bridge came up or went down."""
+    """A lamp's bridge connected or disconnected."""
 
     device_id: str
     up: bool
@@ -34,7 +34,7 @@ class Presence(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of messages that were published over a session."""
+    """Outcomes of messages published in a session."""
 
     session: Session
     outcomes: Outcomes
@@ -42,14 +42,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Probe:
-    """Our own word came back: all that the broker retained had come before it."""
+    """The daemon's own probe came back, so all retained messages have arrived."""
 
     word: bytes
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """How many messages the broker has dropped since it was started."""
+    """The number of messages that the broker has dropped since it started."""
 
     count: int
 
@@ -58,19 +58,20 @@ Event = Connection | TurnedAway | Presence | Outcome | HighWaterMark | Probe | D
 
 
 class Inbox:
-    """Filled on the link's thread, emptied on the daemon's; bounded: a storm waits in the network and not here.
+    """Bounded queue from the link's thread to the daemon's. When it is full, messages wait in TCP.
 
-    Outcomes come before all else: behind a storm they would let the publisher run dry.
+    Outcomes are taken first; queued behind a burst of presence, they would stall the publisher.
     """
 
     MOST_WAITING = 30_000
-    """Enough that the link's thread is through with most crowds, and can publish, while the database is written."""
+    """Large enough for most bursts, so that the link's thread can go on publishing while the daemon writes to the
+    database."""
 
     MOST_AT_ONCE = 4 * ROWS_A_STATEMENT
-    """Registering so many new lamps takes less than a lease lasts, on a slow disk, too."""
+    """Registering this many new lamps takes less than the duration of a lease, even on a slow disk."""
 
     def __init__(self) -> None:
-        # Not a SimpleQueue: when a signal arrives as its timeout ends, CPython 3.11's waits for ever, deaf to TERM.
+        # Not a SimpleQueue: CPython 3.11's get() hangs forever, ignoring TERM, if a signal arrives as its timeout ends.
         lock = threading.Lock()
         self._filled, self._emptied = threading.Condition(lock), threading.Condition(lock)
         self._outcomes: list[Event] = []
@@ -80,23 +81,23 @@ class Inbox:
 
     @property
     def is_crowded(self) -> bool:
-        """True where more waits than is taken at once."""
+        """True if more events are queued than one `take` returns."""
         return len(self._events) > self.MOST_AT_ONCE
 
     def put(self, event: Event) -> None:
-        """Add an event; returns at once, and may be called on any thread."""
+        """Add an event without blocking; thread-safe."""
         with self._filled:
             (self._outcomes if isinstance(event, Outcome) else self._events).append(event)
             self._filled.notify()
 
     def wake(self) -> None:
-        """End the wait of whoever takes, also where there is nothing; may be called on any thread."""
+        """End a wait in `take`, even without events; thread-safe."""
         with self._filled:
             self._woken = True
             self._filled.notify()
 
     def put_patiently(self, events: Sequence[Event]) -> None:
-        """Add events when there is room; only where the caller holds nothing that the daemon's thread may need."""
+        """Add events, blocking while full; the caller must hold no lock that the daemon's thread may need."""
         with self._filled:
             if len(self._events) >= self.MOST_WAITING:
                 self._emptied.wait_for(lambda: self._closed or len(self._events) < self.MOST_WAITING)
@@ -104,7 +105,7 @@ class Inbox:
             self._filled.notify()
 
     def take(self, seconds: float, most: int = MOST_AT_ONCE) -> list[Event]:
-        """Wait for an event or `wake`, at most so long; return all outcomes and up to so many other events."""
+        """Wait up to ``seconds`` for an event or `wake`; return all outcomes and up to ``most`` other events."""
         with self._filled:
             if not (self._events or self._outcomes or self._woken):
                 self._filled.wait(seconds)
@@ -115,7 +116,7 @@ class Inbox:
         return taken
 
     def close(self) -> None:
-        """Let nobody wait for room any more: nothing will be taken."""
+        """Release threads that wait for a place; nothing will be taken any more."""
         with self._emptied:
             self._closed = True
             self._emptied.notify_all()

@@ -1,4 +1,4 @@
-"""Whether this daemon publishes, or stands by."""
+"""Leader election: whether this daemon publishes or stands by."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Leadership:
-    """Renews the lease in time and says when it changes hands."""
+    """Acquires and renews the lease and logs changes of the leader."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
@@ -23,11 +23,11 @@ class Leadership:
         self._renew_at = 0.0
 
     def held(self) -> bool:
-        """Tell whether we may publish at this instant."""
+        """Return whether this daemon may publish now."""
         return self._lease.held(self._now())
 
     def keep(self) -> bool:
-        """Take or renew the lease when it is time to; return whether it is ours."""
+        """Acquire or renew the lease when due; return whether this daemon holds it."""
         now, monotonic = self._now(), time.monotonic()
         we_lead = self._leader == self._lease.holder
         if monotonic < self._renew_at and (self._lease.held(now) or not we_lead):
@@ -36,15 +36,15 @@ class Leadership:
         self._renew_at = monotonic + RENEW_SECONDS
         if leader != self._leader:
             if leader == self._lease.holder:
-                log.info("This daemon is the publisher")
+                log.info("This daemon is the leader")
             else:
-                log.warning("Another daemon publishes (%s); standing by to take over from it", shown_holder(leader))
+                log.warning("Standing by; the leader is %s", shown_holder(leader))
         self._leader = leader
         return leader == self._lease.holder
 
     def give_back(self) -> None:
-        """Let the next daemon lead at once."""
+        """Give up the lease, so that a standby can take over at once."""
         try:
             self._lease.give_back()
         except peewee.PeeweeException as fault:
-            log.info("The lease could not be given back (%s); it ends by itself", one_line(fault))
+            log.info("Could not give up the lease (%s); it expires by itself", one_line(fault))

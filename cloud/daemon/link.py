@@ -1,4 +1,4 @@
-"""The daemon's connection to the broker: messages and outcomes become events, on the connection's own thread."""
+"""The daemon's connection to the broker; turns messages and outcomes into events on the connection's thread."""
 
 import logging
 import time
@@ -22,23 +22,23 @@ from shared.router import Router
 log = logging.getLogger(__name__)
 
 CLIENT_ID = "lampi-cloud-daemon"
-"""The same for every daemon, so that the broker itself ends the connection of a leader that was paused as soon as
-its successor connects: what the old one had still to send can't come after what the new one says."""
+"""The same for every daemon, so that the broker disconnects a paused leader as soon as its successor connects. Messages
+that the old leader still had to send can't arrive after those of the new one."""
 
 WINDOW = 2000
-"""Messages handed over and not yet confirmed; as many of them are on the wire as the broker allows, and the others are
-ready to follow, so that a slow commit of ours does not leave the wire idle."""
+"""Maximum number of unconfirmed messages. The broker's limit bounds those on the wire; the rest are ready to follow, so
+that a slow commit does not leave the wire idle."""
 
 MARK, PROBE, STATE = -1, -2, -3
-"""The numbers of the daemon's own messages; those of lamps have their versions, which are above 0."""
+"""Numbers of the daemon's own messages; lamps' messages are numbered by their versions, which are above 0."""
 
 
 class DaemonLink(Listener):
-    """What the daemon hears and says on the broker, from `start` to `stop`.
+    """The daemon's subscriptions and publications, from `start` to `stop`.
 
-    ``again`` is asked, on the connection's thread, before each new attempt; where it says False the link has ``ended``.
-    While it is connected the broker retains `1` as the daemon's state, then `0`. A standby, linkless, says nothing.
-    ``on_ignored`` gets a word on why, for each message that changes nothing.
+    ``again`` is called on the connection's thread before each reconnect; if it returns False, the link has ``ended``.
+    The daemon's retained state is `1` while connected and then `0`. A standby has no link and publishes nothing.
+    ``on_ignored`` is called with a reason for each ignored message.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class DaemonLink(Listener):
         self._other_bridges = other_bridges
         self._throttle = LogThrottle(log)
         self._events: list[Event] = []
-        # Presence is a state that the broker retains, so QoS 0 loses nothing that a look at it would not bring
-        # back; at QoS 1 Mosquitto queues 1,000 messages by default and drops the rest, at QoS 0 it drops none.
+        # Presence is retained, so what QoS 0 loses comes back with the next subscription. At QoS 1 Mosquitto queues
+        # 1,000 messages by default and drops the rest; at QoS 0 it drops none.
         subscriptions = [
             Subscription(topics.HIGH_WATER_MARK, 1, self._receive_mark),
             Subscription(topics.DROPPED, 0, self._receive_dropped),
@@ -79,7 +79,7 @@ class DaemonLink(Listener):
         )
 
     def start(self) -> None:
-        """Connect, now or as soon as the broker can be reached; returns at once."""
+        """Connect in the background, retrying until the broker is reachable."""
         self._client.start()
 
     def stop(self) -> None:
@@ -88,40 +88,40 @@ class DaemonLink(Listener):
         self._throttle.finish(time.monotonic())
 
     def publish(self, messages: Sequence[tuple[int, Publication]], session: Session) -> bool:
-        """Hand numbered messages over, over one session or not at all; return whether it is still there."""
+        """Queue all of these numbered messages in one session; return False if it is gone."""
         return self._client.publish(session, messages)
 
     def narrow(self, session: Session) -> None:
-        """Have one message under way at a time."""
+        """Limit the session to one unconfirmed message."""
         self._client.narrow(session)
 
     def probe(self, word: bytes, session: Session) -> None:
-        """Say a word that comes back as `Probe` after all that the broker retains."""
+        """Publish a probe that comes back as `Probe` after all retained messages."""
         said = Publication(topics.PROBE, word, topics.PROBE_DELIVERY.qos, topics.PROBE_DELIVERY.retain)
         self._client.publish(session, [(PROBE, said)])
 
     def ask_again(self, session: Session) -> None:
-        """Have the broker send again all that it retains of what is subscribed to."""
+        """Subscribe again, so that the broker resends its retained messages."""
         self._client.subscribe(session)
 
     def connected(self, session: Session) -> None:
-        """Note a new connection."""
+        """Handle a new connection."""
         self._inbox.put(Connection(session))
 
     def lost(self) -> None:
-        """Note that the connection is lost."""
+        """Handle the loss of the connection."""
         self._inbox.put(Connection(None))
 
     def turned_away(self, reason: int) -> None:
-        """Note that the broker refused us."""
+        """Handle a refused connection."""
         self._inbox.put(TurnedAway(reason))
 
     def concluded(self, session: Session, outcomes: Outcomes) -> None:
-        """Note what became of messages."""
+        """Handle outcomes of publications."""
         self._inbox.put(Outcome(session, outcomes))
 
     def received(self, messages: Sequence[Packet]) -> None:
-        """Turn messages into events, and wait until there is room for them."""
+        """Turn messages into events; blocks while the inbox is full."""
         router = self._router
         for topic, payload, retained, _identifier in messages:
             try:
@@ -129,7 +129,7 @@ class DaemonLink(Listener):
             except UnicodeDecodeError:
                 router.ignore_unasked()
             except Exception as fault:
-                what = f"A fault in the program, {type(fault).__name__}, over a message; going on with the next"
+                what = f"Internal error while handling a message, skipping it: {type(fault).__name__}"
                 self._throttle.warning(what, time.monotonic(), fault)
         self._throttle.tick(time.monotonic())
         if self._events:
@@ -137,12 +137,12 @@ class DaemonLink(Listener):
             self._inbox.put_patiently(events)
 
     def may_go_on(self) -> bool:
-        """Tell whether to connect again: a leader whose database does not answer would else push out its successor."""
+        """Return whether to reconnect: a leader without a database must not disconnect its successor."""
         self.ended = not self._again()
         return not self.ended
 
     def _receive_mark(self, message: Message) -> None:
-        if message.retained:  # else it is our own word, coming back
+        if message.retained:  # otherwise our own publication coming back
             self._events.append(payloads.decode_high_water_mark(message.payload))
 
     def _receive_dropped(self, message: Message) -> None:
@@ -155,8 +155,8 @@ class DaemonLink(Listener):
             self._on_ignored("other bridge")
             return
         up = payloads.decode_up(message.payload)
-        # A retained `0` says nothing that the presence snapshot does not, and may be stale: a lamp that was provisioned
-        # since then has its state on another topic.
+        # A retained `0` adds nothing to the presence snapshot and may be stale: a lamp provisioned since then has its
+        # state on another topic.
         if up or not message.retained:
             self._events.append(Presence(device_id, up))
 
@@ -166,5 +166,5 @@ class DaemonLink(Listener):
 
 
 def state(payload: bytes) -> Publication:
-    """Return the message that says whether the daemon is there."""
+    """Return the retained message with the daemon's state."""
     return Publication(topics.STATE, payload, topics.STATE_DELIVERY.qos, topics.STATE_DELIVERY.retain)

@@ -1,4 +1,4 @@
-"""What the daemon counts, for Prometheus, and the loopback port on which it is asked for."""
+"""Prometheus metrics and the loopback port that serves them."""
 
 import logging
 import time
@@ -14,72 +14,68 @@ from cloud.mqtt.protocol import Outcomes
 log = logging.getLogger(__name__)
 
 ADDRESS = "127.0.0.1"
-"""Nobody but this machine is let in: the figures have no password."""
+"""Loopback only: the metrics are not protected by a password."""
 
 LOOK_SECONDS = 5.0
-"""How old figures out of the database may be, where they are quickly had."""
+"""How often statistics are read from the database, unless reading them is slow."""
 
 MOST_OF_THE_TIME = 0.01
-"""What part of its time the daemon spends on them at most: it publishes nothing meanwhile, and a million lamps are
-counted in a quarter of a second."""
+"""Maximum share of the daemon's time spent on reading statistics: it publishes nothing meanwhile, and counting a
+million lamps takes a quarter of a second."""
 
 REASONS = ("payload", "topic", "unasked", "other bridge")
 """Why messages are ignored."""
 
 TRY_AGAIN_SECONDS = 10.0
-"""A standby on the same machine gets the port when the daemon that has it ends."""
+"""Interval between attempts to open the port; a standby on the same machine gets it when the leader ends."""
 
 
 class Metrics:
-    """The daemon's figures, in a registry of its own; none has a lamp's id or name in it."""
+    """The daemon's metrics, in a registry of their own; no label holds a lamp's id or name."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        Gauge("lampi_build_info", "The release that runs.", ["version"], registry=registry).labels(
+        Gauge("lampi_build_info", "The running release.", ["version"], registry=registry).labels(
             shared.__version__
         ).set(1)
-        self.connected = Gauge("lampi_broker_connected", "1 while the broker has accepted us.", registry=registry)
-        self.leader = Gauge(
-            "lampi_leader", "1 in the daemon that publishes, 0 in one that stands by.", registry=registry
-        )
-        self.published = Counter("lampi_messages_published", "Messages handed to the broker.", registry=registry)
+        self.connected = Gauge("lampi_broker_connected", "1 while connected to the broker.", registry=registry)
+        self.leader = Gauge("lampi_leader", "1 on the leader, 0 on a standby.", registry=registry)
+        self.published = Counter("lampi_messages_published", "Messages sent to the broker.", registry=registry)
         self.confirmed = Counter("lampi_messages_confirmed", "Messages that the broker accepted.", registry=registry)
         self.refused = Counter(
             "lampi_messages_refused", "Messages that the broker refused.", ["reason"], registry=registry
         )
-        self.ignored = Counter(
-            "lampi_messages_ignored", "Messages that changed nothing.", ["reason"], registry=registry
-        )
+        self.ignored = Counter("lampi_messages_ignored", "Messages that were ignored.", ["reason"], registry=registry)
         self.dropped = Gauge(
-            "lampi_broker_dropped_messages", "Messages that the broker dropped since its start.", registry=registry
+            "lampi_broker_dropped_messages", "Messages that the broker dropped since it started.", registry=registry
         )
-        self.created = Counter("lampi_lamps_created", "New lamps that this daemon registered.", registry=registry)
-        self.rotated = Counter("lampi_codes_replaced", "Codes that this daemon replaced.", registry=registry)
+        self.created = Counter("lampi_lamps_created", "New lamps registered by this daemon.", registry=registry)
+        self.rotated = Counter("lampi_codes_replaced", "Codes rotated by this daemon.", registry=registry)
         self.batch_seconds = Histogram(
-            "lampi_registration_seconds", "How long it took to register a batch of presence.", registry=registry
+            "lampi_registration_seconds", "Duration of writing a batch of presence changes.", registry=registry
         )
         for reason in REASONS:
             self.ignored.labels(reason)
-        self.database = Gauge("lampi_database_working", "1 while the database does what is asked.", registry=registry)
+        self.database = Gauge("lampi_database_working", "1 while the database is available.", registry=registry)
         self._lamps = Gauge("lampi_lamps", "Lamps in the database.", ["state"], registry=registry)
-        self._connected_lamps = Gauge("lampi_lamps_connected", "Lamps whose bridge is up.", registry=registry)
-        self._pending = Gauge("lampi_outbox_pending", "Messages that the broker has not confirmed.", registry=registry)
-        self._oldest = Gauge("lampi_outbox_oldest_seconds", "Since when the broker has been behind.", registry=registry)
-        self._standbys = Gauge("lampi_standbys", "Daemons that stand by.", registry=registry)
+        self._connected_lamps = Gauge("lampi_lamps_connected", "Lamps whose bridge is connected.", registry=registry)
+        self._pending = Gauge("lampi_outbox_pending", "Messages not yet confirmed by the broker.", registry=registry)
+        self._oldest = Gauge("lampi_outbox_oldest_seconds", "Age of the oldest pending message.", registry=registry)
+        self._standbys = Gauge("lampi_standbys", "Daemons on standby.", registry=registry)
 
     def ignore(self, reason: str) -> None:
-        """Count a message that changes nothing, by one of a few reasons; may be called on any thread."""
+        """Count an ignored message by its reason; thread-safe."""
         self.ignored.labels(reason).inc()
 
     def conclude(self, outcomes: Outcomes) -> None:
-        """Count what the broker accepted, and what it refused by its reasons."""
+        """Count accepted messages, and refused ones by reason."""
         self.confirmed.inc(len(outcomes.accepted))
         for _number, reason in outcomes.refused:
             self.refused.labels(reasons.name_of(reason)).inc()
 
     def take(self, figures: Figures) -> None:
-        """Take over what the database says."""
+        """Set the gauges from the database's statistics."""
         self.database.set(1)
         self._lamps.labels("waiting").set(figures.waiting)
         self._lamps.labels("associated").set(figures.lamps - figures.waiting)
@@ -90,7 +86,7 @@ class Metrics:
 
 
 class MetricsPort:
-    """Serves the figures on a port, if there is one; what goes wrong with it does not concern the daemon."""
+    """Serves the metrics if a port is set; errors are logged and don't affect the daemon."""
 
     def __init__(self, metrics: Metrics, port: int | None) -> None:
         self._metrics = metrics
@@ -100,13 +96,13 @@ class MetricsPort:
         self._try_at = self._look_at = 0.0
 
     def keep_open(self, monotonic: float) -> None:
-        """Open the port, again after a while where it can't be had."""
+        """Open the port; retry later if it is in use."""
         if self._port is not None and not self._serving and monotonic >= self._try_at:
             self._try_at = monotonic + TRY_AGAIN_SECONDS
             self._open(self._port)
 
     def look(self, monotonic: float, read: Callable[[], Figures]) -> None:
-        """Read the database's figures when those that are known are old."""
+        """Read the database's statistics when they are due."""
         if self._serving and monotonic >= self._look_at:
             began = time.perf_counter()
             self._metrics.take(read())
@@ -119,8 +115,8 @@ class MetricsPort:
         except OSError as fault:
             if not self._fault_said:
                 log.error(
-                    "No metrics: port %d of %s can't be had (%s); trying again every %d s. Free it, or set another "
-                    "LAMPI_METRICS_PORT",
+                    "Metrics unavailable: can't open port %d of %s (%s); retrying every %d s. Free the port or set "
+                    "another LAMPI_METRICS_PORT",
                     port,
                     ADDRESS,
                     fault.strerror,
@@ -129,4 +125,4 @@ class MetricsPort:
             self._fault_said = True
         else:
             self._serving = True
-            log.info("Metrics are on http://%s:%d/metrics", ADDRESS, port)
+            log.info("Serving metrics on http://%s:%d/metrics", ADDRESS, port)

@@ -1,6 +1,6 @@
-"""Word that the outbox may hold something new: for less than a look at it costs, and from PostgreSQL unasked.
+"""Change notification for the outbox: cheap polling on SQLite, LISTEN/NOTIFY on PostgreSQL.
 
-It only saves looks and makes them sooner: the daemon looks once a round whatever it hears.
+It only saves polls and shortens delays: the daemon polls once per round in any case.
 """
 
 import contextlib
@@ -22,44 +22,44 @@ from cloud.outbox import CHANNEL
 log = logging.getLogger(__name__)
 
 JUST_WRITTEN_SECONDS = 0.5
-"""What was written so shortly ago may not be committed yet: the disk is forced in between. And a file's clock ticks
-slowly, so that it may be written again under the same time."""
+"""A recent write may not be committed yet, since the disk sync comes in between, and the file may be written again
+within the same tick of its clock."""
 
 SILENCE_SECONDS = 2.0
-"""After how long a server whose word did not come through is said to be silent."""
+"""How long to wait for the first notification before reporting that they don't arrive."""
 
 LISTEN_AGAIN_SECONDS = 1.0
 STOP_SECONDS = 0.5
 
 
 class News:
-    """Whether the outbox may hold what it did not when this was last asked."""
+    """Whether the outbox may have changed since the last poll."""
 
     @property
     def comes_unasked(self) -> bool:
-        """True where a change is told as soon as it is committed, so that nobody needs to ask often."""
+        """True if commits are notified, so that frequent polling is unnecessary."""
         return False
 
     def start(self) -> None:
-        """Begin to listen, where there is something to be heard."""
+        """Start listening, if there is anything to listen to."""
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
 
     def may_be(self) -> bool:
-        """Tell whether it is worth a look; asks no database."""
+        """Return whether a poll is worthwhile, without querying the database."""
         return True
 
 
 class NewsOfFile(News):
-    """SQLite's: whoever commits writes to its log, and the file's time and size say so."""
+    """SQLite: each commit changes the size or time of the write-ahead log."""
 
     def __init__(self, database: Path) -> None:
-        self._wal = f"{database.resolve()}-wal"  # SQLite has it beside the file itself, not beside a link to it
+        self._wal = f"{database.resolve()}-wal"  # SQLite puts it beside the file itself, not beside a symbolic link
         self._seen: tuple[int, int, int] | None = None
 
     def may_be(self) -> bool:
-        """Tell whether the log was written since this was last asked, or may have been."""
+        """Return whether the log may have been written since the last call."""
         try:
             found = os.stat(self._wal)
         except OSError:
@@ -69,9 +69,9 @@ class NewsOfFile(News):
 
 
 class NewsOfServer(News):
-    """PostgreSQL's: it tells of each commit that numbered messages, on a connection and a thread that only listen.
+    """PostgreSQL: receives a notification for each commit that reserved versions, on its own connection and thread.
 
-    It counts as told only once a word from another connection has come through: a pooler in between may keep them.
+    Notifications count as working only after one from another connection has arrived: a pooler may swallow them.
     """
 
     def __init__(self, database_url: str, on_news: Callable[[], None]) -> None:
@@ -83,17 +83,17 @@ class NewsOfServer(News):
 
     @property
     def comes_unasked(self) -> bool:
-        """True while the server's word comes through."""
+        """True while notifications arrive."""
         return self._hears
 
     def start(self) -> None:
-        """Begin to listen, now or as soon as the server can be reached; returns at once."""
-        # A new event for each thread: the last one may not have ended yet, and must still find its own set.
+        """Start listening in the background, retrying until the server is reachable."""
+        # A new event for each thread: the previous thread may still be running and must find its own event set.
         self._stopping = threading.Event()
         threading.Thread(target=self._work, args=(self._stopping,), name="news", daemon=True).start()
 
     def stop(self) -> None:
-        """Listen no more; returns at once, and the connection ends within `STOP_SECONDS`."""
+        """Stop listening; the connection closes in the background within `STOP_SECONDS`."""
         self._stopping.set()
         self._hears = False
 
@@ -106,7 +106,7 @@ class NewsOfServer(News):
                         another.execute_sql(f"NOTIFY {CHANNEL}")
                     self._listen(database.connection(), stopping)
             except (peewee.PeeweeException, psycopg.Error, DatabaseAway, UnusableDatabase) as fault:
-                log.debug("The database can't be listened to (%s)", one_line(fault))
+                log.debug("Can't listen for database notifications: %s", one_line(fault))
             finally:
                 self._note(False, stopping)
             stopping.wait(LISTEN_AGAIN_SECONDS)
@@ -121,16 +121,16 @@ class NewsOfServer(News):
                 self._note(False, stopping)
 
     def _note(self, hears: bool, stopping: threading.Event) -> None:
-        """Take in whether the server is heard; a thread that is to end has no say any more."""
+        """Record whether notifications arrive; ignored from a thread that is stopping."""
         if stopping.is_set():
             return
         self._hears = hears
         if hears is not self._said:
             self._said = hears
-            log.info("The database tells what is new" if hears else "The database does not tell what is new: asking it")
+            log.info("Database notifications are working" if hears else "No database notifications, polling")
 
 
 def news_from(database_url: str, on_news: Callable[[], None]) -> News:
-    """Return what tells of news in this database; ``on_news`` is called, on another thread, where it comes unasked."""
+    """Return the change notifier for this database; ``on_news`` is called on another thread."""
     file = sqlite_file(database_url)
     return NewsOfServer(database_url, on_news) if file is None else NewsOfFile(file)

@@ -1,4 +1,4 @@
-"""Where the publisher's messages go: over the connection that there is, while this daemon leads."""
+"""The publisher's access to the broker: open while this daemon leads and is connected."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from shared.messages import Publication
 
 
 class Outlet:
-    """Holds the link while this daemon leads, and its session while the broker has accepted it."""
+    """Holds the link while this daemon leads, and its session while it is connected."""
 
     def __init__(self, leadership: Leadership, published: Counter) -> None:
         self._leadership = leadership
@@ -21,20 +21,20 @@ class Outlet:
 
     @property
     def is_open(self) -> bool:
-        """True while there is a connection over which we may publish."""
-        # Asked again for each batch, too: the database may have taken longer to answer than the lease lasts.
+        """True while this daemon may publish."""
+        # Checked for each batch, too: the database may have taken longer than the lease lasts.
         return self.link is not None and self.session is not None and self._leadership.held()
 
     def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
-        """Hand over numbered messages; return False where none was taken, since nobody may publish now."""
+        """Queue numbered messages; return False if none was queued, since this daemon may not publish now."""
         if self.link is None or self.session is None or not self._leadership.held():
             return False
-        # Over the session that we know of: a mark that was reckoned before the broker forgot must not reach it after.
+        # In the known session only: a mark computed before the broker lost its state must not reach it afterwards.
         handed = self.link.publish(messages, self.session.of_link)
         self._published.inc(len(messages) if handed else 0)
         return handed
 
     def narrow(self) -> None:
-        """Have one message under way at a time on this connection."""
+        """Limit the connection to one unconfirmed message."""
         if self.link is not None and self.session is not None:
             self.link.narrow(self.session.of_link)

@@ -1,4 +1,4 @@
-"""The edge detector: which lamps are new, and whose bridge came up or went down."""
+"""Presence: detects new lamps and changes of known ones."""
 
 import logging
 from array import array
@@ -15,17 +15,18 @@ from shared.logs import about
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 100
-"""New lamps of one batch that the log names one by one."""
+"""Maximum number of new lamps per batch that are logged one by one."""
 
 
 class PresenceBatch:
-    """What the bridges said since the last registration; the latest of each lamp counts.
+    """Presence messages since the last registration; the latest of each lamp counts.
 
-    A lamp that came up and went down again within one batch is remembered as seen: it is still a new lamp.
+    A lamp that connected and disconnected within one batch is still registered as a new lamp.
     """
 
     MOST_LAMPS = 10_000
-    """As many as are registered at once in less time than a lease lasts: what collects while the database is away."""
+    """Limits what accumulates while the database is unavailable to what can be registered within the duration of a
+    lease."""
 
     def __init__(self) -> None:
         self._up: dict[str, bool] = {}
@@ -36,25 +37,25 @@ class PresenceBatch:
 
     @property
     def is_full(self) -> bool:
-        """True where no more should be added before it is registered."""
+        """True if the batch must be registered before more is added."""
         return len(self._up) >= self.MOST_LAMPS
 
     def add(self, device_id: str, up: bool) -> None:
-        """Take in one message."""
+        """Add a message."""
         self._up[device_id] = up
         if up:
             self._seen_up.add(device_id)
 
     def clear(self) -> None:
-        """Forget it all: it is registered."""
+        """Empty the batch."""
         self._up.clear()
         self._seen_up.clear()
 
     def register(self, now: datetime) -> list[str]:
-        """Write what the batch changes, as one transaction; return the device ids of new lamps.
+        """Write the batch's changes in one transaction; return the device ids of new lamps.
 
-        A known lamp whose presence is as it was causes no write and gets no message. `rotation` looks after one
-        that comes back with a code that lapsed.
+        A known lamp with unchanged presence causes no write and no message. If its code has expired, `rotation`
+        replaces it.
         """
         known = _presence_of(self._up)
         new = [device_id for device_id in self._seen_up if device_id not in known]
@@ -71,7 +72,7 @@ class PresenceBatch:
 
 
 def say_new(device_ids: Sequence[str]) -> None:
-    """Log the lamps that are new: each one, or of a crowd the number, and then each one only for DEBUG."""
+    """Log new lamps: each one, or only their number if there are many, with each one at DEBUG."""
     crowd = len(device_ids) > MOST_NAMED
     if crowd:
         log.info("%d new lamps", len(device_ids))
@@ -82,14 +83,14 @@ def say_new(device_ids: Sequence[str]) -> None:
 
 
 class RollCall:
-    """Which lamps the broker says are up, while it tells all that it retains; eight bytes a lamp.
+    """Presence snapshot: the lamps that the broker retains as connected; eight bytes a lamp.
 
-    A broker that restarted has forgotten who was up, and nobody says `0` for a lamp that went meanwhile: who is not
-    on the roll when all has been told is not there.
+    A restarted broker has lost its presence, and no `0` arrives for a lamp that disconnected meanwhile. Lamps missing
+    from the retained snapshot are therefore offline.
     """
 
     _PARTS = 256
-    """Sorting takes some forty bytes a lamp; part by part, that is little."""
+    """Sorting takes about forty bytes a lamp; sorting one part at a time keeps that small."""
 
     def __init__(self) -> None:
         self._up = [array("Q") for _ in range(self._PARTS)]
@@ -97,7 +98,7 @@ class RollCall:
         self.went_down = 0
 
     def add(self, device_id: str) -> None:
-        """Note a lamp that is up."""
+        """Add a connected lamp."""
         number = int(device_id, 16)
         part = self._up[number % self._PARTS]
         if self._settled_up_to is None:
@@ -106,9 +107,9 @@ class RollCall:
             insort(part, number)
 
     def settle(self, now: datetime) -> bool:
-        """Write, for a page of lamps, that those which were not called are down; return whether that was the last.
+        """Set one page of lamps offline if they are missing from the snapshot; return True after the last page.
 
-        A million lamps take many seconds, and new ones should not have to wait for that.
+        A million lamps take many seconds, and new lamps must not wait for that.
         """
         if self._settled_up_to is None:
             self._up = [array("Q", sorted(part)) for part in self._up]
@@ -121,7 +122,7 @@ class RollCall:
             with write_transaction():
                 _set_presence(absent, False, now)
         self.went_down += len(absent)
-        self._settled_up_to = page[-1]  # only now: a database that fails above is asked for this page again
+        self._settled_up_to = page[-1]  # only after the write: on a database error this page is retried
         return False
 
     def _was_called(self, number: int) -> bool:
@@ -136,25 +137,25 @@ def _connected_after(device_id: str) -> list[str]:
 
 
 class OtherBridges:
-    """The bridges that are not lamps': each is said once, all their messages are counted."""
+    """Bridges that are not lamps: each is logged once, and their messages are counted."""
 
-    _MOST_NAMES = 1000  # a stranger can invent names without end; memory and log have one
+    _MOST_NAMES = 1000  # bounds memory and log: a foreign client can invent any number of names
 
     def __init__(self) -> None:
         self.messages = 0
         self._names: set[str] = set()
 
     def add(self, topic: str) -> None:
-        """Take in one message of such a bridge."""
+        """Count a message from such a bridge."""
         self.messages += 1
         if topic not in self._names and len(self._names) < self._MOST_NAMES:
             self._names.add(topic)
-            log.info("Ignoring the bridge on %s: not named <device id> or <device id>_broker", quoted(topic))
+            log.info("Ignoring bridge %s: its name is not <device id> or <device id>_broker", quoted(topic))
 
     def say_how_many(self) -> None:
-        """Log how many messages were ignored, where there were any."""
+        """Log the number of ignored messages, if any."""
         if self.messages:
-            log.info("Ignored %d messages of bridges that are not lamps'", self.messages)
+            log.info("Ignored %d messages from bridges that are not lamps", self.messages)
 
 
 def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:

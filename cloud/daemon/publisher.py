@@ -1,4 +1,4 @@
-"""The single publisher: from the outbox to the broker, and out of the outbox once the broker has accepted."""
+"""The publisher: sends the outbox to the broker and removes what the broker has accepted."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -20,31 +20,31 @@ from shared.payloads import UP, HighWaterMark
 log = logging.getLogger(__name__)
 
 WORTHWHILE = WINDOW // 4
-"""While others are under way, so many messages are published together, and the rows of so many that are accepted are
-removed together: each look asks the database, and each removal forces the disk."""
+"""Minimum batch size for publishing and for removing accepted rows while other messages are unconfirmed: each batch
+costs a query or a disk sync."""
 
 OWN_PAUSE_SECONDS = 5.0
-"""How long it waits before it publishes a message of the daemon's own again that was refused."""
+"""Delay before one of the daemon's own messages is retried after a refusal."""
 
 OWN_TOPICS = {MARK: topics.HIGH_WATER_MARK, PROBE: topics.PROBE, STATE: topics.STATE}
 
 
 class Outlet(Protocol):
-    """Where messages go."""
+    """Interface to the broker."""
 
     @property
     def is_open(self) -> bool:
-        """True while there is a connection over which we may publish."""
+        """True while publishing is possible."""
 
     def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
-        """Hand over numbered messages, or none of them and return False."""
+        """Queue all of these numbered messages, or return False."""
 
     def narrow(self) -> None:
-        """Have one message under way at a time."""
+        """Limit the connection to one unconfirmed message."""
 
 
 class Publisher:
-    """Publishes what the outbox holds, oldest first, over a connection that may come and go."""
+    """Publishes the outbox, oldest first, across reconnects."""
 
     def __init__(self, outlet: Outlet) -> None:
         self._outlet = outlet
@@ -66,21 +66,21 @@ class Publisher:
 
     @property
     def idle(self) -> bool:
-        """True where all that was sent has its outcome, what was accepted is removed, and the broker's mark says so."""
+        """True if all messages have outcomes, accepted rows are removed, and the published mark is up to date."""
         mark_is_said = self._reckon_mark is None or not self._mark_may_have_moved or MARK in self.refusals.own
         return not (self._under_way or self._unverified or self._accepted or self._mark_is_under_way) and mark_is_said
 
     def start_over(self, verification: Verification | None = None) -> None:
-        """Begin on a new connection: what the last one has not removed is published again.
+        """Start over on a new connection: everything in the outbox is published again.
 
-        With ``verification`` the broker's word is not enough: what it confirms is removed once it was read back.
+        With ``verification`` the broker's confirmations are not trusted: rows are removed after they were read back.
         """
         self._verification = verification
         self._is_narrow = False
         self._sent_side_by_side.clear()
         self._under_way.clear()
         self._unverified.clear()
-        self._accepted.clear()  # not removed yet, and the broker may have lost it since; to repeat it does no harm
+        self._accepted.clear()  # the broker may have lost these since; publishing them again does no harm
         self._retrying.clear()
         self._sent_up_to = self._tried_up_to = 0
         self._mark_is_under_way = False
@@ -89,15 +89,15 @@ class Publisher:
         self.refusals.start_over()
 
     def take_over_mark(self, reckon: Callable[[int], HighWaterMark]) -> None:
-        """Publish the high-water mark from now on, as it is reckoned from the version up to which all is accepted.
+        """Publish the high-water mark from now on; ``reckon`` computes it from the confirmed version.
 
-        The broker's own must have been read before: a new one would hide what it lost.
+        The broker's mark must have been read before, since a new one would hide what the broker lost.
         """
         self._reckon_mark = reckon
         self._mark_may_have_moved = True
 
     def conclude(self, outcomes: Outcomes, monotonic: float) -> None:
-        """Take in what became of messages that were published over this connection."""
+        """Process the outcomes of messages published on this connection."""
         self.refusals.let_in()
         for number in outcomes.accepted:
             message = self._under_way.pop(number, None)
@@ -118,15 +118,15 @@ class Publisher:
             self._try_again_at_once(self._under_way.pop(number, None))
 
     def keeps_up(self) -> bool:
-        """Tell whether what is enqueued now is soon said: what is under way is little, and nothing waits behind it."""
+        """Return whether new messages would be published soon: few are unconfirmed and none are queued."""
         return len(self._under_way) <= WINDOW // 2 and not self.has_news()
 
     def has_news(self) -> bool:
-        """Tell whether the outbox holds what was not published yet over this connection."""
+        """Return whether the outbox has messages not yet published on this connection."""
         return outbox.newest_version() > self._sent_up_to
 
     def pump(self, now: datetime, monotonic: float) -> None:
-        """Remove what is accepted and publish what is new, as far as the window has room."""
+        """Remove accepted rows and publish new ones, within the window."""
         if not self._outlet.is_open:
             self.refusals.record(now, monotonic, settled=False)
             return
@@ -148,7 +148,7 @@ class Publisher:
         return WINDOW - len(self._under_way) - len(self._unverified)
 
     def _send(self, messages: Sequence[Pending]) -> bool:
-        """Publish messages; they are under way first, since their outcomes come on another thread."""
+        """Publish messages; they are registered first, since outcomes arrive on another thread."""
         self._under_way.update((message.version, message) for message in messages)
         delivery = topics.ASSOCIATED
         numbered = [
@@ -163,7 +163,7 @@ class Publisher:
         return True
 
     def _retry(self) -> None:
-        """Publish some of those again that the broker refused: rows that were sent, and neither stand nor fall yet."""
+        """Retry some refused messages: rows that were sent and have no outcome pending."""
         if not self._tried_up_to:
             self.refusals.begin_round()
         rows = outbox.pending(after=self._tried_up_to, limit=WORTHWHILE)
@@ -191,7 +191,7 @@ class Publisher:
             self._conclude_retry(message.version, monotonic)
 
     def _conclude_retry(self, version: int, monotonic: float) -> None:
-        """Once all that were tried again have their outcomes, go on at once or after a pause."""
+        """Once all retried messages have outcomes, continue at once or after a pause."""
         self._retrying.discard(version)
         if self._retrying:
             return
@@ -214,12 +214,12 @@ class Publisher:
         self.refusals.add_own(number, reason, OWN_TOPICS[number])
 
     def _verify(self, verification: Verification, monotonic: float) -> None:
-        """Go by what was read back of what the broker confirmed: this one can't say what it refuses."""
+        """Process the messages that were read back, since this broker can't report refusals."""
         verdict = verification.verdict()
         if verdict is not None:
             for version, message in verdict.batch.items():
                 if self._unverified.pop(version, None) is None:
-                    continue  # of an earlier connection
+                    continue  # from an earlier connection
                 if version not in verdict.lost:
                     self._accept(message, monotonic)
                 elif self._is_narrow and version not in self._sent_side_by_side:
@@ -231,12 +231,12 @@ class Publisher:
                 self._is_narrow = True
                 self._sent_side_by_side = {*self._under_way, *self._unverified}
                 self._outlet.narrow()
-                log.warning("The broker lost messages that it confirmed; going on with one at a time")
+                log.warning("The broker lost messages that it had confirmed; sending one at a time")
         if self._unverified and not verification.is_reading and not (self._under_way and self._room() >= WORTHWHILE):
             verification.begin(dict(self._unverified))
 
     def _publish_own(self) -> None:
-        """Retain beside the messages up to where they go: both are then in the same saved store, or in none."""
+        """Publish the mark as a retained message: the broker saves it together with the messages that it covers."""
         if STATE in self.refusals.own:
             self.refusals.own.pop(STATE)
             self._outlet.publish([(STATE, state(UP))])

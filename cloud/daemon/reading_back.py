@@ -1,4 +1,4 @@
-"""Reading back what the broker has, once on each connection, and making up for what it has not."""
+"""Resync on connect: compares what the broker retains with the database and repairs it."""
 
 import logging
 import time
@@ -19,17 +19,17 @@ from shared.broker_url import BrokerUrl
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 0.2
-"""How long the roll is settled in one step; what arrives meanwhile is dealt with before the next."""
+"""Time slice for setting missing lamps offline; events are handled between slices."""
 
 MOST_AT_ONCE = 4 * ROWS_A_STATEMENT
-"""How many lamps are told again at once, before anything waits for what is under way: most brokers lose less."""
+"""How many messages are replayed at once before waiting for confirmations; most brokers lose fewer."""
 
 LONGEST_PAUSE_SECONDS = 1.0
-"""How long the healing waits at most between two steps while other messages are in its way."""
+"""Maximum pause of the replay while other messages are being published."""
 
 
 class ReadingBack:
-    """What the publisher does on a connection before it takes the broker's memory for granted."""
+    """The resync on each connection, before the publisher trusts the broker's retained messages."""
 
     def __init__(
         self, broker: BrokerUrl, leadership: Leadership, publisher: Publisher, now: Callable[[], datetime]
@@ -42,19 +42,19 @@ class ReadingBack:
         self._healed_at = 0.0
 
     def is_under_way(self, session: Session) -> bool:
-        """Tell whether there is still something to do on this connection."""
+        """Return whether the resync is still in progress."""
         return session.roll is not None or not session.is_healed or self._hunt is not None
 
     def begin(self, session: Session | None) -> None:
-        """Keep in mind what was numbered before this connection; before anything is numbered that it brings."""
+        """Record the last version before this connection; call it before the connection causes new versions."""
         if session is not None and session.newest_before is None:
             session.newest_before = outbox.last_version()
-            self._hunt = None  # it read what the broker of an earlier connection retained
+            self._hunt = None  # it read what the broker retained on an earlier connection
 
     def step(self, session: Session, link: DaemonLink | None, *, crowded: bool) -> None:
-        """Ask for the end of what the broker retains, and once it has come make up for what is not there.
+        """Send the probe, and once all retained messages have arrived, repair what is missing.
 
-        While it is ``crowded`` what can wait does.
+        While ``crowded``, work that can wait is postponed.
         """
         if not self.is_under_way(session):
             return
@@ -64,32 +64,32 @@ class ReadingBack:
             return
         if session.newest_before is not None and session.all_is_read and not session.is_healed:
             self._heal(session, session.newest_before)
-        crowded = crowded or not session.is_healed  # first what lamps show, then who is not there
+        crowded = crowded or not session.is_healed  # lamps' screens first, then presence
         if session.roll is not None and session.roll_is_due(crowded, time.monotonic()) and self._settle(session.roll):
             if session.roll.went_down:
-                log.info("%d lamps are no longer there", session.roll.went_down)
+                log.info("%d lamps went offline", session.roll.went_down)
             session.roll = None
         if self._hunt is not None and self._hunt.step(self._now()):
             self._hunt = None
 
     def _settle(self, roll: RollCall) -> bool:
-        """Settle as much of the roll as fits into a moment; return whether that was the end of it."""
+        """Process the snapshot for one time slice; return True when done."""
         end = time.monotonic() + SETTLE_SECONDS
         while not (done := roll.settle(self._now())) and time.monotonic() < end:
             pass
         return done
 
     def _heal(self, session: Session, newest_before: int) -> None:
-        """Enqueue some of what the broker lost, no faster than it is said: a new lamp's code comes soon behind it."""
+        """Replay a batch of lost messages, no faster than they are published, so that new lamps need not wait."""
         if session.healing is None:
             session.healing = Healing(session.mark, newest_before)
-            if not session.healing.suspect:  # else its mark stays, which says of this database that it is older
+            if not session.healing.suspect:  # otherwise keep the mark that shows this database to be older
                 self._publisher.take_over_mark(session.healing.mark)
         healing = session.healing
         if healing.told == 0:
             healing.step(self._now(), MOST_AT_ONCE)
             if not healing.done:
-                log.warning("Many lamps must be told again; doing so a little at a time")
+                log.warning("Republishing lamp state in batches")
         elif self._publisher.keeps_up() or time.monotonic() >= self._healed_at + LONGEST_PAUSE_SECONDS:
             healing.step(self._now())
         else:
@@ -100,4 +100,4 @@ class ReadingBack:
             if healing.suspect:
                 self._hunt = GhostHunt(self._broker)
             if healing.told:
-                log.warning("The broker had lost up to %d messages; they are said again", healing.told)
+                log.warning("Republished up to %d messages that the broker had lost", healing.told)

@@ -1,4 +1,4 @@
-"""Rotation: the code of a lamp that waits is replaced when it is older than its time to live."""
+"""Rotation: replaces expired codes of unassociated lamps."""
 
 import logging
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ LOOK_SECONDS = 1.0
 
 
 def rotate(issued_before: datetime, now: datetime) -> list[str]:
-    """Give new codes to up to a batch of connected lamps whose codes lapsed; return the lamps' ids.
+    """Rotate up to one batch of expired codes of connected lamps; return their device ids.
 
-    Lamps that are away keep theirs, which is worth nothing any more, until they come back.
+    Offline lamps keep their expired code until they reconnect.
     """
     lapsed = (
         Lampi.select()
@@ -34,21 +34,21 @@ def rotate(issued_before: datetime, now: datetime) -> list[str]:
 
 
 class Rotation:
-    """Looks from time to time for codes that lapsed, and replaces them a batch at a time."""
+    """Checks for expired codes periodically and rotates them in batches."""
 
     def __init__(self, code_ttl: timedelta | None) -> None:
         self._code_ttl = code_ttl
         self._look_at = 0.0
 
     def step(self, now: datetime, monotonic: float) -> int:
-        """Replace a batch of codes when it is time to look; return how many."""
+        """Rotate one batch of codes if a check is due; return how many."""
         if self._code_ttl is None or monotonic < self._look_at:
             return 0
         rotated = rotate(now - self._code_ttl, now)
         if not rotated:
             self._look_at = monotonic + LOOK_SECONDS
             return 0
-        log.info("Replaced the codes of %d lamps", len(rotated))
+        log.info("Rotated the codes of %d lamps", len(rotated))
         for device_id in rotated:
-            log.debug("Replaced the code of the lamp %s", device_id, extra=about(device_id))
+            log.debug("Rotated the code of lamp %s", device_id, extra=about(device_id))
         return len(rotated)

@@ -1,4 +1,4 @@
-"""SQLite's log (its WAL file): kept short between crowds, and watched for readers that keep it from being emptied."""
+"""SQLite's write-ahead log: checkpoints between bursts, and a warning about readers that block them."""
 
 import logging
 import os
@@ -12,14 +12,14 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 
 PATIENCE_SECONDS = 180.0
-"""How long a reader may keep the log from being emptied before the daemon says so: a backup of millions takes less."""
+"""How long a reader may block the checkpoint before the daemon warns; a backup of millions of lamps takes less."""
 
 
 class SqliteLog:
-    """Moves the log into the database before it is long; does nothing for PostgreSQL.
+    """Runs checkpoints before the log grows long; does nothing for PostgreSQL.
 
-    A log that is in the database to its end is begun again by the next change, and cut to `LOG_BYTES`. Whoever reads an
-    older state, in a transaction that does not end, keeps it from that, and it grows with each change.
+    After a complete checkpoint the next write restarts the log and truncates it to `LOG_BYTES`. A reader with an open
+    transaction on an older state prevents that, and the log grows with each write.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -30,10 +30,10 @@ class SqliteLog:
         self._warned = False
 
     def step(self, monotonic: float, *, crowded: bool) -> None:
-        """Look whether the log is long, and move it; a crowd is not held up by that, since SQLite moves it by itself.
+        """Run a checkpoint if the log is long; not during bursts, which SQLite checkpoints automatically.
 
         Raises:
-            peewee.PeeweeException: the database fails.
+            peewee.PeeweeException: database error.
         """
         if self._log is None or monotonic < self._look_at or crowded:
             return
@@ -51,8 +51,8 @@ class SqliteLog:
         if not self._warned and monotonic >= self._kept_since + PATIENCE_SECONDS:
             self._warned = True
             log.warning(
-                "A reader has kept SQLite's log %s from being emptied for %d s, and it has grown to %.0f MB; "
-                "end the program that holds a transaction open on this database (fuser -v %s)",
+                "A reader has blocked the checkpoint of SQLite's log %s for %d s; the log has grown to %.0f MB. "
+                "End the program that keeps a transaction open on this database (fuser -v %s)",
                 self._log,
                 monotonic - self._kept_since,
                 size / 1e6,
@@ -61,7 +61,7 @@ class SqliteLog:
 
     def _note_empty(self) -> None:
         if self._warned:
-            log.info("SQLite's log can be emptied again")
+            log.info("SQLite's log can be checkpointed again")
         self._kept_since, self._warned = None, False
 
 

@@ -1,4 +1,4 @@
-"""Published messages read back, where the broker speaks MQTT 3.1.1 and can't report that it refuses one."""
+"""Verification for MQTT 3.1.1, which can't report refusals: reads published messages back."""
 
 import logging
 import threading
@@ -15,29 +15,29 @@ from shared.broker_url import BrokerUrl
 log = logging.getLogger(__name__)
 
 TOPICS_A_CONNECTION = 200
-"""Topics that one connection subscribes to: a SUBSCRIBE packet of some 10 kB, which every broker accepts."""
+"""Topics per connection: a SUBSCRIBE packet of about 10 kB, which every broker accepts."""
 
 SILENCE_SECONDS = 5.0
-"""How long the broker may send nothing before a connection's topics count as read."""
+"""After this long without a message, a connection's topics count as read."""
 
 SHORT_SILENCE_SECONDS = 0.5
-"""The same, once the broker has refused to pass on the end marker."""
+"""The same timeout once the broker has refused to forward the end marker."""
 
 Read = Callable[[Sequence[str]], dict[str, bytes]]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A batch that the broker confirmed, by versions, and which of it the broker does not retain."""
+    """A batch of confirmed messages by version, and those of them that the broker does not retain."""
 
     batch: Mapping[int, Pending]
     lost: frozenset[int]
 
 
 class Verification:
-    """Reads one batch after another back, each on a thread of its own; ``on_read`` is called there at its end.
+    """Reads batches back, each on a thread of its own; ``on_read`` is called there at the end.
 
-    A sample would not do: a broker that loses 4 messages of 2,000 passes nearly every one.
+    A sample would not do: a broker that loses 4 of 2,000 messages would pass almost every time.
     """
 
     def __init__(self, read: Read, on_read: Callable[[], object]) -> None:
@@ -54,13 +54,13 @@ class Verification:
         return bool(self._batch)
 
     def begin(self, batch: dict[int, Pending]) -> None:
-        """Read these back, by their versions: of each topic, the newest."""
+        """Read these messages back; of each topic, the newest."""
         self._batch = batch
         self._latest = list({message.topic: message for message in batch.values()}.values())
         self._start()
 
     def verdict(self) -> Verdict | None:
-        """Return what the broker has lost, once all is read; what was superseded meanwhile is not lost."""
+        """Return the verdict once all is read, else None. Superseded messages don't count as lost."""
         if not self._batch or (self._reader is not None and self._reader.is_alive()):
             return None
         if self._found is None:
@@ -81,17 +81,17 @@ class Verification:
         try:
             self._found = self._read([message.topic for message in self._latest])
         except BrokerAway as away:
-            log.info("%s Reading published messages back again soon", away)
+            log.info("%s Retrying the verification soon", away)
         self._on_read()
 
 
 def verification_for(session: Session | None, broker: BrokerUrl, on_read: Callable[[], object]) -> Verification | None:
-    """Return what verifies a broker's confirmations, or None where the session reports refusals itself."""
+    """Return a verification, or None if the session reports refusals itself."""
     return None if session is None or session.reports_refusals else Verification(_reader(broker), on_read)
 
 
 def _reader(broker: BrokerUrl) -> Read:
-    """Return what reads the retained messages of some topics, over connections of its own."""
+    """Return a function that reads the retained messages of some topics over connections of its own."""
 
     def read(topics: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -101,7 +101,7 @@ def _reader(broker: BrokerUrl) -> Read:
             try:
                 for batch in retained_batches(broker, "verification", filters, silence_seconds=silence_seconds):
                     found.update((message.topic, message.payload) for message in batch)
-            except BrokerSilent:  # it refuses the end marker: what came until then must do
+            except BrokerSilent:  # it refuses the end marker: use what has arrived
                 silence_seconds = SHORT_SILENCE_SECONDS
         return found
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# lampi-cloud with this server's settings, to be run as root: as the user who owns the database, except for the
-# commands that write where only root may. History tells who called sudo.
+# Runs lampi-cloud with this server's settings; run it as root. Commands that write to root's files run as root, all
+# others as the user who owns the database. The audit log records the user who called sudo.
 set -eu
 export LAMPI_SETTINGS_FILE=/etc/lampi/lampi.env
 case "${1-}" in

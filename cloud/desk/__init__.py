@@ -1,1 +1,1 @@
-"""The whole loop on one desk, for trying: brokers, the daemon under supervisord, and one lamp (`make run`)."""
+"""Local development stack for `make run`: brokers, the daemon under supervisord, the web page and one lamp."""

@@ -1,4 +1,4 @@
-"""`make run`: everything that one lamp needs, on this desk, until Ctrl-C."""
+"""`make run`: runs the local development stack until Ctrl-C."""
 
 import os
 import queue
@@ -28,7 +28,7 @@ from shared.terminal import escape_unshowable
 
 FOLDER = Path(".desk")
 DATABASE_URL = f"sqlite:///{FOLDER / DATABASE}"
-"""As it is typed where `make run` is, in the project's folder."""
+"""Relative to the project folder, where the user types commands."""
 
 DEVICE_ID = "b827ebba0387"
 USER = "you"
@@ -37,7 +37,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Screen:
-    """The one lamp: the touchscreen's window where there is a display, else a drawing in the terminal."""
+    """The stack's lamp: the touchscreen in a window if there is a display, else drawn in the terminal."""
 
     def __init__(self, desk: Desk, device_id: str, *, window: bool) -> None:
         self._desk = desk
@@ -53,7 +53,7 @@ class Screen:
             self._lamp = simulator.SimulatedLamp(device_id, broker, self._show)
 
     def start(self) -> None:
-        """Show the lamp, and tell in the terminal what it shows."""
+        """Start the lamp and print its state."""
         if self._window:
             environment = os.environ | {
                 "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self._desk.lamp_port}",
@@ -65,14 +65,14 @@ class Screen:
         self._lamp.start()
 
     def stop(self) -> None:
-        """Take it away."""
+        """Stop the lamp."""
         self._lamp.stop()
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
 
     def gone(self) -> bool:
-        """Tell whether the window was closed, or never came."""
+        """Return whether the window was closed or failed to start."""
         return self._process is not None and self._process.poll() is not None
 
     def _receive(self, message: Message) -> None:
@@ -84,14 +84,13 @@ class Screen:
         if isinstance(shown, Unassociated):
             short = shown.code[: shown.short_code_length]
             click.echo(
-                f"\nThe lamp {device_id} shows the code {short}. To make it yours, open\n"
-                f"\n    {self._desk.web_url}/associate?code={short}\n\nor type in another terminal:\n"
+                f"\nThe lamp {device_id} shows the code {short}. To associate it, open\n"
+                f"\n    {self._desk.web_url}/associate?code={short}\n\nor run in another terminal:\n"
                 f"\n    {_command('associate', short, '--user', USER)}\n"
             )
         elif shown is not None:
             click.echo(
-                f"\nThe lamp {device_id} is associated. To make it nobody's again:\n"
-                f"\n    {_command('release', device_id)}\n"
+                f"\nThe lamp {device_id} is associated. To release it, run:\n\n    {_command('release', device_id)}\n"
             )
 
 
@@ -107,17 +106,17 @@ def _prepare_database(url: str) -> None:
     upgrade(database)
     try:
         association.add_user(USER)
-    except BadUserName:  # it is there from the last run
+    except BadUserName:  # it exists since an earlier run
         pass
     finally:
         database.close()
 
 
 class Signals:
-    """What the desk waits for: being told to stop, or a child that ended.
+    """Waits for a stop signal or the exit of a child process.
 
-    Handlers and a queue instead of blocking the signals for `sigwait`: children would inherit the block, and
-    supervisord would not hear its TERM.
+    Uses handlers and a queue instead of blocked signals with `sigwait`: children would inherit the block, and
+    supervisord would not receive its TERM.
     """
 
     def __init__(self) -> None:
@@ -126,7 +125,7 @@ class Signals:
             signal.signal(number, self._note)
 
     def wait_for_end(self, has_ended: Callable[[], bool]) -> None:
-        """Return when a signal asks to stop, or when a child ended and ``has_ended`` says that it mattered."""
+        """Return on a stop signal, or when a child has exited and ``has_ended`` returns True."""
         while self._arrived.get() not in STOP_SIGNALS and not has_ended():
             pass
 
@@ -135,7 +134,7 @@ class Signals:
 
 
 def run() -> None:
-    """Run the desk until Ctrl-C, or until the lamp's window is closed."""
+    """Run the stack until Ctrl-C or until the lamp's window is closed."""
     signals = Signals()
     device_id = read_device_id(os.environ.get("LAMPI_DEVICE_ID", DEVICE_ID))
     window = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
@@ -145,20 +144,20 @@ def run() -> None:
     screen = Screen(desk, device_id, window=window)
     try:
         desk.start()
-        where = "in the window" if window else "below (there is no display for its window)"
+        where = "in the window" if window else "below (no display found)"
         click.echo(f"Broker mqtt://127.0.0.1:{desk.port}, database {DATABASE_URL}, logs in {FOLDER}/.")
-        click.echo(f"The page on which lamps are associated is at {desk.web_url}/.")
-        click.echo(f"The lamp {device_id} is shown {where}. Ctrl-C ends everything.\n")
+        click.echo(f"Web page: {desk.web_url}/")
+        click.echo(f"The lamp {device_id} is shown {where}. Press Ctrl-C to stop.\n")
         screen.start()
         signals.wait_for_end(lambda: screen.gone() or desk.gone())
     finally:
         screen.stop()
         desk.stop()
-    click.echo(f"All ended; the state stays in {FOLDER}/ for the next run.")
+    click.echo(f"Stopped; {FOLDER}/ keeps the state for the next run.")
 
 
 def main() -> None:
-    """Run the desk; what is wrong is one line."""
+    """Run the stack; errors are printed in one line."""
     escape_unshowable()
     start_logging("WARNING")
     try:

@@ -1,4 +1,4 @@
-"""What stands on the desk: two brokers and the daemon under supervisord, their state in one folder."""
+"""Runs the local development stack under supervisord, with its state in one folder."""
 
 import ctypes
 import fcntl
@@ -22,18 +22,18 @@ from cloud.shipped import PROJECT
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 DATABASE = "lampi.db"
-"""The desk's database, in its folder."""
+"""File name of the database in the stack's folder."""
 
 _PR_SET_PDEATHSIG = 1
 _SYSTEM_PROGRAMS = "/usr/sbin:/usr/local/sbin"
 
 
 class DeskFault(Refusal):
-    """The desk can't be set up; the text says what to do."""
+    """The stack can't be started; the text says what to do."""
 
 
 class Desk:
-    """Makes the configurations and runs supervisord over them, from `start` to `stop`."""
+    """Writes the configuration files and runs supervisord, from `start` to `stop`."""
 
     def __init__(self, folder: Path, device_id: str, *, lamp_broker: bool) -> None:
         self.folder = folder.resolve()
@@ -47,30 +47,30 @@ class Desk:
 
     @property
     def web_url(self) -> str:
-        """Where the page is."""
+        """The URL of the web page."""
         return f"http://127.0.0.1:{self.web_port}"
 
     def take(self) -> None:
-        """Make the folder and hold it.
+        """Create the folder and lock it.
 
         Raises:
-            DeskFault: another desk runs on it.
+            DeskFault: another instance is using it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = (self.folder / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise DeskFault(f"Another 'make run' works in {self.folder}; end that one first.") from None
+            raise DeskFault(f"Another 'make run' is using {self.folder}; stop it first.") from None
 
     def start(self) -> None:
-        """Write the configurations and start all of it; return when brokers and page listen.
+        """Write the configuration files and start all programs; return when brokers and page accept connections.
 
         Raises:
-            DeskFault: a program does not start; the text names it, and its log.
+            DeskFault: a program fails to start; the text names it and its log.
         """
         self._write_configurations()
-        self._supervisor_log.unlink(missing_ok=True)  # the last run's
+        self._supervisor_log.unlink(missing_ok=True)  # of the previous run
         as_root = ["--user", "root"] if os.geteuid() == 0 else []
         self._supervisord = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", files.DESK_SUPERVISOR, *as_root],
@@ -78,7 +78,7 @@ class Desk:
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for us alone: we end it in order
+            start_new_session=True,  # Ctrl-C must reach only this process, which stops the others in order
             preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads run yet
         )
         self._wait_for("broker", self.port)
@@ -87,11 +87,11 @@ class Desk:
             self._wait_for("lamp-broker", self.lamp_port)
 
     def gone(self) -> bool:
-        """Tell whether supervisord, and so all that it keeps running, has ended by itself."""
+        """Return whether supervisord has exited, and with it all programs."""
         return self._supervisord is not None and self._supervisord.poll() is not None
 
     def stop(self) -> None:
-        """End everything that was started, and give the folder back."""
+        """Stop all programs and release the folder."""
         if self._supervisord is not None:
             self._supervisord.terminate()
             try:
@@ -105,7 +105,7 @@ class Desk:
             self._lock = None
 
     def _write_configurations(self) -> None:
-        user = "root"  # kept where root starts Mosquitto, which ignores this for everyone else
+        user = "root"  # where root starts Mosquitto, it stays root; everyone else's Mosquitto ignores this
         broker, lamp_broker = self.folder / "broker", self.folder / "lamp-broker"
         broker.mkdir(exist_ok=True)
         lamp_broker.mkdir(exist_ok=True)
@@ -120,13 +120,13 @@ class Desk:
     def _environment(self) -> dict[str, str]:
         mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path=_SYSTEM_PROGRAMS)
         if mosquitto is None:
-            raise DeskFault("There is no mosquitto on this machine; 'make run' installs it.")
+            raise DeskFault("Mosquitto is not installed; 'make run' installs it.")
         return {
             "LAMPI_MOSQUITTO": shlex.quote(mosquitto),
             "LAMPI_PYTHON": shlex.quote(sys.executable),
             "LAMPI_LAMP_BROKER": str(self._lamp_broker).lower(),
             "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self.port}",
-            "LAMPI_DATABASE_URL": f"sqlite:///{DATABASE}",  # relative: a URL would end at a # in the folder's name
+            "LAMPI_DATABASE_URL": f"sqlite:///{DATABASE}",  # relative: a # in the folder's name would end the URL
             "LAMPI_WEB_PORT": str(self.web_port),
             "LAMPI_CLAIM_URL": f"{self.web_url}/associate",
             "PYTHONPATH": str(PROJECT),
@@ -141,14 +141,14 @@ class Desk:
                 self._pause()
             else:
                 return
-        raise DeskFault(f"The program {program!r} does not start; {self.folder / program}.log says why.")
+        raise DeskFault(f"The program {program!r} failed to start; see {self.folder / program}.log.")
 
     def _has_given_up(self, program: str) -> bool:
-        """Tell whether supervisord has started a program several times in vain."""
+        """Return whether supervisord has given up on a program after several attempts."""
         return self._supervisor_log.exists() and f"gave up: {program} " in self._supervisor_log.read_text()
 
     def _pause(self) -> None:
-        """Let supervisord work for a moment, or learn at once that it ended."""
+        """Wait briefly, or until supervisord exits."""
         try:
             if self._supervisord is not None:
                 self._supervisord.wait(0.05)
@@ -157,5 +157,5 @@ class Desk:
 
 
 def _end_with_parent() -> None:
-    """Have Linux send TERM when our parent is gone, so that even a killed desk leaves nothing behind."""
+    """Have Linux send TERM when the parent dies, so that a killed stack leaves no processes behind."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

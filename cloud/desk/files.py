@@ -1,4 +1,4 @@
-"""The files that ship, with the values of one machine: everything below one folder and on loopback ports."""
+"""The shipped configuration files adapted to one folder and loopback ports."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class BrokerPorts:
-    """The cloud's three listeners: for tests (anybody), for lamps, and for the cloud's programs."""
+    """The cloud broker's listeners: tests (no authentication), lamps, and the cloud's programs."""
 
     tests: int
     lamps: int
@@ -23,15 +23,16 @@ class BrokerPorts:
 
 
 def broker_place(folder: Path, user: str) -> str:
-    """Return the lines that give a Mosquitto a store of its own, as the distribution's configuration does.
+    """Return configuration lines for a Mosquitto with a store of its own, as in the distribution's configuration.
 
-    ``user`` is who starts it: one that root starts would otherwise become somebody who may not write there.
+    ``user`` is the user who starts it: started by root, Mosquitto would otherwise switch to a user without write
+    access.
     """
     return f"user {user}\npersistence true\npersistence_location {folder}/\nlog_dest stderr\n"
 
 
 def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = True) -> str:
-    """Return the cloud's broker configuration as it ships, its listener for tests switched on unless told otherwise."""
+    """Return the shipped broker configuration; with ``tests``, its test listener is enabled."""
     values = {
         str(MOSQUITTO_FOLDER): str(folder / "lampi"),
         "listener 8883": f"listener {ports.lamps} {HOST}",
@@ -43,9 +44,9 @@ def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = T
 
 
 def make_authorities(folder: Path, broker_folder: Path, user: str, now: datetime) -> Authorities:
-    """Return the authorities in a folder, made if they are not there, with a broker's certificate of theirs.
+    """Return the authorities in a folder, creating them if missing, and issue the broker's certificate.
 
-    ``user`` is the one as whom the broker runs.
+    ``user`` is the user that the broker runs as.
     """
     authorities = Authorities(folder) if folder.exists() else Authorities.create(folder, now)
     write_broker_files(authorities, [HOST], broker_folder / "lampi", now, user)
@@ -53,14 +54,14 @@ def make_authorities(folder: Path, broker_folder: Path, user: str, now: datetime
 
 
 def lamp_broker(folder: Path, user: str, port: int, lamp_folder: Path) -> str:
-    """Return a lamp's broker configuration with the bridge of its provisioned folder, on a loopback port."""
+    """Return a lamp's broker configuration, with the bridge from its bundle, on a loopback port."""
     pi = lamp_folder / "etc" / "mosquitto"
     bridge = filled_in(pi / "conf.d" / "lampi-bridge.conf", {str(MOSQUITTO_FOLDER): str(pi / "lampi")})
     return broker_place(folder, user) + f"listener {port} {HOST}\nallow_anonymous true\n" + bridge
 
 
 def provision_lamp(authorities: Authorities, device_id: str, lamps: Path, cloud_port: int, now: datetime) -> Path:
-    """Return the folder of a lamp, provisioned for the broker on a loopback port."""
+    """Provision a lamp for the broker on a loopback port; return its bundle's folder."""
     for _ in provision(authorities, [device_id], Order(lamps, f"{HOST}:{cloud_port}"), now):
         pass
     return lamps / device_id

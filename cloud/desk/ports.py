@@ -1,4 +1,4 @@
-"""Free ports of the loopback interface."""
+"""Free loopback ports."""
 
 import random
 import socket
@@ -10,10 +10,10 @@ _DICE = random.SystemRandom()
 
 
 def free_ports(count: int) -> list[int]:
-    """Return different loopback TCP ports on which nobody listens.
+    """Return distinct free TCP ports of the loopback interface.
 
-    They lie below the range from which the kernel gives ports to outgoing connections and to whoever asks for any
-    port. A port inside that range can be taken between this choice and its use.
+    They are below the kernel's range for outgoing connections and automatically assigned ports. A port in that range
+    could be taken between this choice and its use.
     """
     candidates = list(range(_FIRST_UNPRIVILEGED, _first_ephemeral()))
     _DICE.shuffle(candidates)
@@ -35,4 +35,4 @@ def _first_ephemeral() -> int:
     try:
         return int(_EPHEMERAL_RANGE.read_text(encoding="ascii").split()[0])
     except OSError:
-        return _FIRST_UNPRIVILEGED  # unknown: the kernel chooses
+        return _FIRST_UNPRIVILEGED  # unknown, so the kernel chooses

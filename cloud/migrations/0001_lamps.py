@@ -1,11 +1,11 @@
-"""Users and lamps, as they were before association."""
+"""Tables of users and lamps, before association."""
 
 from peewee import AutoField, CharField, Database, DateTimeField, ForeignKeyField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Make the two tables."""
+    """Create the two tables."""
 
     class User(Model):
         id = AutoField()

@@ -1,6 +1,6 @@
-"""Association: codes, owners' instants, presence, the outbox, and the daemons' lease.
+"""Association: codes, association timestamps, presence, the outbox and the lease.
 
-Each lamp that is already there gets its own code and is told where it stands.
+Each existing lamp gets a code and a message in the outbox.
 """
 
 import secrets
@@ -23,7 +23,7 @@ from shared.payloads import Associated, Unassociated
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    """Add the columns, fill them, then hold them to what must be true."""
+    """Add the columns, fill them, then add the constraints."""
     migrator.migrate(
         migrator.add_column("lampi", "association_code", CharField(max_length=32, null=True)),
         migrator.add_column("lampi", "associated_at", DateTimeField(null=True)),
@@ -41,7 +41,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
 
 
 def _make_tables(db: Database) -> type[Model]:
-    """Make the tables that are new, and return the outbox."""
+    """Create the new tables and return the outbox."""
 
     class OutboxMessage(Model):
         topic = TextField(primary_key=True)

@@ -1,4 +1,4 @@
-"""What healing, rotation and several daemons need: when a lamp was last told, how old its code is, who is forgotten."""
+"""Replay, rotation and standby daemons: message versions, code timestamps and tombstones."""
 
 import uuid
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from playhouse.migrate import SchemaMigrator
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    """Add the columns and the table, and number what is already there."""
+    """Add the columns and tables, and set versions of existing lamps."""
 
     class Forgotten(Model):
         device_id = CharField(max_length=12, primary_key=True)
@@ -35,6 +35,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
         migrator.add_index("lampi", ("message_version",)),
     )
     db.create_tables([Forgotten, CodeTtl], safe=False)
-    # Which publication told a lamp last was not kept; the newest of all is never too low, so healing leaves none out.
+    # The version that last published a lamp was not stored. The highest of all is never too low, so a replay misses
+    # none.
     db.execute_sql("UPDATE lampi SET message_version = (SELECT MAX(last_version) FROM outbox_sequence)")
     db.execute_sql("CREATE INDEX lampi_waiting_since ON lampi (code_issued_at) WHERE user_id IS NULL")

@@ -1,7 +1,7 @@
-"""Guess budget and history: lengths of short codes, counts of live codes and of wrong ones, the policy, what was done.
+"""Rate limits and audit log: short code lengths, counts of live codes and of wrong ones, the policy, the log.
 
-From here on, short codes are unique at their own length, and triggers on the lamps keep the number of live codes.
-Whoever rebuilds the table of lamps (as SQLite needs it to change a column) makes its triggers anew.
+From here on, short codes are unique at their own length, and triggers on the lamp table maintain the number of live
+codes. A migration that rebuilds the lamp table (which SQLite requires to change a column) must recreate its triggers.
 """
 
 from peewee import (
@@ -46,7 +46,7 @@ CREATE TRIGGER history_unchanged BEFORE UPDATE ON history BEGIN SELECT RAISE(ABO
 CREATE TRIGGER history_undeleted BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
 """
 
-# One trigger a statement, not a row: PostgreSQL keeps each version of a row that a transaction updates many times.
+# Statement-level triggers: PostgreSQL keeps every version of a row that a transaction updates repeatedly.
 _POSTGRESQL = """
 CREATE FUNCTION lampi_count_new() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -93,8 +93,8 @@ CREATE TRIGGER history_stays_whole BEFORE TRUNCATE ON history FOR EACH STATEMENT
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the column and the tables, count what is there, and let triggers keep the counts."""
-    # Written out: the migrator would rebuild the table of a million lamps on SQLite, twice.
+    """Add the column and the tables, count existing codes, and create the triggers."""
+    # Raw SQL: the migrator would rebuild SQLite's table of a million lamps twice.
     db.execute_sql("ALTER TABLE lampi ADD COLUMN short_code_length INTEGER NOT NULL DEFAULT 6")
     db.execute_sql("DROP INDEX lampi_short_code")
     db.execute_sql(

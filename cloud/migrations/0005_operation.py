@@ -1,4 +1,4 @@
-"""What operating it needs: how long the broker has been behind, who stands by, whether the broker can be trusted."""
+"""Monitoring and restore: age of pending messages, standbys, and whether the broker is trusted."""
 
 from datetime import UTC, datetime
 

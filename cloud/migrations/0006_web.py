@@ -1,4 +1,4 @@
-"""What the web page needs: passwords, who is signed in, attempts, since when lamps are there, and its address."""
+"""Web page: passwords, sessions, attempts, presence timestamps and the claim URL."""
 
 import unicodedata
 
@@ -18,7 +18,7 @@ from playhouse.migrate import SchemaMigrator
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     """Add the columns and the tables."""
-    # Written out: the migrator would rebuild the table, and SQLite refuses to drop one that lamps refer to.
+    # Raw SQL: the migrator would rebuild the table, and SQLite refuses to drop a table that lamps reference.
     db.execute_sql("ALTER TABLE lampi_user ADD COLUMN name_key TEXT NOT NULL DEFAULT ''")
     migrator.migrate(
         migrator.add_column("lampi_user", "password_hash", TextField(null=True)),

@@ -1,4 +1,4 @@
-"""What other front ends need: until when a lamp shows which one it is, tokens, and the webhook's outbox."""
+"""Other front ends: identify requests, API tokens and the webhook's outbox."""
 
 from peewee import BooleanField, CharField, Database, DateTimeField, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator

@@ -1,7 +1,7 @@
-"""The index over lamps' owners is without the lamps that nobody owns.
+"""Exclude unassociated lamps from the index on owners.
 
-With them in it, SQLite took it for every question about lamps that wait, and walked through all of those: with a
-million, 2 seconds for a wrong code and for each 500 new lamps. Without, it can't, and takes the index meant for them.
+SQLite chose that index for every query on unassociated lamps and scanned all of them: with a million, 2 seconds for a
+wrong code and for each 500 new lamps. Now it must use the index made for them.
 """
 
 from peewee import Database
@@ -9,6 +9,6 @@ from playhouse.migrate import SchemaMigrator
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Make the index anew."""
+    """Recreate the index."""
     db.execute_sql("DROP INDEX lampi_user_id")
     db.execute_sql("CREATE INDEX lampi_user_id ON lampi (user_id) WHERE user_id IS NOT NULL")

@@ -1,11 +1,11 @@
-"""History can't be written over either: SQLite's `INSERT OR REPLACE` deletes without asking the triggers."""
+"""Protect the audit log from `INSERT OR REPLACE`, which on SQLite deletes rows without firing the triggers."""
 
 from peewee import Database, SqliteDatabase
 from playhouse.migrate import SchemaMigrator
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Add the trigger; PostgreSQL has no such way."""
+    """Add the trigger; PostgreSQL has no such statement."""
     if isinstance(db, SqliteDatabase):
         db.execute_sql(
             "CREATE TRIGGER history_unreplaced BEFORE INSERT ON history"

@@ -1,4 +1,4 @@
-"""What the broker refuses, for `status` to read."""
+"""Refusals by the broker, for `status`."""
 
 from peewee import BigIntegerField, Database, DateTimeField, IntegerField, Model
 from playhouse.migrate import SchemaMigrator

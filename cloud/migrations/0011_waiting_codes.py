@@ -1,8 +1,8 @@
-"""Codes are indexed while they matter: as long as a lamp waits, and by what its screen shows.
+"""Index codes only of unassociated lamps, by short code.
 
-Each new lamp went into an index over the codes of all lamps, at a random place: beside a million lamps that was half of
-what it cost. The index over waiting lamps' short codes keeps codes unique, and is enough to find one. The index over
-owners gets the instant of the association, since the codes of an owner's lamps are looked at for minutes only.
+Each new lamp was inserted at a random place of an index on all lamps' codes; beside a million lamps, that was half the
+cost of inserting it. The index on unassociated lamps' short codes keeps codes unique and suffices for lookups. The
+index on owners gets the association timestamp, since codes of a user's lamps are looked up only for some minutes.
 """
 
 from peewee import Database
@@ -10,7 +10,7 @@ from playhouse.migrate import SchemaMigrator
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    """Drop the one and make the other again."""
+    """Drop one index and recreate the other."""
     migrator.migrate(migrator.drop_index("lampi", "lampi_association_code"))
     db.execute_sql("DROP INDEX lampi_user_id")
     db.execute_sql("CREATE INDEX lampi_user_id ON lampi (user_id, associated_at) WHERE user_id IS NOT NULL")

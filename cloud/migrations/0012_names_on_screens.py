@@ -1,4 +1,4 @@
-"""Screens of lamps that were named before screens showed names get a message with the name."""
+"""Republish lamps that were named before screens showed names."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ _LONGEST = 100
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
-    """Number and enqueue a message for each of them, in place of one that still waits."""
+    """Enqueue a message for each of them, replacing a pending one."""
 
     class Lampi(Model):
         device_id = CharField(max_length=12, primary_key=True)

@@ -1,4 +1,4 @@
-"""An MQTT client for the daemon, which knows of each message whether the broker accepted it.
+"""MQTT client for the daemon that reports an outcome for each message.
 
-`protocol` is the state machine, without any I/O; `client` runs it on a socket and a thread.
+`protocol` is the state machine without I/O; `client` runs it on a socket and a thread.
 """

@@ -1,4 +1,4 @@
-"""A connection to the broker that keeps itself alive on a thread of its own, and says what became of each message."""
+"""MQTT connection on a thread of its own that reconnects automatically and reports each message's outcome."""
 
 import logging
 import threading
@@ -28,18 +28,18 @@ STOP_SECONDS = 2.0
 TICK_SECONDS = 1.0
 
 MOST_IN_FLIGHT_UNTOLD = 20
-"""Messages under way at once where the broker can't name its limit (MQTT 3.1.1): the default of Mosquitto's
-`max_inflight_messages`. Of QoS 2 messages beyond it, 2.0.11 confirms each and loses most."""
+"""Window for MQTT 3.1.1, where the broker can't announce a limit: Mosquitto's default for `max_inflight_messages`.
+Beyond it, Mosquitto 2.0.11 confirms QoS 2 messages but loses most of them."""
 
 FAREWELL = 0
-"""The number of the message before a clean goodbye; it has no outcome."""
+"""Number of the message published before a clean disconnect; its outcome is not reported."""
 
 
 class BrokerClient:
-    """Connects from `start` to `stop`, again after each loss with growing pauses.
+    """Stays connected from `start` to `stop`, reconnecting with backoff.
 
-    ``levels`` are the versions of MQTT to try. ``filters`` are subscribed to, and the numbered ``birth`` is published,
-    on each connection. ``most_in_flight`` bounds the messages under way at once.
+    ``levels`` are the MQTT versions to try. On each connection the client subscribes to ``filters`` and publishes the
+    numbered ``birth``. ``most_in_flight`` limits the unconfirmed messages.
     """
 
     def __init__(
@@ -71,13 +71,13 @@ class BrokerClient:
         self._thread = threading.Thread(target=self._work, name="broker", daemon=True)
 
     def start(self) -> None:
-        """Connect, now or as soon as the broker can be reached; returns at once."""
+        """Connect in the background, retrying until the broker is reachable."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Say goodbye and end the thread, within a few seconds whatever the network does.
+        """Disconnect and end the thread, within a few seconds even on a broken network.
 
-        A clean goodbye makes the broker drop the will, so its message is published first.
+        A clean disconnect makes the broker discard the will, so the will's message is published first.
         """
         self._stopping.set()
         self._wake()
@@ -85,9 +85,9 @@ class BrokerClient:
         self._throttle.finish(time.monotonic())
 
     def publish(self, session: Session, messages: Sequence[tuple[int, Publication]]) -> bool:
-        """Hand over numbered messages, for this connection or none; return False where it is gone.
+        """Queue numbered messages for this connection only; return False if it is gone.
 
-        Those that have no outcome when it is lost are dropped: whoever published them does so again.
+        Messages without an outcome when the connection is lost are dropped; the caller publishes them again.
         """
 
         def publish(protocol: Protocol) -> None:
@@ -97,11 +97,11 @@ class BrokerClient:
         return self._hand(session, publish)
 
     def narrow(self, session: Session) -> bool:
-        """Have only one message under way at a time on this connection; return False where it is gone."""
+        """Limit this connection to one unconfirmed message; return False if it is gone."""
         return self._hand(session, lambda protocol: setattr(protocol, "window", 1))
 
     def subscribe(self, session: Session) -> bool:
-        """Subscribe again, so that the broker sends once more what it retains; return False without a connection."""
+        """Subscribe again, so that the broker resends retained messages; return False if the connection is gone."""
         return self._hand(session, self._subscribe)
 
     def _hand(self, session: Session, act: Callable[[Protocol], object]) -> bool:
@@ -117,7 +117,7 @@ class BrokerClient:
             try:
                 transport.wake()
             except OSError:
-                log.debug("The connection was closed before it could be woken")
+                log.debug("Connection closed before it could be woken")
 
     def _work(self) -> None:
         first = True
@@ -130,17 +130,17 @@ class BrokerClient:
                 if fault.reason is not None:
                     self._guarded(self._listener.turned_away, fault.reason)
             except Exception as fault:
-                self._say_outage(f"can't be talked to ({type(fault).__name__}: {fault})")
-                log.debug("The broker's thread raised", exc_info=True)
+                self._say_outage(f"failed ({type(fault).__name__}: {fault})")
+                log.debug("Broker thread error", exc_info=True)
             self._throttle.tick(time.monotonic())
             self._stopping.wait(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
     def _connect_once(self) -> None:
-        """Connect, and stay so until the connection is lost."""
+        """Connect and run the connection until it is lost."""
         connection, protocol = dial(self._broker, self._login, self._levels, self._most_in_flight)
         with closing(Transport(connection)) as transport:
-            if self._stopping.is_set():  # while `dial` could not be interrupted
+            if self._stopping.is_set():  # stopped while `dial` was blocking
                 protocol.disconnect()
                 transport.send(protocol.to_send())
                 return
@@ -151,9 +151,9 @@ class BrokerClient:
                 self._begin(transport, protocol, session)
                 why = self._converse(transport, protocol, session)
             except ProtocolError as fault:
-                why = f"does not speak MQTT as it should ({fault})"
+                why = f"violated the MQTT protocol ({fault})"
             except OSError as fault:
-                why = explained(fault) or "went away"
+                why = explained(fault) or "became unavailable"
             finally:
                 self._session = self._transport = None
                 self._guarded(self._listener.lost)
@@ -171,7 +171,7 @@ class BrokerClient:
         self._guarded(self._listener.connected, session)
 
     def _converse(self, transport: Transport, protocol: Protocol, session: Session) -> str | None:
-        """Talk until the broker ends the connection, and return why; None where we did."""
+        """Run the connection; return why the broker ended it, None if we did."""
         alive = KeepAlive(protocol, self._login.keepalive_seconds, time.monotonic())
         leave_by: float | None = None
         while True:
@@ -183,7 +183,7 @@ class BrokerClient:
                 leave_by = time.monotonic() + STOP_SECONDS
                 if self._login.will is not None:
                     protocol.publish(FAREWELL, self._login.will)
-            transport.send(protocol.to_send())  # before all that takes long: the broker waits for it
+            transport.send(protocol.to_send())  # before slow work: the broker is waiting for it
             outcomes = self._hand_out(protocol, session)
             if protocol.ended is not None:
                 if protocol.ended.reason in reasons.OF_SETTINGS - {reasons.TAKEN_OVER}:
@@ -202,7 +202,7 @@ class BrokerClient:
             self._throttle.tick(time.monotonic())
 
     def _hand_out(self, protocol: Protocol, session: Session) -> Outcomes:
-        """Hand on what came; return the outcomes among it."""
+        """Pass received data to the listener; return the outcomes."""
         outcomes = protocol.take_outcomes()
         if outcomes:
             self._guarded(self._listener.concluded, session, outcomes)
@@ -212,7 +212,7 @@ class BrokerClient:
             identifier, codes = protocol.subacks.pop(0)
             if any(code >= reasons.LOWEST_FAILURE for code in codes):
                 log.error("The broker at %s refuses a subscription; check the user's access rules", self._broker)
-            if identifier == self._unanswered:  # only now does it hear everything
+            if identifier == self._unanswered:  # only now are all subscriptions active
                 self._say_connected(session)
         return outcomes
 
@@ -223,25 +223,25 @@ class BrokerClient:
         return protocol.subscribe(self._filters)
 
     def _guarded(self, callback: Callable[..., object], *arguments: object) -> None:
-        """Call a listener; a fault in the program must not end the thread, and with it the connection, in silence."""
+        """Call a listener; an exception in it must not silently end the thread and the connection."""
         try:
             callback(*arguments)
         except Exception as fault:
-            what = f"A fault in the program, {type(fault).__name__}, while talking to the broker; going on"
+            what = f"Internal error in a broker callback, continuing: {type(fault).__name__}"
             self._throttle.warning(what, time.monotonic(), fault)
 
     def _say_outage(self, what: str) -> None:
         if not self._outage_said and not self._stopping.is_set():  # an attempt may end long after stop()
             self._outage_said = True
-            log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
+            log.warning("The broker at %s %s; retrying", self._broker, what)
 
     def _say_connected(self, session: Session) -> None:
-        # Only now, not when it let us in: one that ends each connection at once is an outage, to be said once.
+        # Not at CONNACK: a broker that closes each connection at once is one outage, logged once.
         self._outage_said = False
         self._pause = FIRST_PAUSE_SECONDS
         log.info("Connected to the broker at %s", self._broker)
         if not session.reports_refusals:
-            log.warning("The broker speaks MQTT 3.1.1, which can't report refusals; reading samples back instead")
+            log.warning("The broker speaks MQTT 3.1.1, which can't report refusals; reading messages back instead")
 
 
 def _said(ended: Ended) -> str:

@@ -1,4 +1,4 @@
-"""Getting a connection that the broker has accepted, in the newest version of MQTT that it speaks."""
+"""Connecting to the broker with the newest MQTT version that it supports."""
 
 import logging
 import socket
@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 3.0
 
-_NO_ANSWER = "does not answer as a broker does; if it is an old one, set LAMPI_MQTT_VERSION=3.1.1"
+_NO_ANSWER = "does not respond like an MQTT broker; for an old broker, set LAMPI_MQTT_VERSION=3.1.1"
 CHUNK_BYTES = 262_144
 
 
 class Unreachable(Exception):
-    """There is no connection; the text goes on from "The broker at ...". ``reason`` is the broker's, None without one.
+    """No connection; the text continues "The broker at ...".
 
-    A broker that answered and refused us may do so for a setting of its own: ``reason`` says which.
+    ``reason`` is the broker's reason code if it refused the connection, else None.
     """
 
     def __init__(self, text: str, reason: int | None = None) -> None:
@@ -34,12 +34,12 @@ class Unreachable(Exception):
 
 
 def dial(broker: BrokerUrl, login: Login, levels: Sequence[int], most_in_flight: int) -> tuple[socket.socket, Protocol]:
-    """Connect and sign in; return the socket, which does not block, and the protocol after CONNACK.
+    """Connect and sign in; return the non-blocking socket and the protocol after CONNACK.
 
-    Each level is tried in turn as long as the broker refuses it as a version that it does not speak.
+    The next level is tried only if the broker does not support the previous one.
 
     Raises:
-        Unreachable: there is no broker, or it refuses us.
+        Unreachable: the broker can't be reached or refuses the connection.
     """
     for level in levels:
         connection = _connected(broker)
@@ -76,10 +76,10 @@ def _connected(broker: BrokerUrl) -> socket.socket:
 
 
 def _sign_in(connection: socket.socket, protocol: Protocol) -> int:
-    """Exchange CONNECT and CONNACK; return its reason."""
+    """Exchange CONNECT and CONNACK; return the reason code."""
     end = time.monotonic() + CONNECT_SECONDS
     try:
-        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):  # what came before may say why
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):  # data received before may tell why
             connection.sendall(protocol.to_send())
         while protocol.connack is None:
             connection.settimeout(max(end - time.monotonic(), 0.001))
@@ -88,9 +88,9 @@ def _sign_in(connection: socket.socket, protocol: Protocol) -> int:
                 raise Unreachable(_NO_ANSWER)
             protocol.receive(received)
     except ProtocolError as fault:
-        raise Unreachable(f"does not answer as a broker does ({fault})") from None
+        raise Unreachable(f"does not respond like an MQTT broker ({fault})") from None
     except TimeoutError:
-        raise Unreachable("does not answer") from None
+        raise Unreachable("does not respond") from None
     except OSError as fault:
-        raise Unreachable(explained(fault) or f"does not answer as a broker does ({fault})") from None
+        raise Unreachable(explained(fault) or f"does not respond like an MQTT broker ({fault})") from None
     return protocol.connack.reason

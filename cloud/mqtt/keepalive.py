@@ -1,13 +1,13 @@
-"""Signs of life: ours, so that the broker believes in the connection, and the broker's, so that we do."""
+"""Keepalive: pings the broker and detects a dead connection."""
 
 from cloud.mqtt.protocol import Protocol
 
 KEEPALIVE_SECONDS = 20
-"""A dead connection is noticed within twice this by us, and within one and a half times this by the broker."""
+"""The client detects a dead connection within twice this time, the broker within one and a half times."""
 
 
 class KeepAlive:
-    """Pings at regular intervals, those that the broker wants or else ours, in seconds of a clock like `monotonic`."""
+    """Pings at the broker's interval or ours, in seconds of a monotonic clock."""
 
     def __init__(self, protocol: Protocol, seconds: int, now: float) -> None:
         wanted = protocol.connack.limits.keepalive_seconds if protocol.connack is not None else None
@@ -17,16 +17,16 @@ class KeepAlive:
         self._heard = True
 
     def tick(self, heard: bool, now: float) -> None:
-        """Take in whether something came, and ping where it is time to.
+        """Record whether data arrived, and ping when due.
 
         Raises:
-            TimeoutError: nothing has come since the last ping.
+            TimeoutError: nothing has arrived since the last ping.
         """
         self._heard = self._heard or heard
         if not self._seconds or now < self._due_at:
             return
         if not self._heard:
-            raise TimeoutError("the broker is silent")
+            raise TimeoutError("the broker stopped responding")
         self._heard = False
         self._due_at = now + self._seconds
         self._protocol.ping()

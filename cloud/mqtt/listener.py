@@ -1,4 +1,4 @@
-"""What a client of the broker tells its user."""
+"""Callbacks of the MQTT client."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,34 +10,34 @@ from cloud.mqtt.reading import Message
 
 @dataclass(eq=False)
 class Session:
-    """One connection that the broker accepted, with the level of MQTT that it speaks."""
+    """A connection that the broker accepted, with its MQTT protocol level."""
 
     level: int = MQTT_5
 
     @property
     def reports_refusals(self) -> bool:
-        """True where the broker says what it refuses."""
+        """True if the broker reports refusals."""
         return self.level >= MQTT_5
 
 
 class Listener:
-    """What a client calls, on its own thread; these do nothing."""
+    """Callbacks, called on the client's thread; these do nothing."""
 
     def connected(self, session: Session) -> None:
-        """Take in that the broker accepted us, before all that it sends."""
+        """Handle a new connection, before any message arrives on it."""
 
     def lost(self) -> None:
-        """Take in that the connection is gone."""
+        """Handle the loss of the connection."""
 
     def turned_away(self, reason: int) -> None:
-        """Take in that the broker did not accept us, or ended the connection for a setting of its own."""
+        """Handle a refused connection, or one that the broker ended because of its configuration."""
 
     def received(self, messages: Sequence[Message]) -> None:
-        """Take in messages."""
+        """Handle messages."""
 
     def concluded(self, session: Session, outcomes: Outcomes) -> None:
-        """Take in what became of publications."""
+        """Handle outcomes of publications."""
 
     def may_go_on(self) -> bool:
-        """Tell whether to connect again."""
+        """Return whether to reconnect."""
         return True

@@ -1,4 +1,4 @@
-"""The packets that a client sends, as bytes, in MQTT 3.1.1 and 5 (the numbers are those of the OASIS standards)."""
+"""Packets sent by a client, for MQTT 3.1.1 and 5 (numbers as in the OASIS standards)."""
 
 import struct
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from shared.messages import Publication
 
 MQTT_3_1_1, MQTT_5 = 4, 5
-"""Protocol levels, as CONNECT names them."""
+"""Protocol levels in CONNECT."""
 
 LEVELS = {"auto": (MQTT_5, MQTT_3_1_1), "5": (MQTT_5,), "3.1.1": (MQTT_3_1_1,)}
-"""The levels to try, in their order, for each version that a person may ask for."""
+"""Protocol levels to try, in order, by value of the setting."""
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x20, 0x30, 0x40, 0x50, 0x62, 0x70
 SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 0x82, 0x90, 0xC0, 0xD0, 0xE0
 
 NOT_FOUND = 0x92
-"""The reason code for a packet identifier that is not in use."""
+"""Reason code for an unknown packet identifier."""
 
 PING = bytes((PINGREQ, 0))
 GOODBYE = bytes((DISCONNECT, 0))
@@ -28,7 +28,7 @@ _ACKNOWLEDGEMENT = struct.Struct("!BBH")
 
 @dataclass(frozen=True)
 class Login:
-    """How a client introduces itself; the password stays out of ``repr``."""
+    """Connection parameters; the password is kept out of ``repr``."""
 
     client_id: str
     keepalive_seconds: int
@@ -38,7 +38,7 @@ class Login:
 
 
 def connect(login: Login, level: int) -> bytes:
-    """Return the first packet of a connection; it starts without any state from an earlier one."""
+    """Return a CONNECT packet with a clean start."""
     no_properties = _no_properties(level)
     flags, payload = _CLEAN_START, [_text(login.client_id)]
     if login.will is not None:
@@ -55,13 +55,13 @@ def connect(login: Login, level: int) -> bytes:
 
 
 def subscribe(identifier: int, filters: Sequence[tuple[str, int]], level: int) -> bytes:
-    """Return a request for topic filters, each with the highest QoS at which its messages may come."""
+    """Return a SUBSCRIBE packet for topic filters, each with its maximum QoS."""
     wanted = b"".join(_text(topic_filter) + bytes((qos,)) for topic_filter, qos in filters)
     return _packet(SUBSCRIBE, _SHORT.pack(identifier) + _no_properties(level) + wanted)
 
 
 def publish(publication: Publication, qos: int, identifier: int, level: int) -> bytes:
-    """Return a message of QoS 1 or 2."""
+    """Return a PUBLISH packet of QoS 1 or 2."""
     topic, payload = publication.topic.encode(), publication.payload
     head = PUBLISH | qos << 1 | publication.retain
     after_topic = _SHORT.pack(identifier) + b"\0" if level == MQTT_5 else _SHORT.pack(identifier)
@@ -71,19 +71,19 @@ def publish(publication: Publication, qos: int, identifier: int, level: int) -> 
 
 
 def acknowledge(head: int, identifier: int) -> bytes:
-    """Return a PUBACK or PUBREL that reports success."""
+    """Return a successful PUBACK or PUBREL."""
     return _ACKNOWLEDGEMENT.pack(head, 2, identifier)
 
 
 def release_unknown(identifier: int, level: int) -> bytes:
-    """Return the PUBREL for a PUBREC that belongs to no message of ours."""
+    """Return the PUBREL for a PUBREC with an unknown packet identifier."""
     if level != MQTT_5:
         return acknowledge(PUBREL, identifier)
     return _packet(PUBREL, _SHORT.pack(identifier) + bytes((NOT_FOUND,)))
 
 
 def variable_length(value: int) -> bytes:
-    """Return a number as a variable byte integer: seven bits a byte, the least significant first."""
+    """Encode a variable byte integer: seven bits per byte, least significant first."""
     out = bytearray()
     while True:
         value, digit = divmod(value, 128)

@@ -1,4 +1,4 @@
-"""One MQTT connection as a state machine: bytes and publications go in, bytes and outcomes come out."""
+"""State machine of an MQTT connection: bytes and publications go in, bytes and outcomes come out."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ _OF_QOS_0 = (PUBLISH, PUBLISH | 1)
 
 @dataclass
 class Outcomes:
-    """What became of publications, by their numbers.
+    """Outcomes of publications, by their numbers.
 
-    ``refused`` has a reason code with each. ``over_quota`` are those that the broker refused because too many were
-    under way; fewer are from now on, so they can be sent again at once.
+    ``refused`` has pairs of number and reason code. ``over_quota`` were refused because too many messages were in
+    flight; the window has been reduced since, so they can be sent again at once.
     """
 
     accepted: list[int] = field(default_factory=list)
@@ -31,16 +31,16 @@ class Outcomes:
         return bool(self.accepted or self.refused or self.over_quota)
 
     def has(self, number: int) -> bool:
-        """Tell whether there is an outcome of this one."""
+        """Return whether there is an outcome for this number."""
         return number in self.accepted or number in self.over_quota or any(number == each for each, _ in self.refused)
 
 
 class Protocol:
-    """A client's side of one connection, from CONNECT to its end.
+    """Client side of one connection, from CONNECT to its end.
 
-    A publication is accepted once the broker has answered PUBACK (QoS 1) or PUBCOMP (QoS 2) without a failure. No more
-    than ``window`` are under way at once: the least of ``most_in_flight`` and what the broker allows. ``connack`` is
-    None until the broker has answered, ``ended`` until it says DISCONNECT.
+    A publication is accepted when the broker has answered with a successful PUBACK (QoS 1) or PUBCOMP (QoS 2). At most
+    ``window`` are in flight: the minimum of ``most_in_flight`` and the broker's limit. ``connack`` is None until the
+    broker has answered, ``ended`` until it sends DISCONNECT.
     """
 
     def __init__(self, login: packets.Login, level: int, most_in_flight: int) -> None:
@@ -62,10 +62,9 @@ class Protocol:
         self._identifier = 0
 
     def publish(self, number: int, publication: Publication) -> None:
-        """Send a message of QoS 1 or 2 as soon as the window has room; ``number`` names its outcome.
+        """Send a message of QoS 1 or 2 when the window allows; its outcome is reported under ``number``.
 
-        What the broker is known not to take is refused at once. At a lower QoS than asked for it goes out where the
-        broker knows no higher one.
+        A message beyond the broker's announced limits is refused at once. QoS is lowered to the broker's maximum.
         """
         reason = self._refusal_of(publication)
         if reason is not None:
@@ -74,21 +73,21 @@ class Protocol:
             self._waiting.append((number, publication))
 
     def subscribe(self, filters: Sequence[tuple[str, int]]) -> int:
-        """Ask for topic filters, each with its highest QoS; return the identifier that comes back in ``subacks``."""
+        """Subscribe to filters, each with its maximum QoS; return the identifier of the later entry in ``subacks``."""
         identifier = self._next_identifier()
         self._out.append(packets.subscribe(identifier, filters, self.level))
         return identifier
 
     def ping(self) -> None:
-        """Ask the broker for a sign of life."""
+        """Send a PINGREQ."""
         self._out.append(packets.PING)
 
     def disconnect(self) -> None:
-        """Say goodbye: the broker drops the will."""
+        """Send a DISCONNECT; the broker discards the will."""
         self._out.append(packets.GOODBYE)
 
     def to_send(self) -> bytes:
-        """Return the bytes that are to be sent now; each is returned once."""
+        """Return the bytes to send now; each is returned once."""
         out, self._out = self._out, []
         if self._waiting and self.connack is not None:
             room = self.window - len(self._of_qos_1) - len(self._of_qos_2) - len(self._released)
@@ -103,20 +102,20 @@ class Protocol:
         return b"".join(out)
 
     def take_outcomes(self) -> Outcomes:
-        """Return the outcomes since this was last asked."""
+        """Return the outcomes since the last call."""
         taken, self._outcomes = self._outcomes, Outcomes()
         return taken
 
     def take_messages(self) -> list[Message]:
-        """Return the messages since this was last asked."""
+        """Return the messages since the last call."""
         taken, self.messages = self.messages, []
         return taken
 
     def receive(self, data: bytes) -> None:
-        """Take in bytes as they come, cut anywhere.
+        """Process received bytes, split at any place.
 
         Raises:
-            ProtocolError: they are not what a broker may send; the connection must be closed.
+            ProtocolError: malformed or unexpected data; close the connection.
         """
         if self._rest:
             data = self._rest + data
@@ -148,7 +147,7 @@ class Protocol:
         self._rest = data[at:]
 
     def _release(self, identifier: int) -> None:
-        """Take in a PUBREC of success: the broker has the message, and is to hand it on."""
+        """Handle a successful PUBREC: the broker has stored the message and waits for PUBREL."""
         number = self._of_qos_2.pop(identifier, None)
         if number is not None:
             self._released[identifier] = number
@@ -158,12 +157,12 @@ class Protocol:
         self._out.append(packets.acknowledge(PUBREL, identifier))
 
     def _complete(self, identifier: int) -> None:
-        """Take in a PUBCOMP of success."""
+        """Handle a successful PUBCOMP."""
         number = self._released.pop(identifier, None)
         if number is not None:
             self._outcomes.accepted.append(number)
         elif identifier in self._of_qos_2:
-            raise ProtocolError("a PUBCOMP before PUBREL")
+            raise ProtocolError("PUBCOMP before PUBREC")
 
     def _take(self, head: int, body: bytes) -> None:
         if (head == CONNACK) is not (self.connack is None):
@@ -182,7 +181,7 @@ class Protocol:
         elif head == DISCONNECT and self.level == packets.MQTT_5:
             self.ended = reading.read_disconnect(body)
         elif head != PINGRESP or body:
-            raise ProtocolError(f"a packet that begins with the byte 0x{head:02x}")
+            raise ProtocolError(f"unexpected packet with first byte 0x{head:02x}")
 
     def _begin(self, connack: Connack) -> None:
         self.connack, self._limits = connack, connack.limits
@@ -192,7 +191,7 @@ class Protocol:
             self.publish(number, publication)
 
     def _conclude(self, head: int, identifier: int, reason: int) -> None:
-        """Take in an acknowledgement of any kind and reason."""
+        """Handle an acknowledgement with any reason code."""
         if head != PUBACK and reason < reasons.LOWEST_FAILURE:
             (self._release if head == PUBREC else self._complete)(identifier)
             return
@@ -213,7 +212,7 @@ class Protocol:
             self._outcomes.refused.append((number, reason))
 
     def _narrow(self) -> None:
-        """Have half as many under way at once; those that are do not count again when they are refused, too."""
+        """Halve the window; refusals of messages that are already in flight don't halve it again."""
         self._sent_before_narrowing = frozenset((*self._of_qos_1, *self._of_qos_2, *self._released))
         self.window //= 2
 

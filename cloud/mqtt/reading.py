@@ -1,4 +1,4 @@
-"""Reading the packets that a broker sends, in MQTT 3.1.1 and 5."""
+"""Parser for packets from the broker, for MQTT 3.1.1 and 5."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ _HIGHEST_QOS = 2
 
 
 class ProtocolError(Exception):
-    """The peer sent what is not MQTT; the connection can't be used any more."""
+    """The peer violated the MQTT protocol; the connection is unusable."""
 
 
 class Message(NamedTuple):
-    """A PUBLISH packet: what subscribers get. ``identifier`` is None at QoS 0."""
+    """A received PUBLISH packet. ``identifier`` is None at QoS 0."""
 
     topic: bytes
     payload: bytes
@@ -26,9 +26,9 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Limits:
-    """What the broker accepts on this connection; MQTT 3.1.1 names no limits, so there it is the defaults.
+    """The broker's limits for this connection; with MQTT 3.1.1, the defaults.
 
-    ``receive_maximum`` counts messages of QoS 1 and 2 under way at once, ``maximum_packet_size`` bytes of a packet.
+    ``receive_maximum`` counts messages of QoS 1 and 2 in flight, ``maximum_packet_size`` is in bytes.
     """
 
     receive_maximum: int = 65_535
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Connack:
-    """The broker's answer to CONNECT: reason 0 is accepted; ``told`` is what it says for people, "" for nothing."""
+    """The broker's CONNACK: reason 0 means accepted; ``told`` is the reason string, "" for none."""
 
     reason: int
     limits: Limits = Limits()
@@ -50,17 +50,17 @@ class Connack:
 
 @dataclass(frozen=True)
 class Ended:
-    """The broker's DISCONNECT, with its reason and what it says for people."""
+    """The broker's DISCONNECT, with reason code and reason string."""
 
     reason: int
     told: str = ""
 
 
 def read_length(data: bytes, at: int) -> tuple[int, int] | None:
-    """Return a variable byte integer and where it ends, or None where it is not there to its end.
+    """Return a variable byte integer and its end offset, or None if it is incomplete.
 
     Raises:
-        ProtocolError: it is longer than four bytes.
+        ProtocolError: longer than four bytes.
     """
     value = shift = 0
     for place in range(at, min(at + _LONGEST_LENGTH_BYTES, len(data))):
@@ -74,17 +74,17 @@ def read_length(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 def read_connack(body: bytes, level: int) -> Connack:
-    """Return what a CONNACK says; one in the format of 3.1.1 is understood at any level: old brokers know no other.
+    """Parse a CONNACK; the 3.1.1 format is accepted at any level, since old brokers know no other.
 
     Raises:
-        ProtocolError: it is malformed.
+        ProtocolError: malformed.
     """
     if len(body) < 2:
-        raise ProtocolError("a CONNACK that is too short")
+        raise ProtocolError("CONNACK too short")
     reason = body[1]
     if level != MQTT_5 or len(body) == 2:
         if reason and reason not in reasons.OF_3_1_1:
-            raise ProtocolError("a CONNACK with an unknown return code")
+            raise ProtocolError("CONNACK with an unknown return code")
         return Connack(reasons.OF_3_1_1.get(reason, reason))
     found = _properties(body, 2)
     limits = Limits(
@@ -95,18 +95,18 @@ def read_connack(body: bytes, level: int) -> Connack:
         keepalive_seconds=found.get(0x13),
     )
     if limits.receive_maximum == 0 or limits.maximum_packet_size == 0 or limits.maximum_qos > _HIGHEST_QOS:
-        raise ProtocolError("a CONNACK with a limit that can't be")
+        raise ProtocolError("CONNACK with an invalid limit")
     return Connack(reason, limits, found.get(0x12), found.get(0x1F, ""))
 
 
 def read_acknowledgement(body: bytes, level: int) -> tuple[int, int]:
-    """Return the packet identifier and the reason code of a PUBACK, PUBREC, or PUBCOMP.
+    """Return the packet identifier and the reason code of a PUBACK, PUBREC or PUBCOMP.
 
     Raises:
-        ProtocolError: it is malformed.
+        ProtocolError: malformed.
     """
     if len(body) < 2 or (level != MQTT_5 and len(body) != 2):
-        raise ProtocolError("an acknowledgement of the wrong size")
+        raise ProtocolError("acknowledgement of the wrong size")
     if len(body) > 3:
         _properties(body, 3)
     return body[0] << 8 | body[1], body[2] if len(body) > 2 else 0
@@ -116,69 +116,69 @@ def read_suback(body: bytes, level: int) -> tuple[int, bytes]:
     """Return the packet identifier of a SUBACK and a reason code for each filter.
 
     Raises:
-        ProtocolError: it is malformed.
+        ProtocolError: malformed.
     """
     after = 2
     if level == MQTT_5:
         after = _after_properties(body, 2)
     if len(body) <= after:
-        raise ProtocolError("a SUBACK without reason codes")
+        raise ProtocolError("SUBACK without reason codes")
     return body[0] << 8 | body[1], body[after:]
 
 
 def read_publish(head: int, body: bytes, level: int) -> Message:
-    """Return the message of a PUBLISH; the topic is not checked to be UTF-8.
+    """Parse a PUBLISH; the topic is not checked to be UTF-8.
 
     Raises:
-        ProtocolError: it is malformed, or of QoS 2, at which nothing was subscribed to.
+        ProtocolError: malformed, or QoS 2, which is never subscribed to.
     """
     qos = head >> 1 & 3
     after = 2 + (body[0] << 8 | body[1]) if len(body) > 1 else 0
     if not 2 < after <= len(body):
-        raise ProtocolError("a PUBLISH without a topic, or that ends inside it")
+        raise ProtocolError("PUBLISH without a complete topic")
     topic, identifier = body[2:after], None
     if qos:
         identifier = int.from_bytes(body[after : after + 2], "big")
         after += 2
         if qos > 1 or not identifier or after > len(body):
-            raise ProtocolError(f"a PUBLISH of QoS {qos}, or without a packet identifier")
+            raise ProtocolError(f"PUBLISH with QoS {qos}, or without a packet identifier")
     if level == MQTT_5:
-        # Most have none: the length of the properties is one byte, 0.
+        # Fast path: most packets have no properties, so their length is a single byte 0.
         after = after + 1 if body[after : after + 1] == b"\0" else _after_properties(body, after)
     return Message(topic, body[after:], bool(head & 1), identifier)
 
 
 def read_disconnect(body: bytes) -> Ended:
-    """Return what a DISCONNECT says.
+    """Parse a DISCONNECT.
 
     Raises:
-        ProtocolError: it is malformed.
+        ProtocolError: malformed.
     """
     found = _properties(body, 1) if len(body) > 1 else {}
     return Ended(body[0] if body else 0, found.get(0x1F, ""))
 
 
 def _after_properties(body: bytes, at: int) -> int:
-    """Return where the properties end that begin here, without looking at them."""
+    """Return the end of the properties that begin here, without parsing them."""
     found = read_length(body, at)
     if found is None or found[0] + found[1] > len(body):
-        raise ProtocolError("properties that are longer than their packet")
+        raise ProtocolError("properties longer than the packet")
     return found[0] + found[1]
 
 
 def _properties(body: bytes, at: int) -> dict[int, Any]:
-    """Return the properties that begin here, by their numbers; of one that may come several times the last."""
+    """Parse the properties that begin here, by identifier; of a repeated one, the last wins."""
     end = _after_properties(body, at)
     _, at = read_length(body, at) or (0, end)
     found: dict[int, Any] = {}
     while at < end:
         read = _READERS.get(body[at])
         if read is None:
-            raise ProtocolError(f"a property of the unknown kind {body[at]}")
+            raise ProtocolError(f"unknown property {body[at]}")
         number = body[at]
         found[number], at = read(body, at + 1)
         if at > end:
-            raise ProtocolError("a property that is longer than its packet")
+            raise ProtocolError("a property longer than the packet")
     return found
 
 
@@ -209,7 +209,7 @@ def _pair(body: bytes, at: int) -> tuple[tuple[str, str], int]:
 def _variable(body: bytes, at: int) -> tuple[int, int]:
     found = read_length(body, at)
     if found is None:
-        raise ProtocolError("a number that ends early")
+        raise ProtocolError("an incomplete number")
     return found
 
 
@@ -222,4 +222,4 @@ _READERS: dict[int, Callable[[bytes, int], tuple[Any, int]]] = {
     0x0B: _variable,
     0x26: _pair,
 }
-"""How each property is written (MQTT 5.0, table 2-4)."""
+"""Type of each property (MQTT 5.0, table 2-4)."""

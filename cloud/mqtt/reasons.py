@@ -1,7 +1,7 @@
-"""Reason codes of MQTT 5 in words, with what would mend them."""
+"""MQTT 5 reason codes: names and advice."""
 
 LOWEST_FAILURE = 0x80
-"""From here on a reason code says that it did not work."""
+"""Reason codes from here on are errors."""
 
 NOT_AUTHORIZED = 0x87
 UNSUPPORTED_VERSION = 0x84
@@ -13,10 +13,10 @@ NO_RETAIN = 0x9A
 NO_SUCH_QOS = 0x9B
 
 NOT_RETAINED = 0x100
-"""Our own, for MQTT 3.1.1: the broker confirmed a message, and does not retain it."""
+"""Our own code for MQTT 3.1.1: the broker confirmed a message but does not retain it."""
 
 OF_3_1_1 = {1: UNSUPPORTED_VERSION, 2: 0x85, 3: 0x88, 4: BAD_CREDENTIALS, 5: NOT_AUTHORIZED}
-"""The return codes of MQTT 3.1.1's CONNACK."""
+"""CONNACK return codes of MQTT 3.1.1."""
 
 _NAMES = {
     0x80: "unspecified error",
@@ -54,32 +54,32 @@ _CREDENTIALS = "check the user and password in LAMPI_BROKER_URL"
 _ADVICE = {
     UNSUPPORTED_VERSION: "set LAMPI_MQTT_VERSION to a version that the broker speaks, or to auto",
     BAD_CREDENTIALS: _CREDENTIALS,
-    NOT_AUTHORIZED: "allow the daemon's user to write to all lamps' topics and its own in the broker's acl_file",
-    TAKEN_OVER: "another client uses the daemon's client id; run one cloud on one broker",
+    NOT_AUTHORIZED: "let the daemon's user write to its own topics and all lamps' topics in the broker's acl_file",
+    TAKEN_OVER: "another client uses the daemon's client id; run only one cloud per broker",
     TOO_LARGE: "raise message_size_limit and max_packet_size in mosquitto.conf",
     QUOTA_EXCEEDED: "raise max_inflight_messages and max_inflight_bytes in mosquitto.conf",
     NO_RETAIN: "set retain_available true in mosquitto.conf",
     NO_SUCH_QOS: "set max_qos 2 in mosquitto.conf",
     NOT_RETAINED: "check max_inflight_messages, max_inflight_bytes, message_size_limit and retain_available in "
-    "mosquitto.conf, and that acl_file lets the daemon's user read and write these topics",
+    "mosquitto.conf, and that acl_file gives the daemon's user read and write access to these topics",
 }
 
 OF_SETTINGS = frozenset(_ADVICE)
-"""Those for which there is something to change."""
+"""Reason codes for which a setting can be changed."""
 
 _OTHERWISE = "see the broker's log"
 
 
 def name_of(reason: int) -> str:
-    """Return what a reason code means."""
+    """Return the name of a reason code."""
     return _NAMES.get(reason, f"reason code 0x{reason:02x}")
 
 
 def advice_on(reason: int) -> str:
-    """Return what to do about a refusal, with the setting to change where there is one."""
+    """Return advice on a refusal, naming the setting to change if there is one."""
     return _ADVICE.get(reason, _OTHERWISE)
 
 
 def advice_on_connecting(reason: int) -> str:
-    """Return what to do about a refused connection; there, "not authorized" is about the user and not about topics."""
+    """Return advice on a refused connection, where "not authorized" is about the user and not about topics."""
     return _CREDENTIALS if reason == NOT_AUTHORIZED else advice_on(reason)

@@ -1,4 +1,4 @@
-"""A socket that does not block, with what waits to be sent; it sleeps until bytes come or another thread wakes it."""
+"""Non-blocking socket with a send buffer; it waits until data arrives or another thread wakes it."""
 
 import select
 import socket
@@ -7,7 +7,7 @@ import ssl
 from cloud.mqtt.dialing import CHUNK_BYTES
 
 _MOST_CHUNKS = 16
-"""How many chunks are read in a row: TLS hands out 16 KiB at a time, and what it holds does not wake anybody."""
+"""Maximum chunks per read: TLS returns 16 KiB at a time, and poll() does not report what TLS has buffered."""
 
 
 class Transport:
@@ -25,18 +25,18 @@ class Transport:
         self._asleep = False
 
     def wake(self) -> None:
-        """End a sleep, or keep the next one from beginning; may be called on any thread."""
+        """End the current wait, or prevent the next one; thread-safe."""
         if self._asleep:
             self._asleep = False
             self._waker.send(b"\0")
 
     def send(self, data: bytes) -> None:
-        """Send bytes, or keep what the kernel does not take until it does.
+        """Send bytes; what the kernel does not accept is buffered.
 
-        That the connection is gone shows in `receive`, after what came before its end: that may say why it ended.
+        A lost connection is reported by `receive`, after the data before its end, which may tell why it ended.
 
         Raises:
-            OSError: TLS failed.
+            OSError: TLS error.
         """
         self._unsent = self._unsent + data if self._unsent else data
         try:
@@ -44,16 +44,16 @@ class Transport:
                 sent = self._connection.send(self._unsent)
                 self._unsent = self._unsent[sent:]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass  # `receive` waits until there is room
+            pass  # `receive` waits until the socket is writable
         except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             self._unsent = b""
 
     def prepare_to_sleep(self) -> None:
-        """Have `wake` count from now on; look once more for work after this, and sleep only where there is none."""
+        """Make `wake` effective from now on; check for work once more before waiting in `receive`."""
         self._asleep = True
 
     def receive(self, seconds: float) -> bytes:
-        """Return what has come; sleep up to so long for it, and return nothing where that ends without any.
+        """Return received data, waiting up to ``seconds`` for it; empty on timeout.
 
         Raises:
             OSError: the connection is gone.
@@ -78,16 +78,16 @@ class Transport:
                 chunk = self._connection.recv(CHUNK_BYTES)
                 if not chunk:
                     if chunks:
-                        break  # first what came before the end
+                        break  # return the data before the end first
                     raise ConnectionResetError("the broker closed the connection")
                 chunks.append(chunk)
                 if not isinstance(self._connection, ssl.SSLSocket):
                     return chunk
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            pass  # that was all
+            pass  # no more data
         return b"".join(chunks)
 
     def close(self) -> None:
-        """Close the socket; nothing more goes out."""
+        """Close the socket; unsent data is discarded."""
         for each in (self._connection, self._woken, self._waker):
             each.close()

@@ -1,1 +1,1 @@
-"""Who may come to the broker: authorities, certificates, and all that a lamp's Pi needs, in one folder."""
+"""Access to the broker: certificate authorities, certificates, access rules, and a bundle of files for each lamp."""

@@ -1,7 +1,7 @@
-"""The folder of the authorities: the cloud's, for its broker and programs, and the lamps'.
+"""The folder of the two certificate authorities: one for the cloud's broker and programs, one for lamps.
 
-They are two, so that no lamp's certificate can ever pass for the broker's or the daemon's, and so that a factory needs
-the lamps' key alone.
+They are separate so that no lamp's certificate can pass for the broker's or the daemon's, and so that a factory needs
+only the lamps' key.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _ADDRESS = "cloud-address"
 
 
 class Authorities:
-    """Issues, writes down and takes back; every key is read only when it is needed."""
+    """Issues, records and revokes certificates; keys are read only when needed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,16 +37,16 @@ class Authorities:
 
     @classmethod
     def create(cls, folder: Path, now: datetime) -> "Authorities":
-        """Make both authorities in a folder that is not there yet, or empty.
+        """Create both authorities in a folder that is missing or empty.
 
         Raises:
-            AuthorityExists: there is something in it.
-            CantWrite: it can't be made.
+            AuthorityExists: the folder is not empty.
+            CantWrite: the folder can't be written.
         """
         try:
             taken = folder.exists() and any(folder.iterdir())
         except OSError as fault:
-            raise CantWrite(f"{folder} can't be looked into: {fault.strerror}.") from None
+            raise CantWrite(f"Can't read {folder}: {fault.strerror}.") from None
         if taken:
             raise AuthorityExists(
                 f"{folder} is not empty; new authorities would lock out all lamps. Nothing was changed."
@@ -63,43 +63,43 @@ class Authorities:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the only process that issues or takes back.
+        """Hold the lock for issuing and revoking.
 
         Raises:
-            NoAuthority: there are none here.
-            CantWrite: they are not ours to use.
+            NoAuthority: there are no authorities in the folder.
+            CantWrite: the folder is not accessible.
         """
         self._read(f"{CLOUD}.crt")
         with files.locked(self.folder / _LOCK):
             yield
 
     def issue_lamp(self, device_id: str, now: datetime) -> Credentials:
-        """Return new credentials for a lamp, written down."""
+        """Issue and record a lamp's certificate."""
         credentials = certificates.lamp_credentials(self._lamps, device_id, now)
         self._registry.add(LAMPS, device_id, credentials)
         return credentials
 
     def issue_program(self, name: str, now: datetime) -> Credentials:
-        """Return new credentials for one of the cloud's programs, written down."""
+        """Issue and record the certificate of a program of the cloud."""
         credentials = certificates.program_credentials(self._cloud, name, now)
         self._registry.add(CLOUD, name, credentials)
         return credentials
 
     def issue_server(self, hosts: Sequence[str], now: datetime) -> Credentials:
-        """Return new credentials for the broker, written down."""
+        """Issue and record the broker's certificate."""
         credentials = certificates.server_credentials(self._cloud, hosts, now)
         self._registry.add(CLOUD, hosts[0], credentials)
         return credentials
 
     def twin(self, device_id: str, now: datetime) -> Credentials:
-        """Return credentials like a lamp's that are never handed out: to see whether the broker heeds a list."""
+        """Issue an unrecorded canary certificate, used to test whether the broker applies a revocation list."""
         return certificates.lamp_credentials(self._lamps, device_id, now)
 
     def revoke(self, kind: Kind, names: Iterable[str], now: datetime, also: Sequence[Credentials] = ()) -> Content:
-        """Take back all that the names have, and return the new list of the revoked; twice is as good as once.
+        """Revoke all certificates of these names and return the new revocation list; idempotent.
 
         Raises:
-            NotProvisioned: one of them has nothing; then nothing at all is taken back.
+            NotProvisioned: one of them has no valid certificate; nothing is revoked.
         """
         self._registry.revoke(kind, names, now)
         authority = self._lamps if kind == LAMPS else self._cloud
@@ -110,11 +110,11 @@ class Authorities:
         return made
 
     def is_good(self, kind: Kind, serial: int, until: datetime) -> bool:
-        """Tell whether a certificate is ours, not taken back, and lasts until an instant."""
+        """Return whether a certificate is recorded, not revoked, and valid until a timestamp."""
         return self._registry.is_good(kind, serial, until)
 
     def shut_out(self, kind: Kind, now: datetime) -> list[str]:
-        """Return who had a certificate that would still be good, and has none that is."""
+        """Return the names whose unexpired certificates are all revoked."""
         return self._registry.shut_out(kind, now)
 
     def certificate(self, kind: Kind) -> Content:
@@ -122,20 +122,20 @@ class Authorities:
         return Content(self._read(f"{kind}.crt"), OPEN)
 
     def revocation_list(self, kind: Kind) -> Content:
-        """Return the present list of the revoked."""
+        """Return the current revocation list."""
         return Content(self._read(f"{kind}-revoked.pem"), OPEN)
 
     def good(self, kind: Kind, now: datetime) -> Iterator[Issued]:
-        """Yield what is still good, of each name what lasts longest; soonest to end first."""
+        """Yield the valid certificate of each name that expires last, ordered by expiry."""
         return self._registry.last_of_each(kind, now)
 
     def ends_at(self, kind: Kind) -> datetime:
-        """Return until when an authority can issue anything."""
+        """Return when an authority's own certificate expires."""
         return (self._lamps if kind == LAMPS else self._cloud).certificate.not_valid_after_utc
 
     @property
     def cloud_address(self) -> str | None:
-        """Where lamps find the broker, ``host:port``, as it was last told."""
+        """The broker's address for lamps, ``host:port``, as last set."""
         path = self.folder / _ADDRESS
         return self._read(_ADDRESS).decode().strip() if path.exists() else None
 
@@ -155,14 +155,14 @@ class Authorities:
         try:
             return Authority.loaded(self._read(f"{kind}.crt"), self._read(f"{kind}.key"))
         except ValueError as fault:
-            raise NoAuthority(f"{self.folder}/{kind}.crt and {kind}.key are not an authority: {fault}.") from None
+            raise NoAuthority(f"{self.folder}/{kind}.crt and {kind}.key are not a valid authority: {fault}.") from None
 
     def _read(self, name: str) -> bytes:
         try:
             return (self.folder / name).read_bytes()
         except FileNotFoundError:
             raise NoAuthority(
-                f"There is no {self.folder / name}; `lampi-cloud ca init` makes the authorities."
+                f"There is no {self.folder / name}; create the authorities with `lampi-cloud ca init`."
             ) from None
         except OSError as fault:
-            raise CantWrite(f"{self.folder / name} can't be read: {fault.strerror}.") from None
+            raise CantWrite(f"Can't read {self.folder / name}: {fault.strerror}.") from None

@@ -1,4 +1,4 @@
-"""A certificate authority: one private key, its own certificate, and what it signs."""
+"""A certificate authority: its private key, its certificate, and what it signs."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from cloud.provisioning.files import SECRET, Content
 LIFE = timedelta(days=20 * 365)
 
 DATED_BACK_FOR_LAMPS = timedelta(days=5 * 365)
-"""How far what a lamp looks at is dated back: a Pi has no clock of its own, and lives in the year of its SD card's
-image until it hears of another. That a certificate of ours is not valid yet never means a danger."""
+"""Backdating of certificates that lamps verify: a Pi has no real-time clock and boots with its image's date until NTP
+has synced. A certificate of ours that is not yet valid is never a security problem."""
 
 DATED_BACK = timedelta(days=1)
-"""The same for what only the cloud looks at: its machines' clocks differ by less."""
+"""Backdating of certificates that only the cloud verifies; its machines' clocks differ by less."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A certificate with its private key, both in PEM form."""
+    """A certificate and its private key, both PEM."""
 
     certificate: Content
     key: Content
@@ -33,7 +33,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Revoked:
-    """A certificate that is taken back."""
+    """A revoked certificate."""
 
     serial: int
     at: datetime
@@ -41,9 +41,10 @@ class Revoked:
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs certificates and the list of those that it takes back; keys are P-256 of elliptic curves.
+    """Signs certificates and revocation lists; keys are ECDSA P-256.
 
-    With RSA of like strength a handshake costs a Raspberry Pi, and a broker with many lamps, many times as much.
+    RSA keys of similar strength would make a handshake many times as expensive for a Raspberry Pi, and for a broker
+    with many lamps.
     """
 
     certificate: x509.Certificate
@@ -51,7 +52,7 @@ class Authority:
 
     @classmethod
     def made(cls, name: str, now: datetime) -> "Authority":
-        """Return a new authority that signs itself."""
+        """Return a new, self-signed authority."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _named(name)
         builder = _builder(subject, subject, key.public_key(), now - DATED_BACK_FOR_LAMPS, now + LIFE)
@@ -61,23 +62,23 @@ class Authority:
 
     @classmethod
     def loaded(cls, certificate: bytes, key: bytes) -> "Authority":
-        """Return the authority of two PEM texts.
+        """Load an authority from PEM.
 
         Raises:
-            ValueError: they are not those of an authority of ours.
+            ValueError: not the certificate and key of an authority.
         """
         private = serialization.load_pem_private_key(key, password=None)
         public = x509.load_pem_x509_certificate(certificate)
         if not isinstance(private, ec.EllipticCurvePrivateKey) or public.public_key() != private.public_key():
-            raise ValueError("the key is not the certificate's")
+            raise ValueError("the key does not match the certificate")
         return cls(public, private)
 
     def certificate_file(self) -> Content:
-        """Return its certificate in PEM form."""
+        """Return the certificate as PEM."""
         return Content(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def key_file(self) -> Content:
-        """Return its key in PEM form."""
+        """Return the key as PEM."""
         return _key_file(self.key)
 
     def sign(
@@ -89,7 +90,7 @@ class Authority:
         not_after: datetime,
         also_named: Sequence[x509.GeneralName] = (),
     ) -> Credentials:
-        """Return a new key with a certificate for one use (`ExtendedKeyUsageOID`), at longest as long as our own."""
+        """Issue a key and certificate for one usage (`ExtendedKeyUsageOID`); it never outlives the authority's own."""
         key = ec.generate_private_key(ec.SECP256R1())
         not_after = min(not_after, self.certificate.not_valid_after_utc)
         builder = _builder(_named(name), self.certificate.subject, key.public_key(), not_before, not_after)
@@ -104,13 +105,14 @@ class Authority:
         return Credentials(pem, _key_file(key), certificate.serial_number, certificate.not_valid_after_utc)
 
     def revocation_list(self, revoked: Iterable[Revoked], before: bytes | None, now: datetime) -> Content:
-        """Return the list of what is taken back, to follow on ``before``, in PEM form.
+        """Return the revocation list that succeeds ``before``, as PEM.
 
-        It is good for as long as the authority: nobody fetches it anew, and with a list that has lapsed OpenSSL lets
-        nobody in, so a shorter life could only lock out every lamp one day.
+        It is valid as long as the authority. Nobody refreshes it, and OpenSSL rejects everyone if the list has expired,
+        so a shorter validity could only lock out every lamp one day.
 
-        A running Mosquitto keeps the lists that it read before, and OpenSSL goes by the one with the latest instant,
-        in whole seconds. So each is dated a second after the last, and all so far back that none is of the future.
+        A running Mosquitto keeps lists that it loaded before, and OpenSSL uses the one with the latest timestamp, in
+        whole seconds. Each list is therefore dated a second after the previous one, and all are backdated so that none
+        is in the future.
         """
         last = None if before is None else x509.load_pem_x509_crl(before)
         issued_at = (now - DATED_BACK).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""What the broker's folder and a program's folder hold."""
+"""Contents of the broker's folder and of a program's folder."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,13 +26,13 @@ _CERTIFICATES = (
 def write_broker_files(
     authorities: Authorities, hosts: Sequence[str], folder: Path, now: datetime, user: str = MOSQUITTO_USER
 ) -> Credentials:
-    """Fill the folder that `mosquitto.conf` names, with a new certificate for the hosts; a second time renews it.
+    """Write the files that `mosquitto.conf` refers to, with a new certificate for the hosts; run again to renew.
 
-    ``hosts`` are the names and addresses by which the broker is reached, first the one that lamps use. ``user`` is the
-    one as whom the broker runs. What `write_rules` leaves alone stays as it is.
+    ``hosts`` are the broker's names and addresses, the lamps' first. ``user`` is the user that the broker runs as.
+    Files that `write_rules` keeps are unchanged.
 
     Raises:
-        BadName, CantWrite, NoAuthority: as they say.
+        BadName, CantWrite, NoAuthority: see there.
     """
     with authorities.locked():
         credentials = authorities.issue_server(hosts, now)
@@ -44,10 +44,10 @@ def write_broker_files(
 
 
 def write_program_files(authorities: Authorities, name: str, folder: Path, now: datetime) -> Credentials:
-    """Write ``ca.crt``, ``daemon.crt`` and ``daemon.key`` for the daemon or another program; a second time renews them.
+    """Write ``ca.crt``, ``daemon.crt`` and ``daemon.key`` for the daemon or another program; run again to renew.
 
     Raises:
-        BadName, CantWrite, NoAuthority: as they say.
+        BadName, CantWrite, NoAuthority: see there.
     """
     with authorities.locked():
         credentials = authorities.issue_program(name, now)
@@ -57,20 +57,20 @@ def write_program_files(authorities: Authorities, name: str, folder: Path, now: 
 
 
 def missing_from(folder: Path) -> list[str]:
-    """Return what the broker's folder lacks, for a check before the broker is started."""
+    """Return the files missing from the broker's folder, to check before the broker is started."""
     return [*(name for name in _CERTIFICATES if not (folder / name).exists()), *missing_rules(folder)]
 
 
 def lacks_certificates(folder: Path) -> bool:
-    """Tell whether the broker's folder lacks a certificate, a key or a revocation list."""
+    """Return whether a certificate, key or revocation list is missing from the broker's folder."""
     return not all((folder / name).exists() for name in _CERTIFICATES)
 
 
 def hosts_in(folder: Path) -> list[str]:
-    """Return the names and addresses for which the certificate in the broker's folder is.
+    """Return the names and addresses in the broker's certificate.
 
     Raises:
-        CantWrite: it can't be read, or is none.
+        CantWrite: it can't be read or is not a certificate.
     """
     path = folder / "server.crt"
     try:
@@ -78,14 +78,14 @@ def hosts_in(folder: Path) -> list[str]:
             x509.SubjectAlternativeName
         )
     except OSError as fault:
-        raise CantWrite(f"{path} can't be read: {fault.strerror}.") from None
+        raise CantWrite(f"Can't read {path}: {fault.strerror}.") from None
     except (ValueError, x509.ExtensionNotFound):
-        raise CantWrite(f"{path} is no certificate of a broker's; `lampi-cloud ca server` makes one.") from None
+        raise CantWrite(f"{path} is not a broker certificate; issue one with `lampi-cloud ca server`.") from None
     return [*names.value.get_values_for_type(x509.DNSName), *map(str, names.value.get_values_for_type(x509.IPAddress))]
 
 
 def lacks_its_pair(folder: Path) -> bool:
-    """Tell whether a program's folder lacks what `write_program_files` writes."""
+    """Return whether a file of `write_program_files` is missing."""
     return not all((folder / name).exists() for name in ("ca.crt", "daemon.crt", "daemon.key"))
 
 
@@ -100,10 +100,10 @@ def _fill(folder: Path, contents: dict[str, Content], group: str) -> None:
 
 
 def not_after(certificate: Path) -> datetime:
-    """Return until when a certificate file is good.
+    """Return when a certificate file expires.
 
     Raises:
         OSError: it can't be read.
-        ValueError: it is no certificate.
+        ValueError: it is not a certificate.
     """
     return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc

@@ -1,4 +1,4 @@
-"""The three kinds of certificate, what each is good for, and for how long."""
+"""The three kinds of certificates with their usage and validity."""
 
 import ipaddress
 import re
@@ -17,11 +17,11 @@ SERVER_LIFE = timedelta(days=2 * 365)
 PROGRAM_LIFE = SERVER_LIFE
 
 LAMP_LIFE = timedelta(days=10 * 365)
-"""About as long as a lamp: nobody comes to it with new files every year, and a stolen one is let in for no longer
-than it takes to run `lampi-cloud deprovision`, whatever is left of its certificate's life."""
+"""About the life of a lamp: renewal needs access to the Pi. A stolen certificate is useless as soon as `lampi-cloud
+deprovision` has run, whatever its expiry date."""
 
 DAEMON = "lampi-daemon"
-"""The name in the certificate of the daemon and the commands, by which it can be revoked."""
+"""Common name in the certificate of the daemon and the commands, for revocation."""
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -30,28 +30,28 @@ _PROGRAM_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
 def lamp_credentials(lamps: Authority, device_id: str, now: datetime) -> Credentials:
-    """Return what lets a lamp in: its device id as the name, and nothing but a client.
+    """Issue a lamp's client certificate, named after its device id.
 
     Raises:
-        BadDeviceId: it is not a device id; so a lamp can never bear the name of a program.
+        BadDeviceId: not a device id; this keeps lamps from taking a program's name.
     """
     name = read_device_id(device_id)
     return lamps.sign(name, ExtendedKeyUsageOID.CLIENT_AUTH, not_before=now - DATED_BACK, not_after=now + LAMP_LIFE)
 
 
 def program_credentials(cloud: Authority, name: str, now: datetime) -> Credentials:
-    """Return what lets one of the cloud's programs in.
+    """Issue a program's client certificate.
 
     Raises:
-        BadName: it is not a lower-case word of letters, digits and hyphens.
+        BadName: not lower-case letters, digits and hyphens.
     """
     if not _PROGRAM_NAME.fullmatch(name):
-        raise BadName(f"{quoted(name)} is no name for an account: lower-case letters, digits and hyphens.")
+        raise BadName(f"{quoted(name)} is not a valid name; use lower-case letters, digits and hyphens.")
     return cloud.sign(name, ExtendedKeyUsageOID.CLIENT_AUTH, not_before=now - DATED_BACK, not_after=now + PROGRAM_LIFE)
 
 
 def server_credentials(cloud: Authority, hosts: Sequence[str], now: datetime) -> Credentials:
-    """Return what the broker shows: the host names and IP addresses by which it is reached, and this machine's own.
+    """Issue the broker's certificate for host names and IP addresses; this machine's loopback names are added.
 
     Raises:
         BadName: one is neither a host name nor an address.

@@ -1,4 +1,4 @@
-"""Taking back, with effect at once: on the list, in the rules, and on the connection that is up."""
+"""Revocation with immediate effect: revocation list, access rules and open connections."""
 
 import queue
 import shlex
@@ -34,9 +34,9 @@ _REVOKED = "ALERT_CERTIFICATE_REVOKED"
 
 @dataclass(frozen=True)
 class BrokerSide:
-    """The broker as an operator has it: its folder here, how to have it read that anew, and how to reach it.
+    """How to reach the broker: its folder on this machine, the reload command, and its addresses.
 
-    ``broker`` is where the daemon connects; on the same host, lamps come in at ``lamps_port``.
+    ``broker`` is the daemon's listener; ``lamps_port`` is the lamps' listener on the same host.
     """
 
     folder: Path
@@ -46,14 +46,14 @@ class BrokerSide:
 
 
 def deprovision(authorities: Authorities, device_ids: Sequence[str], side: BrokerSide, now: datetime) -> None:
-    """Take back all that lamps have, and return when the broker has shut them out and cut their connections.
+    """Revoke lamps; return once the broker rejects them and their connections are closed.
 
-    A second time does no harm: it begins again where something was in the way.
+    Idempotent: after an error, run it again.
 
     Raises:
-        NotProvisioned: one of the lamps has nothing that is still good.
-        StillLetIn: all is written down, but the broker does not heed it; the text says what to do.
-        CantWrite, NoAuthority: as they say.
+        NotProvisioned: one of the lamps has no valid certificate.
+        StillLetIn: revocation recorded, but the broker has not applied it; the text says what to do.
+        CantWrite, NoAuthority: see there.
     """
     with authorities.locked():
         twin = authorities.twin(device_ids[0], now)
@@ -83,15 +83,15 @@ def _reload(authorities: Authorities, side: BrokerSide) -> None:
     except (OSError, ValueError, subprocess.TimeoutExpired) as failed:
         fault = str(failed)
     if fault:
-        raise _still_let_in(f"{side.reload_command!r} fails ({fault.splitlines()[-1]})", authorities, side)
+        raise _still_let_in(f"{side.reload_command!r} failed ({fault.splitlines()[-1]})", authorities, side)
 
 
 def _wait_until_heeded(authorities: Authorities, twin: Credentials, side: BrokerSide) -> None:
-    """Come in as the lamp's twin, which is on the same list, until the broker refuses it."""
+    """Connect with a canary certificate from the same revocation list until the broker rejects it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=authorities.certificate(CLOUD).data.decode())
-    with tempfile.NamedTemporaryFile() as pair:  # which only we can read; OpenSSL takes a file's name, no bytes
+    with tempfile.NamedTemporaryFile() as pair:  # mode 0600; OpenSSL needs a file name
         pair.write(twin.certificate.data + twin.key.data)
         pair.flush()
         context.load_cert_chain(pair.name)
@@ -104,7 +104,7 @@ def _wait_until_heeded(authorities: Authorities, twin: Credentials, side: Broker
 
 
 def _why_let_in(context: ssl.SSLContext, side: BrokerSide) -> str | None:
-    """Return None if the broker refuses a certificate as revoked; one that it lets in, it waits to hear more from."""
+    """Return None if the broker rejects the certificate as revoked. If it accepts it, recv() times out."""
     try:
         with (
             socket.create_connection((side.broker.host, side.lamps_port), timeout=CONNECT_SECONDS) as connection,
@@ -113,18 +113,18 @@ def _why_let_in(context: ssl.SSLContext, side: BrokerSide) -> str | None:
             secured.settimeout(ANSWER_SECONDS)
             secured.recv(1)
     except TimeoutError:
-        return "it lets in who is on the list"
+        return "it still accepts a revoked certificate"
     except OSError as fault:
         revoked = isinstance(fault, ssl.SSLError) and _REVOKED in (fault.reason or "")
-        return None if revoked else f"it can't be asked ({fault})"
-    return "it does not answer as a broker does"
+        return None if revoked else f"it can't be reached ({fault})"
+    return "it does not respond like an MQTT broker"
 
 
 def _cut(broker: BrokerUrl, device_id: str) -> None:
-    """End a lamp's connection and its session by taking its client id, which the broker gave it by its certificate."""
+    """Close a lamp's connection and session by taking over its client id, which is its device id."""
     events: queue.SimpleQueue[bool] = queue.SimpleQueue()
     told: queue.SimpleQueue[int] = queue.SimpleQueue()
-    # The lamp's own will says so, too, unless it was shut out already; and an earlier `1` must not stay.
+    # The lamp's will publishes this too, unless its access was denied before; a retained `1` must not remain.
     named = (topics.provisioned_presence(device_id), topics.presence(device_id))
     down, also = (Publication(topic, payloads.DOWN, qos=1, retain=True) for topic in named)
     link = BrokerLink(broker, device_id, birth=down, on_connection=events.put, on_confirmed=told.put)
@@ -135,8 +135,8 @@ def _cut(broker: BrokerUrl, device_id: str) -> None:
         told.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
         raise StillLetIn(
-            f"{device_id} is shut out, but a connection that it may have could not be cut: the broker at {broker} does "
-            "not answer. Set LAMPI_BROKER_URL and its files as for the daemon and do this again, or restart Mosquitto."
+            f"Revoked {device_id}, but can't close its connection, if any: the broker at {broker} does "
+            "not respond. Set LAMPI_BROKER_URL and its files as for the daemon and retry, or restart Mosquitto."
         ) from None
     finally:
         link.stop()
@@ -144,7 +144,7 @@ def _cut(broker: BrokerUrl, device_id: str) -> None:
 
 def _still_let_in(what: str, authorities: Authorities, side: BrokerSide) -> StillLetIn:
     return StillLetIn(
-        f"It is written down, but the broker does not heed it yet: {what}. Where the broker at {side.broker.host}:"
-        f"{side.lamps_port} runs, put {LAMPS}-revoked.pem and {RULES} from {authorities.folder} into "
-        f"{broker_files.MOSQUITTO_FOLDER}, have it reload them ({RELOAD}), and do this again here."
+        f"Revocation recorded; the broker has not applied it yet: {what}. On the broker's machine ({side.broker.host}:"
+        f"{side.lamps_port}), copy {LAMPS}-revoked.pem and {RULES} from {authorities.folder} to "
+        f"{broker_files.MOSQUITTO_FOLDER}, reload the broker ({RELOAD}), and run this again here."
     )

@@ -1,22 +1,22 @@
-"""What provisioning refuses, each as the one line that the person reads."""
+"""Errors of provisioning, each shown to the operator in one line."""
 
 from cloud.errors import Refusal
 
 
 class NoAuthority(Refusal):
-    """The certificate authorities are not there, or not whole."""
+    """The certificate authorities are missing or incomplete."""
 
 
 class AuthorityExists(Refusal):
-    """A folder already has authorities; new ones would lock out every lamp of the old."""
+    """The folder already has authorities; new ones would lock out all lamps."""
 
 
 class BadName(Refusal):
-    """No certificate can bear this name."""
+    """The name is not valid in a certificate."""
 
 
 class NotProvisioned(Refusal):
-    """No certificate that is still good was ever made for this name."""
+    """The name has no valid certificate."""
 
 
 class CantWrite(Refusal):
@@ -24,4 +24,4 @@ class CantWrite(Refusal):
 
 
 class StillLetIn(Refusal):
-    """What was revoked is on the list, but the broker does not heed it (yet)."""
+    """Revocation recorded, but the broker has not applied it yet."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, with the mode that they need from their first moment on."""
+"""Atomic file writes; files have the right mode from their creation."""
 
 import contextlib
 import fcntl
@@ -14,27 +14,27 @@ from cloud.provisioning.errors import CantWrite
 from shared import folders
 
 SECRET = 0o600
-"""Its owner's alone: private keys."""
+"""Readable by the owner only: private keys."""
 
 OPEN = 0o644
 
 
 @dataclass(frozen=True)
 class Content:
-    """What a file is to hold, and who may read it."""
+    """A file's content and mode."""
 
     data: bytes
     mode: int = OPEN
 
 
 def write_file(path: Path, content: Content, group: str | None = None, owner: str | None = None) -> None:
-    """Write a file at once, in place of an older one; an older one's mode is kept, and under root its owner.
+    """Write a file atomically, replacing an existing one; its mode is kept, and as root its owner.
 
-    Under root, a new file belongs to ``group``, if the system has one of that name; a secret one can then be read by
-    that group, too. With ``owner`` it belongs to that user, if the system has it, and to that user's group.
+    As root, a new file belongs to ``group`` if that group exists, which can then read even a secret file. With
+    ``owner``, it belongs to that user and the user's group, if that user exists.
 
     Raises:
-        CantWrite: the text says which file and why.
+        CantWrite: the text names the file and the reason.
     """
     before = None
     with contextlib.suppress(FileNotFoundError):
@@ -56,21 +56,21 @@ def write_file(path: Path, content: Content, group: str | None = None, owner: st
         _settle(path.parent)
     except OSError as fault:
         partial.unlink(missing_ok=True)
-        raise CantWrite(f"{path} can't be written: {fault.strerror}.") from None
+        raise CantWrite(f"Can't write {path}: {fault.strerror}.") from None
 
 
 def is_exposed(path: Path, owner: str) -> bool:
-    """Tell whether `restrict` would change a file."""
+    """Return whether `restrict` would change a file."""
     found, user = path.stat(), _known(owner)
     has_other_owner = user is not None and (found.st_uid, found.st_gid) != (user.pw_uid, user.pw_gid)
     return bool(found.st_mode & 0o007) or has_other_owner
 
 
 def restrict(path: Path, owner: str) -> None:
-    """Take a file away from everyone but its owner and group; under root, give it to ``owner``, if there is one.
+    """Remove others' permissions from a file; as root, give it to ``owner`` if that user exists.
 
     Raises:
-        CantWrite: it is not ours to change.
+        CantWrite: the file can't be changed.
     """
     if not is_exposed(path, owner):
         return
@@ -78,33 +78,32 @@ def restrict(path: Path, owner: str) -> None:
         _give(path, owner)
         path.chmod(path.stat().st_mode & 0o770)
     except OSError as fault:
-        raise CantWrite(f"{path} can't be given to {owner}: {fault.strerror}.") from None
+        raise CantWrite(f"Can't give {path} to {owner}: {fault.strerror}.") from None
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that everybody may look into, whatever the umask says; one that is there stays as it is.
+    """Create a folder that everyone can list, whatever the umask; an existing one is unchanged.
 
     Raises:
-        CantWrite: it can't be made.
+        CantWrite: it can't be created.
     """
     try:
         folders.make_folder(folder)
     except OSError as fault:
-        raise CantWrite(f"{folder} can't be made: {fault.strerror}.") from None
+        raise CantWrite(f"Can't create {folder}: {fault.strerror}.") from None
 
 
 def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
-    """Write a folder of files, by their paths within it, all at once; it replaces an older one.
+    """Write a folder of files, by relative path, atomically; it replaces an existing one.
 
-    It is its owner's alone; within it the modes are those that the files need where they are copied to.
+    The folder is accessible to its owner only; the files in it have the modes that they need at their destination.
 
-    Only one process at a time may do so for the folders beside it, as with `locked`: what an earlier one left half
-    done there is removed.
+    The caller must hold a lock on the parent folder, as with `locked`: leftovers of interrupted calls are removed.
 
     Raises:
-        CantWrite: the text says which folder and why.
+        CantWrite: the text names the folder and the reason.
     """
-    folder = folder.resolve()  # "." has no name, and a link's target is what is replaced
+    folder = folder.resolve()  # "." has no name, and of a symbolic link the target is replaced
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for leftover in folder.parent.glob(f".{folder.name}.*"):
@@ -123,12 +122,12 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
             partial.rename(folder)
         _settle(folder.parent)
     except OSError as fault:
-        raise CantWrite(f"{folder} can't be written: {fault.strerror}.") from None
+        raise CantWrite(f"Can't write {folder}: {fault.strerror}.") from None
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock that only one process at a time has; wait for it.
+    """Hold an exclusive file lock; blocks until it is free.
 
     Raises:
         CantWrite: the file can't be opened.
@@ -136,7 +135,7 @@ def locked(path: Path) -> Iterator[None]:
     try:
         file = path.open("a")
     except OSError as fault:
-        raise CantWrite(f"{path} can't be opened: {fault.strerror}.") from None
+        raise CantWrite(f"Can't open {path}: {fault.strerror}.") from None
     with file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -149,7 +148,7 @@ def _give(path: Path, owner: str) -> None:
 
 
 def _known(owner: str) -> pwd.struct_passwd | None:
-    """Return the user to whom we can give files: none unless we are root and the system has one of that name."""
+    """Return the user to give files to; None unless running as root and the user exists."""
     try:
         return pwd.getpwnam(owner) if os.geteuid() == 0 else None
     except KeyError:
@@ -157,16 +156,16 @@ def _known(owner: str) -> pwd.struct_passwd | None:
 
 
 def _write(path: Path, content: Content) -> None:
-    # The mode comes with the creation: a key must not be readable for one moment.
+    # The mode is set at creation, so that a key is never readable, not even briefly.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, content.mode), "wb") as file:
-        os.fchmod(file.fileno(), content.mode)  # what the umask took away: the broker is another user than we
+        os.fchmod(file.fileno(), content.mode)  # undo the umask: the broker runs as another user
         file.write(content.data)
         file.flush()
         os.fsync(file.fileno())
 
 
 def _settle(folder: Path) -> None:
-    """Have a renaming survive a power cut."""
+    """Flush a folder, so that renames survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

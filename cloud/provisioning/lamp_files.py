@@ -1,4 +1,4 @@
-"""A lamp's folder: all that its Pi needs beside the programs, laid out as the Pi's own files are."""
+"""A lamp's bundle: the files that its Pi needs, with their paths on the Pi."""
 
 from pathlib import Path
 
@@ -18,12 +18,12 @@ _SETTINGS = "etc/lampi/lampi-ui.env"
 _OTHERS = (_CA, _SETTINGS)
 
 _README = """\
-All that makes this Pi the lamp {device_id} of the cloud at {address}. The key in it is a secret: copy
-this folder to that one Pi, and delete it here afterwards.
+Everything that makes this Pi the lamp {device_id} of the cloud at {address}. It contains a private key: copy
+this folder to that one Pi and then delete it here.
 
     {bridge}       Mosquitto's bridge to the cloud
-    {place}/ca.crt                   by which the lamp knows the cloud
-    {place}/lamp.crt and lamp.key    by which the cloud knows the lamp, until {until}
+    {place}/ca.crt                   certificate by which the lamp recognizes the cloud
+    {place}/lamp.crt and lamp.key    certificate by which the cloud recognizes the lamp, until {until}
     etc/lampi/lampi-ui.env                       settings of the touchscreen
 
 On the Pi, with Mosquitto 2 installed, in this folder:
@@ -35,7 +35,7 @@ On the Pi, with Mosquitto 2 installed, in this folder:
 
 
 def lamp_files(device_id: str, address: str, credentials: Credentials, ca: Content) -> dict[str, Content]:
-    """Return the contents of a lamp's folder, by path; ``address`` is the cloud's broker as ``host:port``."""
+    """Return the files of a lamp's bundle by path; ``address`` is the broker's ``host:port``."""
     bridge = shipped.filled_in(shipped.LAMP_BRIDGE, {"@DEVICE_ID@": device_id, "@CLOUD_ADDRESS@": address})
     readme = _README.format(
         device_id=device_id,
@@ -55,7 +55,7 @@ def lamp_files(device_id: str, address: str, credentials: Credentials, ca: Conte
 
 
 def serial_in(folder: Path, address: str) -> int | None:
-    """Return the serial number of a lamp's folder; None where there is none, or one for another address, or a part."""
+    """Return the certificate's serial number, None if the bundle is missing, incomplete or for another address."""
     try:
         bridge = (folder / _BRIDGE).read_text(encoding="utf-8")
         certificate = x509.load_pem_x509_certificate((folder / _CERTIFICATE).read_bytes())

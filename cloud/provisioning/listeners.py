@@ -1,4 +1,4 @@
-"""Listeners that others of Mosquitto's files add: they share our broker's rules."""
+"""Finds listeners in other Mosquitto configuration files, which share our access rules."""
 
 import re
 from pathlib import Path
@@ -7,9 +7,9 @@ _LISTENER = re.compile(r"^\s*(listener|port)\s+\d", re.MULTILINE)
 
 
 def other_listeners(folder: Path, shipped_as: str) -> list[Path]:
-    """Return the files below Mosquitto's folder, relative to it, that add a listener, without our own.
+    """Return the other files below Mosquitto's folder that add a listener, as relative paths.
 
-    What can't be read is passed over: this is advice.
+    Unreadable files are skipped, since the result is only a hint.
     """
     files = [folder / "mosquitto.conf", *sorted((folder / "conf.d").glob("*.conf"))]
     return [path.relative_to(folder) for path in files if path.name != shipped_as and _LISTENER.search(_read(path))]

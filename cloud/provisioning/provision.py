@@ -1,4 +1,4 @@
-"""Making lamps' folders, one or a factory's worth."""
+"""Provisioning: creates bundles for one lamp or many."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from cloud.provisioning.lamp_files import lamp_files, serial_in
 from shared.broker_url import parse_broker_url
 
 RENEW_BEFORE = timedelta(days=365)
-"""How long before its end a lamp's certificate counts as worn: there is a year to bring the new one to the lamp."""
+"""Certificates are renewed this long before they expire, which leaves a year to bring the new one to the lamp."""
 
 
 class Outcome(Enum):
-    """What became of one lamp's folder."""
+    """What was done with a lamp's bundle."""
 
     MADE = "made"
     RENEWED = "renewed"
@@ -26,7 +26,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Order:
-    """Where folders are made, for which cloud, and whether good ones are made anew."""
+    """Where to create bundles, for which broker address, and whether to renew valid ones."""
 
     out: Path
     address: str
@@ -34,36 +34,35 @@ class Order:
 
 
 def read_address(text: str) -> str:
-    """Return the cloud's address as a bridge's configuration has it, ``host:port``; the port is 8883 if not given.
+    """Normalize the broker's address for lamps to ``host:port``; the default port is 8883.
 
     Raises:
-        BadName: it is not one.
+        BadName: not a valid address.
     """
     try:
         broker = parse_broker_url(f"mqtts://{text}")
     except ValueError as fault:
-        raise BadName(f"The cloud's address {fault}.") from None
+        raise BadName(f"The broker's address {fault}.") from None
     if broker.username is not None or ":" in broker.host:
         raise BadName(
-            "The cloud's address is a host name or an IPv4 address, and perhaps a port: cloud.example.com:8883."
+            "The broker's address must be a host name or IPv4 address with an optional port: cloud.example.com:8883."
         )
     return f"{broker.host}:{broker.port}"
 
 
 def provision(authorities: Authorities, device_ids: Iterable[str], order: Order, now: datetime) -> Iterator[Outcome]:
-    """Make the folder of one lamp after the other; a folder that is good is kept as it is.
+    """Create the lamps' bundles; valid ones are kept.
 
-    Each folder is there whole or not at all, so whatever ends this can be followed by the same call. A folder is
-    renewed when its certificate is taken back, ends within `RENEW_BEFORE`, or is of another authority, or when the
-    cloud's address is another now.
+    Each bundle is written atomically, so an interrupted run can be repeated. A bundle is renewed if its certificate is
+    revoked, expires within `RENEW_BEFORE` or is from another authority, or if the broker's address has changed.
 
     Raises:
-        CantWrite, NoAuthority: what was made before stays.
+        CantWrite, NoAuthority: bundles written before remain.
     """
     try:
         order.out.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise CantWrite(f"{order.out} can't be made: {fault.strerror}.") from None
+        raise CantWrite(f"Can't create {order.out}: {fault.strerror}.") from None
     for device_id in device_ids:
         with authorities.locked():
             yield _provision_one(authorities, device_id, order, now)

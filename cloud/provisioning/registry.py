@@ -1,4 +1,4 @@
-"""What was issued and what was taken back: a small SQLite file beside the authorities' keys."""
+"""Registry of issued and revoked certificates: a SQLite file beside the authorities' keys."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ CREATE INDEX certificate_revoked ON certificate (authority, revoked_at) WHERE re
 
 @dataclass(frozen=True)
 class Issued:
-    """A certificate that was issued and is still good."""
+    """A valid certificate."""
 
     authority: str
     name: str
@@ -34,32 +34,32 @@ class Issued:
 
 
 def empty_file() -> Content:
-    """Return a registry's file with nothing in it, to be written with the authorities' keys, all or nothing."""
+    """Return an empty registry as a file, to be written together with the authorities' keys."""
     with closing(sqlite3.connect(":memory:")) as file:
         file.executescript(_SCHEMA)
         return Content(file.serialize(), SECRET)
 
 
 class Registry:
-    """Remembers certificates by authority and name, for as long as they last.
+    """Stores certificates by authority and name.
 
-    Each is written down before it is handed out, so that whatever was handed out can be taken back.
+    A certificate is recorded before it is handed out, so that it can always be revoked.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def add(self, authority: str, name: str, credentials: Credentials) -> None:
-        """Write down what is about to be handed out."""
+        """Record a certificate before it is handed out."""
         row = (_written(credentials.serial), authority, name, credentials.not_after.timestamp())
         with self._opened() as file:
             file.execute("INSERT INTO certificate (serial, authority, name, not_after) VALUES (?, ?, ?, ?)", row)
 
     def revoke(self, authority: str, names: Iterable[str], now: datetime) -> None:
-        """Take back all that the names have; twice is as good as once.
+        """Revoke all certificates of these names; idempotent.
 
         Raises:
-            NotProvisioned: one of them has nothing that would still be good; then nothing is taken back.
+            NotProvisioned: one of them has no unexpired certificate; nothing is revoked.
         """
         with self._opened() as file:
             for name in names:
@@ -69,10 +69,10 @@ class Registry:
                     (now.timestamp(), authority, name, now.timestamp()),
                 )
                 if not found.rowcount:
-                    raise NotProvisioned(f"{name} has no certificate that is still good. Nothing was taken back.")
+                    raise NotProvisioned(f"{name} has no valid certificate. Nothing was revoked.")
 
     def revoked(self, authority: str, now: datetime) -> list[Revoked]:
-        """Return what is taken back and would else be good."""
+        """Return the revoked certificates that have not expired."""
         with self._opened() as file:
             rows = file.execute(
                 "SELECT serial, revoked_at FROM certificate"
@@ -82,7 +82,7 @@ class Registry:
             return [Revoked(int(serial, 16), datetime.fromtimestamp(at, UTC)) for serial, at in rows]
 
     def is_good(self, authority: str, serial: int, until: datetime) -> bool:
-        """Tell whether a certificate is ours, not taken back, and lasts until an instant."""
+        """Return whether a certificate is recorded, not revoked, and valid until a timestamp."""
         with self._opened() as file:
             found = file.execute(
                 "SELECT 1 FROM certificate WHERE serial = ? AND authority = ? AND revoked_at IS NULL AND not_after > ?",
@@ -91,7 +91,7 @@ class Registry:
             return found.fetchone() is not None
 
     def shut_out(self, authority: str, now: datetime) -> list[str]:
-        """Return the names that have certificates which would be good, all of them taken back."""
+        """Return the names whose unexpired certificates are all revoked."""
         with self._opened() as file:
             rows = file.execute(
                 "SELECT name FROM certificate WHERE authority = ? AND not_after > ?"
@@ -101,7 +101,7 @@ class Registry:
             return [name for (name,) in rows]
 
     def last_of_each(self, authority: str, now: datetime) -> Iterator[Issued]:
-        """Yield, for each name, the certificate that lasts longest."""
+        """Yield, for each name, the valid certificate that expires last."""
         with self._opened() as file:
             rows = file.execute(
                 "SELECT name, max(not_after) FROM certificate"

@@ -1,4 +1,4 @@
-"""The broker's rules: who may do what, who is shut out, and that only the broker may read them."""
+"""The broker's access rules: permissions, revoked lamps, and file modes."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,16 +16,16 @@ RULES = shipped.BROKER_RULES.name
 PASSWORDS = shipped.BROKER_PASSWORDS.name
 _FORMER_LAMPS_RULES = "lamps.acl"
 FORMER_RULES = (_FORMER_LAMPS_RULES, "cloud.acl")
-"""What earlier releases called the rules, a file for each listener."""
+"""Names of the rules in earlier releases, one file per listener."""
 
 _MARK = "\n# Shut out by `lampi-cloud deprovision`, which writes what is below this line.\n"
 
 
 def with_shut_out(rules: str, device_ids: Iterable[str]) -> str:
-    """Return the rules with exactly these lamps shut out.
+    """Return the rules with exactly these lamps denied.
 
-    The revocation list is checked in the handshake only. A client that finished its handshake earlier and sends CONNECT
-    only now is stopped by nothing but this.
+    The revocation list is checked in the TLS handshake only. A client that finished its handshake before the revocation
+    and sends CONNECT afterwards is stopped only by these rules.
     """
     kept, _, _ = rules.partition(_MARK)
     denied = "".join(f"topic deny {topic_filter}\n" for topic_filter in EVERY_TOPIC)
@@ -34,13 +34,13 @@ def with_shut_out(rules: str, device_ids: Iterable[str]) -> str:
 
 
 def write_rules(authorities: Authorities, folder: Path, now: datetime, user: str = MOSQUITTO_USER) -> None:
-    """Write what is missing of the rules, for a broker that runs as ``user``; call it locked.
+    """Write missing rules for a broker that runs as ``user``; the caller must hold the lock.
 
-    What is there already stays as it is: it may have been edited by hand. Mosquitto wants these files to belong to its
-    own user, and to be unreadable for everyone else; that is put right.
+    Existing files are kept, since they may have been edited by hand. Mosquitto requires that they belong to its user
+    and are unreadable for others; owner and mode are corrected.
 
     Raises:
-        CantWrite: the text says which file and why.
+        CantWrite: the text names the file and the reason.
     """
     shipped_rules = shipped.BROKER_RULES.read_text(encoding="utf-8")
     contents = {
@@ -54,28 +54,28 @@ def write_rules(authorities: Authorities, folder: Path, now: datetime, user: str
 
 
 def has_good_rules(folder: Path, user: str = MOSQUITTO_USER) -> bool:
-    """Tell whether `write_rules` would change nothing."""
+    """Return whether `write_rules` would change nothing."""
     return not missing_rules(folder) and not any(files.is_exposed(folder / name, user) for name in (RULES, PASSWORDS))
 
 
 def missing_rules(folder: Path) -> list[str]:
-    """Return what the broker's folder lacks of the rules."""
+    """Return the rule files missing from the broker's folder."""
     return [name for name in (RULES, PASSWORDS) if not (folder / name).exists()]
 
 
 def write_shut_out(authorities: Authorities, broker_folder: Path, now: datetime) -> bool:
-    """Bring the rules up to date, beside the authorities and for a broker on this machine; call it locked.
+    """Update the denied lamps in the rules beside the authorities and of a broker on this machine, holding the lock.
 
-    Returns whether any of them changed.
+    Returns whether any file changed.
 
     Raises:
-        CantWrite: the text says which file and why.
+        CantWrite: the text names the file and the reason.
     """
     shut_out = authorities.shut_out(LAMPS, now)
     beside = authorities.folder / RULES
     if not beside.exists() and shut_out:
         files.write_file(beside, Content(shipped.BROKER_RULES.read_bytes()))
-    # A broker whose configuration was edited by hand, and so was not renewed, still reads the former rules.
+    # A broker whose configuration was edited by hand, and therefore not updated, still reads the former rules.
     paths = [beside, broker_folder / RULES, broker_folder / _FORMER_LAMPS_RULES]
     changed = [_bring_up_to_date(path, shut_out) for path in paths if path.exists()]
     return any(changed)
@@ -85,7 +85,7 @@ def _bring_up_to_date(path: Path, shut_out: Iterable[str]) -> bool:
     try:
         before, mode = path.read_text(encoding="utf-8"), path.stat().st_mode & 0o777
     except OSError as fault:
-        raise CantWrite(f"{path} can't be read: {fault.strerror}.") from None
+        raise CantWrite(f"Can't read {path}: {fault.strerror}.") from None
     after = with_shut_out(before, shut_out)
     if after != before:
         files.write_file(path, Content(after.encode(), mode))

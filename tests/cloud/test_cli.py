@@ -56,10 +56,10 @@ def test_migrate_says_what_it_did(empty_database_url: str) -> None:
 
 
 def test_users_are_added_and_listed(run: Run, lampi: Lampi) -> None:
-    assert run("user", "add", "Bob").output == "Added the user Bob.\n"
+    assert run("user", "add", "Bob").output == "Created the user Bob.\n"
     assert run("user", "list").output == "Bob\nada\n"
     refused = run("user", "add", "Bob")
-    assert (refused.exit_code, refused.stderr) == (1, "Error: There is a user Bob already.\n")
+    assert (refused.exit_code, refused.stderr) == (1, "Error: The username Bob is already taken.\n")
 
 
 def test_lamps_as_a_table(run: Run, lampi: Lampi, ada: User) -> None:
@@ -86,7 +86,7 @@ def test_lamps_as_json(run: Run, lampi: Lampi, ada: User) -> None:
 
 
 def test_no_lamps(run: Run, ada: User) -> None:
-    assert run("lamps").output == "No lamp has been seen yet.\n"
+    assert run("lamps").output == "No lamps yet.\n"
     assert json.loads(run("lamps", "--json").output) == []
 
 
@@ -111,7 +111,7 @@ def test_associate_wants_a_user_and_a_lamp(run: Run, lampi: Lampi, words: list[s
 
 def test_associate_takes_one_way_to_name_the_lamp(run: Run, lampi: Lampi) -> None:
     both = run("associate", "b71e09", "--device-id", "b827ebba0387", "--user", "ada")
-    assert (both.exit_code, "either a CODE or a --device-id" in both.stderr) == (2, True)
+    assert (both.exit_code, "either CODE or --device-id" in both.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("verb", ["release", "forget"])
@@ -124,11 +124,11 @@ def test_ids_that_are_none_are_refused(run: Run, lampi: Lampi, verb: str, device
 
 def test_release_and_forget(run: Run, lampi: Lampi) -> None:
     assert run("release", "b827ebba0387").stderr == (
-        "Error: Nobody owns the lamp b827ebba0387; its screen shows its code.\n"
+        "Error: The lamp b827ebba0387 has no owner; its screen shows its code.\n"
     )
     run("associate", "b71e09", "--user", "ada")
-    assert run("release", "b827ebba0387").output == "The lamp b827ebba0387 is nobody's now, and shows a new code.\n"
-    assert run("forget", "b827ebba0387").output == "The lamp b827ebba0387 is forgotten.\n"
+    assert run("release", "b827ebba0387").output == "Released the lamp b827ebba0387; its screen shows a new code.\n"
+    assert run("forget", "b827ebba0387").output == "Deleted the lamp b827ebba0387.\n"
     assert run("forget", "b827ebba0387").exit_code == 1
 
 

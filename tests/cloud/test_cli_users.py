@@ -13,7 +13,7 @@ from tests.cloud.conftest import NOW
 def test_a_password_from_standard_input(database_url: str, ada: User, line: str) -> None:
     token = sign_ins.begin(ada, NOW)
     done = give(database_url, "ada", line)
-    assert (done.exit_code, done.output) == (0, "ada can sign in on the web with this password.\n")
+    assert (done.exit_code, done.output) == (0, "Set the password of ada.\n")
     assert accounts.sign_in("ada", "correct horse battery", "", NOW) == ada
     assert sign_ins.user_of(token, NOW) is None
 
@@ -21,7 +21,7 @@ def test_a_password_from_standard_input(database_url: str, ada: User, line: str)
 @pytest.mark.parametrize(
     ("name", "line", "said"),
     [
-        ("bob", "correct horse battery\n", "Error: There is no user 'bob'; 'lampi-cloud user add' makes one.\n"),
+        ("bob", "correct horse battery\n", "Error: There is no user 'bob'; create one with 'lampi-cloud user add'.\n"),
         ("ada", "", "Error: A password must have 10 to 200 characters.\n"),
         ("ada", "short\n", "Error: A password must have 10 to 200 characters.\n"),
     ],

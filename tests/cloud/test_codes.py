@@ -57,10 +57,10 @@ def test_case_separators_and_lookalikes_do_not_matter(typed: str, code: str) -> 
 @pytest.mark.parametrize(
     ("typed", "why"),
     [
-        ("", "this has 0"),
-        ("b71", "this has 3"),
-        ("b 7 1 e 0", "this has 5"),
-        ("0" * 33, "this has 33"),
+        ("", "this one has 0"),
+        ("b71", "this one has 3"),
+        ("b 7 1 e 0", "this one has 5"),
+        ("0" * 33, "this one has 33"),
         ("b71e0g", "only the digits"),
         ("b71e0%", "only the digits"),
         ("b71e0_", "only the digits"),

@@ -69,7 +69,7 @@ def test_every_row_arrives_and_is_counted(source: peewee.Database, urls: tuple[s
     done = copy(urls)
     assert done.exit_code == 0, done.output
     assert "     1199 lampi\n" in done.output
-    assert "Copied and compared" in done.output
+    assert "and verified the copy" in done.output
     original, copied = rows(urls[0]), rows(urls[1])
     assert {name for name, found in original.items() if not found} == set()
     assert original["OutboxSequence"][0].pop("origin") != copied["OutboxSequence"][0].pop("origin")
@@ -95,7 +95,7 @@ def test_a_database_on_which_a_daemon_works_is_not_copied(source: peewee.Databas
 def test_an_unmigrated_database_is_not_copied(urls: tuple[str, str]) -> None:
     open_database(urls[0], create=True).close()
     refused = copy(urls)
-    assert (refused.exit_code, "run 'lampi-cloud migrate' first" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "run 'lampi-cloud migrate'" in refused.stderr) == (1, True)
 
 
 def test_the_copy_goes_on_numbering(source: peewee.Database, urls: tuple[str, str]) -> None:
@@ -136,7 +136,7 @@ def test_a_copy_that_differs_is_noticed_and_undone(
 
     monkeypatch.setattr(copying, "_copy", spoil)
     refused = copy(urls)
-    assert (refused.exit_code, "is not like the original" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "differs from the original" in refused.stderr) == (1, True)
     assert rows(urls[1])["Lampi"] == []
 
 

@@ -37,7 +37,7 @@ def modes(root: Path) -> dict[str, str]:
 def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
     said = install(HOST, "--dry-run", "--prefix", str(tmp_path / "root"))
     assert (said.exit_code, said.output.splitlines()[-1]) == (0, "Nothing was changed.")
-    assert "make   /etc/lampi/ca/: the authorities" in said.output
+    assert "make   /etc/lampi/ca/: certificate authorities" in said.output
     assert list(tmp_path.iterdir()) == []
 
 
@@ -86,7 +86,7 @@ def test_an_upgrade_brings_the_rules_also_without_a_host_and_names_those_that_th
     (broker / "lampi.acl").rename(broker / "cloud.acl")
     server = (broker / "server.crt").read_bytes()
     said = install("--prefix", str(tmp_path)).output
-    assert "make   /etc/mosquitto/lampi/: who may do what" in said
+    assert "make   /etc/mosquitto/lampi/: access rules" in said
     assert "note   /etc/mosquitto/lampi/cloud.acl: replaced by lampi.acl" in said
     assert missing_from(broker) == []
     assert (broker / "server.crt").read_bytes() == server
@@ -114,7 +114,7 @@ def test_another_host_does_not_send_lamps_where_the_broker_s_certificate_is_not_
 def test_what_was_cut_short_is_made_whole(tmp_path: Path, missing: str) -> None:
     install(HOST, "--prefix", str(tmp_path))
     (tmp_path / "etc/lampi" / missing).unlink()
-    assert "make   /etc/lampi/: the daemon's certificate" in install(HOST, "--prefix", str(tmp_path)).output
+    assert "make   /etc/lampi/: daemon certificate" in install(HOST, "--prefix", str(tmp_path)).output
     assert (tmp_path / "etc/lampi" / missing).exists()
 
 

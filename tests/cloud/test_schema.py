@@ -40,13 +40,13 @@ def test_upgrading_twice_does_nothing_more(database: peewee.Database) -> None:
 
 
 def test_an_unmigrated_database_is_refused(empty: peewee.Database) -> None:
-    with pytest.raises(UnusableDatabase, match="run 'lampi-cloud migrate' first"):
+    with pytest.raises(UnusableDatabase, match="run 'lampi-cloud migrate'"):
         require_current(empty)
 
 
 def test_a_half_migrated_database_is_refused_and_upgraded(empty: peewee.Database) -> None:
     Runner(empty, str(MIGRATIONS)).up("0001_lamps")
-    with pytest.raises(UnusableDatabase, match="run 'lampi-cloud migrate' first"):
+    with pytest.raises(UnusableDatabase, match="run 'lampi-cloud migrate'"):
         require_current(empty)
     assert upgrade(empty) == sorted(script.stem for script in MIGRATIONS.glob("0*.py"))[1:]
     require_current(empty)
@@ -55,14 +55,14 @@ def test_a_half_migrated_database_is_refused_and_upgraded(empty: peewee.Database
 def test_a_newer_database_is_left_alone(database: peewee.Database) -> None:
     database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_tomorrow', '2030-01-01')")
     for act in (require_current, upgrade):
-        with pytest.raises(UnusableDatabase, match=r"newer release made this database.*9999_tomorrow"):
+        with pytest.raises(UnusableDatabase, match=r"from a newer release.*9999_tomorrow"):
             act(database)
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: peewee.Database) -> None:
     Runner(empty, str(MIGRATIONS)).up("0001_lamps")
     empty.execute_sql("CREATE TABLE lease (name TEXT)")  # in the way of 0002
-    with pytest.raises(UnusableDatabase, match="can't be upgraded"):
+    with pytest.raises(UnusableDatabase, match="Can't migrate the database"):
         upgrade(empty)
     assert {column.name for column in empty.get_columns("lampi")} == {"device_id", "name", "user_id", "created_at"}
 

@@ -34,15 +34,15 @@ def test_its_screen_as_text() -> None:
         "│           b71 e09            │",
         "│                              │",
         "│  Enter this code on the web  │",
-        "│   to make this lamp yours.   │",
+        "│     to claim this lamp.      │",
         "╰──────────────────────────────╯",
     ]
     assert "This lamp is associated." in popup("b827ebba0387", Associated())
-    assert "Nothing known yet" in popup("b827ebba0387", None)
+    assert "Waiting for the cloud" in popup("b827ebba0387", None)
     assert "b71e 09c4 b71e" in popup("b827ebba0387", Unassociated(CODE, short_code_length=16))
 
 
 def test_its_screen_as_one_line() -> None:
     assert one_line("b827ebba0387", Unassociated(CODE)) == "b827ebba0387  b71 e09"
     assert one_line("b827ebba0387", Associated()) == "b827ebba0387  associated"
-    assert one_line("b827ebba0387", None) == "b827ebba0387  nothing known yet"
+    assert one_line("b827ebba0387", None) == "b827ebba0387  waiting for the cloud"

@@ -52,10 +52,10 @@ def test_all_well_is_one_line_with_what_one_wants_to_know() -> None:
     checks = check_database(WELL, LIMITS) + check_broker(BrokerFigures(True, 0), LIMITS)
     assert level_of(checks) == 0
     assert summary(checks) == (
-        "LAMPI OK - process 123 on cloud publishes (said so 0.5 s ago), 1 stand by; nothing is pending; "
-        "12 lamps, 3 without an owner, 10 up"
+        "LAMPI OK - process 123 on cloud is the publisher (lease renewed 0.5 s ago), standbys: 1; "
+        "no messages are pending; 12 lamps, 3 unassociated, 10 up"
     )
-    assert "codes are good for 900 s" in [check.text for check in checks]
+    assert "code lifetime: 900 s" in [check.text for check in checks]
 
 
 @pytest.mark.parametrize(

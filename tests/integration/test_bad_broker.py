@@ -86,7 +86,7 @@ def test_a_broker_that_goes_away_and_comes_back(loop: Loop, daemon: DaemonProces
     broker = loop.broker
     loop.new_lamp(LAMP)
     getattr(broker, end)()
-    daemon.wait_to_say("went away")
+    daemon.wait_to_say("became unavailable")
     _associate(loop.cloud)
     broker.start()
     wait_for_state(broker, LAMP, ASSOCIATED)
@@ -94,7 +94,7 @@ def test_a_broker_that_goes_away_and_comes_back(loop: Loop, daemon: DaemonProces
         again.next()  # what is retained of the first lamp
         again.new_lamp("b827ebba0388")
         assert again.settled() == []
-    assert daemon.log().count("went away") == 1
+    assert daemon.log().count("became unavailable") == 1
     assert daemon.log().count("can't be reached") == 0  # the same outage is said once
 
 
@@ -129,7 +129,7 @@ def test_what_a_dying_broker_never_confirmed_is_said_again(loop: Loop, daemon: D
 def test_a_broker_that_accepts_and_never_answers_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         cloud = made_cloud(tmp_path / "cloud", silent.getsockname()[1])
-        daemon = cloud.daemon().start(until="is the publisher")
+        daemon = cloud.daemon().start(until="is the leader")
         connection, _ = silent.accept()
         with connection:
             asked_at = time.monotonic()
@@ -140,7 +140,7 @@ def test_a_broker_that_accepts_and_never_answers_does_not_hold_up_the_stop(tmp_p
 def test_the_stop_is_heeded_while_the_broker_is_away(loop: Loop, daemon: DaemonProcess) -> None:
     loop.new_lamp(LAMP)
     loop.broker.kill()
-    daemon.wait_to_say("went away")
+    daemon.wait_to_say("became unavailable")
     _associate(loop.cloud)
     asked_at = time.monotonic()
     assert daemon.stop() == 0

@@ -41,7 +41,7 @@ def test_a_change_by_another_process_is_on_the_wire_soon(loop: Loop) -> None:
 def test_postgresql_wakes_the_daemon(tmp_path: Path, broker: Mosquitto, postgres: Postgres) -> None:
     cloud = made_cloud(tmp_path / "cloud", broker.port, postgres.make_database())
     with cloud.daemon() as daemon, closing(Loop(broker, cloud)) as loop:
-        wait_until(lambda: "The database tells what is new" in daemon.log(), "the daemon to hear the database")
+        wait_until(lambda: "Database notifications are working" in daemon.log(), "the daemon to hear the database")
         took = seconds_to_the_wire(loop)
     # Some milliseconds are typical; a daemon that was not woken would look every 300 ms, and take half of that.
     assert statistics.median(took) < 0.1, f"typically {statistics.median(took):.3f} s, at most {max(took):.3f} s"

@@ -27,12 +27,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_whole_loop_with_exactly_the_commands_that_it_prints(folder: Path) -> None:
     with DeskProcess(folder) as desk:
-        desk.wait_to_say("To make it yours")
-        assert f"The lamp {LAMP} is shown below (there is no display for its window)" in desk.said()
+        desk.wait_to_say("To associate it")
+        assert f"The lamp {LAMP} is shown below (no display found)" in desk.said()
         assert POPUP_TITLE in desk.said()
         (associate,) = desk.commands()
         (code,) = desk.shown_codes()
-        page = re.search(r"The page on which lamps are associated is at (http://127.0.0.1:\d+)/\.\n", desk.said())
+        page = re.search(r"Web page: (http://127.0.0.1:\d+)/\n", desk.said())
         assert page is not None
         assert f"    {page[1]}/associate?code={code}\n" in desk.said()
         with urlopen(f"{page[1]}/sign-up", timeout=10) as answer:  # noqa: S310 - http, by the pattern
@@ -42,7 +42,7 @@ def test_the_whole_loop_with_exactly_the_commands_that_it_prints(folder: Path) -
         desk.wait_to_say(f"The lamp {LAMP} is associated.")
         desk.wait_to_say("This lamp is associated.")
         desk.type_command(desk.commands()[-1])  # release, as it says
-        desk.wait_to_say("To make it yours", times=2)
+        desk.wait_to_say("To associate it", times=2)
         assert desk.shown_codes()[-1] != code
         assert desk.interrupt() == 0
     assert desk.said().endswith(ENDED)
@@ -52,7 +52,7 @@ def test_the_whole_loop_with_exactly_the_commands_that_it_prints(folder: Path) -
 
 def test_nothing_but_what_a_person_needs_is_printed(folder: Path) -> None:
     with DeskProcess(folder) as desk:
-        desk.wait_to_say("To make it yours")
+        desk.wait_to_say("To associate it")
         assert desk.interrupt() == 0
     assert desk.said().startswith("Broker mqtt://127.0.0.1:")
     assert [line for line in desk.said().splitlines() if "INFO" in line or "WARNING" in line] == []
@@ -61,7 +61,7 @@ def test_nothing_but_what_a_person_needs_is_printed(folder: Path) -> None:
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
 def test_other_ways_to_end_it_leave_nothing_either(folder: Path, stop: signal.Signals) -> None:
     with DeskProcess(folder) as desk:
-        desk.wait_to_say("To make it yours")
+        desk.wait_to_say("To associate it")
         desk.send(stop)
         assert desk.wait_to_end() == 0
     assert processes_of(folder) == {}
@@ -77,34 +77,34 @@ def test_ctrl_c_while_it_starts_leaves_nothing(folder: Path) -> None:
 
 def test_the_second_run_goes_on_from_the_first(folder: Path) -> None:
     with DeskProcess(folder) as first:
-        first.wait_to_say("To make it yours")
+        first.wait_to_say("To associate it")
         first.type_command(first.commands()[0])
         assert first.interrupt() == 0
     with DeskProcess(folder) as second:
-        second.wait_to_say("is associated. To make it nobody's again")
+        second.wait_to_say("is associated. To release it")
         assert second.shown_codes() == []
 
 
 def test_a_killed_desk_leaves_nothing_running_and_can_be_run_again(folder: Path) -> None:
     desk = DeskProcess(folder).start()
-    desk.wait_to_say("To make it yours")
+    desk.wait_to_say("To associate it")
     assert any("mosquitto" in process for process in processes_of(folder).values())
     assert any("cloud daemon" in process for process in processes_of(folder).values())
     desk.send(signal.SIGKILL)
     desk.wait_to_end()
     wait_until(lambda: not processes_of(folder), "everything that the desk started to end")
     with DeskProcess(folder) as again:
-        again.wait_to_say("To make it yours")
+        again.wait_to_say("To associate it")
         assert again.interrupt() == 0
 
 
 def test_a_second_desk_in_the_same_folder_says_one_line(folder: Path) -> None:
     with DeskProcess(folder) as first:
-        first.wait_to_say("To make it yours")
+        first.wait_to_say("To associate it")
         running = set(processes_of(folder))
         second = DeskProcess(folder, terminal="second.txt").start()
         assert second.wait_to_end() == 1
-        assert second.said() == f"Error: Another 'make run' works in {folder}/.desk; end that one first.\n"
+        assert second.said() == f"Error: Another 'make run' is using {folder}/.desk; stop it first.\n"
         assert set(processes_of(folder)) == running
         first.type_command(first.commands()[0])
         first.wait_to_say("This lamp is associated.")
@@ -116,7 +116,7 @@ def test_two_desks_in_two_folders_do_not_meet(folder: Path, tmp_path: Path) -> N
     other.mkdir()
     with DeskProcess(folder) as first, DeskProcess(other) as second:
         for desk in (first, second):
-            desk.wait_to_say("To make it yours")
+            desk.wait_to_say("To associate it")
         first.type_command(first.commands()[0])
         first.wait_to_say("This lamp is associated.")
         assert "This lamp is associated." not in second.said()
@@ -130,14 +130,14 @@ def test_a_program_that_does_not_start_is_named_with_its_log(folder: Path, tmp_p
     with DeskProcess(folder, settings={"PATH": f"{broken.parent}:{os.environ['PATH']}"}) as desk:
         assert desk.wait_to_end() == 1
     log = folder / ".desk" / "broker.log"
-    assert desk.said() == f"Error: The program 'broker' does not start; {log} says why.\n"
+    assert desk.said() == f"Error: The program 'broker' failed to start; see {log}.\n"
     assert "out of order" in log.read_text()
     assert processes_of(folder) == {}
 
 
 def test_a_daemon_that_dies_on_the_desk_is_back(folder: Path) -> None:
     with DeskProcess(folder) as desk:
-        desk.wait_to_say("To make it yours")
+        desk.wait_to_say("To associate it")
         (daemon,) = [pid for pid, command in processes_of(folder).items() if "cloud daemon" in command]
         os.kill(daemon, signal.SIGKILL)
         desk.type_command(desk.commands()[0])
@@ -146,7 +146,7 @@ def test_a_daemon_that_dies_on_the_desk_is_back(folder: Path) -> None:
 
 def test_with_a_display_the_lamp_is_a_window(folder: Path) -> None:
     with VirtualScreen("240x320") as screen, DeskProcess(folder, screen.display) as desk:
-        desk.wait_to_say("To make it yours")
+        desk.wait_to_say("To associate it")
         assert f"The lamp {LAMP} is shown in the window" in desk.said()
         assert POPUP_TITLE not in desk.said()
         (associate,) = desk.commands()
@@ -155,7 +155,7 @@ def test_with_a_display_the_lamp_is_a_window(folder: Path) -> None:
         (address,) = re.findall(r"^    (http://\S+)$", desk.said(), re.MULTILINE)
         assert read_qr(screen.grab()).startswith(address)
         desk.type_command(associate)
-        desk.wait_to_say("is associated. To make it nobody's again")
+        desk.wait_to_say("is associated. To release it")
         wait_until(
             lambda: read_hex(screen.grab().crop((0, 0, 240, 30)), theme.DEVICE_ID, tolerance=40, last=4) == LAMP[-4:],
             "the popup to be gone",

@@ -19,13 +19,13 @@ def test_a_full_disk_is_said_once_and_caught_up_with(loop: Loop, daemon: DaemonP
     room = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (NO_ROOM, resource.RLIM_INFINITY))
     for device_id in ids:
         loop.up(device_id)
-    daemon.wait_to_say("The database fails (disk I/O error)")
+    daemon.wait_to_say("Database error, retrying: disk I/O error")
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, room)
     told = {loop.next().topic for _ in ids}
     assert told == {f"devices/{device_id}/lamp/associated" for device_id in ids}
     assert loop.settled() == []
-    daemon.wait_to_say("The database works again")
-    assert daemon.log().count("The database fails") == 1
+    daemon.wait_to_say("Database available again")
+    assert daemon.log().count("Database error") == 1
     assert "Traceback" not in daemon.log()
     assert Path(f"/proc/{daemon.pid}").exists()
 
@@ -36,7 +36,7 @@ def test_a_daemon_that_starts_on_a_full_disk_waits(broker: Mosquitto, cloud: Clo
     daemon = cloud.daemon()
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (NO_ROOM, ours[1]))  # inherited by the daemon
-        daemon.start(until="The database fails")
+        daemon.start(until="Database error")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, ours)
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, ours)

@@ -23,7 +23,7 @@ def state(loop: Loop) -> dict[str, Any]:
 def test_the_lamp_is_told_twice_and_nothing_stays_behind(loop: Loop) -> None:
     code = loop.new_lamp(LAMP)
     said = loop.cloud.command("identify", LAMP)
-    assert said == f"The screen of the lamp {LAMP} says for 10 seconds that it is the one.\n"
+    assert said == f"The lamp {LAMP} identifies itself on its screen for 10 seconds.\n"
     heard = loop.next()
     asked = json.loads(heard.payload)
     assert (heard.topic, heard.qos) == (associated(LAMP), 2)

@@ -28,7 +28,7 @@ def test_all_that_come_while_the_database_is_locked_are_registered(broker: Mosqu
         with closing(sqlite3.connect(cloud.folder / "lampi.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             _appear(broker, 1)
-            wait_until(lambda: "The database fails" in daemon.log(), "the daemon to find the database locked")
+            wait_until(lambda: "Database error" in daemon.log(), "the daemon to find the database locked")
             _appear(broker, lamps)
             other.execute("ROLLBACK")
         _wait_until_registered(cloud, lamps)

@@ -51,7 +51,7 @@ def wait_for(port: int, **expected: float) -> None:
 
 def test_what_happens_is_counted(port: int, broker: Mosquitto, cloud: Cloud) -> None:
     with cloud.daemon() as daemon:
-        daemon.wait_to_say(f"Metrics are on http://127.0.0.1:{port}/metrics")
+        daemon.wait_to_say(f"Serving metrics on http://127.0.0.1:{port}/metrics")
         wait_for(port, broker_connected=1, leader=1, database_working=1, lamps_created_total=0)
         broker.publish(presence(LAMP), b"1")
         cloud.command("associate", wait_for_code(broker, LAMP), "--user", USER)
@@ -89,12 +89,15 @@ def test_a_port_that_is_taken_stops_nothing_and_is_had_later(port: int, broker: 
         taken.bind(("127.0.0.1", port))
         taken.listen()
         daemon = cloud.daemon().start()
-        assert daemon.log().count(f"No metrics: port {port} of 127.0.0.1 can't be had (Address already in use)") == 1
+        assert (
+            daemon.log().count(f"Metrics unavailable: can't open port {port} of 127.0.0.1 (Address already in use)")
+            == 1
+        )
         broker.publish(presence(LAMP), b"1")
         wait_for_code(broker, LAMP)
-    daemon.wait_to_say("Metrics are on")
+    daemon.wait_to_say("Serving metrics on")
     wait_for(port, leader=1)
-    assert daemon.log().count("No metrics") == 1
+    assert daemon.log().count("Metrics unavailable") == 1
     assert daemon.stop() == 0
 
 
@@ -128,10 +131,10 @@ def test_the_log_in_json_names_the_lamp(broker: Mosquitto, cloud: Cloud) -> None
         cloud.command("associate", wait_for_code(broker, LAMP), "--user", USER)
         daemon.wait_to_say("that it is associated")
         cloud.command("forget", LAMP)
-        daemon.wait_to_say("Cleared what the broker retained")
+        daemon.wait_to_say("Cleared the retained message")
     told = [json.loads(line) for line in daemon.log().splitlines()]
     assert [record["message"] for record in told if record.get("device_id") == LAMP] == [
         f"New lamp {LAMP}",
-        f"Told the lamp {LAMP} that it is associated",
-        f"Cleared what the broker retained for the lamp {LAMP}",
+        f"Published to lamp {LAMP} that it is associated",
+        f"Cleared the retained message of lamp {LAMP}",
     ]

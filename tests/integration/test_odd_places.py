@@ -61,7 +61,7 @@ def test_an_argument_that_is_no_text_is_refused(cloud: Cloud) -> None:
 
 def test_the_desk_draws_its_lamp_on_any_terminal(tmp_path: Path) -> None:
     with DeskProcess(tmp_path, settings=EIGHT_BITS) as desk:
-        desk.wait_to_say("To make it yours")
+        desk.wait_to_say("To associate it")
         assert "|     Associate your Lamp      |" in desk.said()
         assert desk.interrupt() == 0
     assert "Traceback" not in desk.said()
@@ -72,7 +72,7 @@ def test_the_desk_works_in_a_folder_of_any_name(tmp_path: Path, name: str) -> No
     folder = tmp_path / name
     folder.mkdir()
     with DeskProcess(folder) as desk:
-        desk.wait_to_say("To make it yours")
+        desk.wait_to_say("To associate it")
         desk.type_command(desk.commands()[0])
         desk.wait_to_say("This lamp is associated.")
         assert desk.interrupt() == 0
@@ -86,7 +86,7 @@ def test_the_desk_needs_no_name_for_its_user(tmp_path: Path) -> None:
     names = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "no-such-user")
     path = os.pathsep.join([str(tmp_path), str(PROJECT)])
     with DeskProcess(tmp_path, settings=names | {"PYTHONPATH": path}) as desk:
-        desk.wait_to_say("To make it yours")
+        desk.wait_to_say("To associate it")
         desk.type_command(desk.commands()[0])
         desk.wait_to_say("This lamp is associated.")
         assert desk.interrupt() == 0

@@ -43,7 +43,7 @@ def test_another_bridge_is_ignored_and_logged_once(loop: Loop, daemon: DaemonPro
     assert loop.settled() == []
     assert not [lamp for lamp in loop.cloud.lamps() if lamp.startswith("b827")]
     assert daemon.log().count("office-bridge") == 1
-    assert daemon.log().count("Ignoring the bridge") == 5
+    assert daemon.log().count("Ignoring bridge") == 5
 
 
 BAD_PAYLOADS = (b"2", b"", b"10", b"true", b'{"a": 1}', b"\xff\xfe", b"\x00", b"1" * 10_000_000)

@@ -128,11 +128,11 @@ def test_a_refusal_is_named_and_what_was_refused_is_retained_once_it_is_mended(
 def test_a_broker_that_can_t_do_what_is_needed_is_named(tmp_path: Path, line: str, setting: str) -> None:
     with mosquitto(tmp_path / "broker", line) as broker:
         cloud = made_cloud(tmp_path / "cloud", broker.port)
-        daemon = cloud.daemon().start(until="; trying again until it answers")
+        daemon = cloud.daemon().start(until="; retrying")
         with closing(_Stopping(daemon)):
             wait_until(lambda: "refuses the daemon" in critical(cloud), "the status to say so", PATIENCE_SECONDS)
             assert setting in critical(cloud)
-            assert daemon.log().count("trying again until it answers") == 1
+            assert daemon.log().count("; retrying") == 1
             assert setting in daemon.log()
 
 

@@ -91,7 +91,7 @@ def test_rivals_by_code_by_device_id_and_releasers_together(loop: Loop, crowd: C
         WON,
         UNKNOWN_CODE,
         f"The lamp {LAMP} already has an owner.",
-        f"Nobody owns the lamp {LAMP}; its screen shows its code.",
+        f"The lamp {LAMP} has no owner; its screen shows its code.",
     }
     # Taking and releasing alternate, whoever does which.
     with opened_database(crowd):

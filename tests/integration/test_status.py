@@ -24,7 +24,7 @@ def state(broker: Mosquitto) -> bytes | None:
 @contextmanager
 def standby(cloud: Cloud) -> Iterator[DaemonProcess]:
     """Run a second daemon."""
-    second = cloud.daemon("second").start(until="standing by")
+    second = cloud.daemon("second").start(until="Standing by")
     try:
         yield second
     finally:
@@ -41,7 +41,7 @@ def test_all_well(broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess) -> Non
     with standby(cloud):
         said = cloud.command("status")
     assert first_line(said).startswith(f"LAMPI OK - process {daemon.pid} on ")
-    assert ", 1 stand by; nothing is pending; 1 lamps, 1 without an owner, 1 up | lamps=1;;;0 " in first_line(said)
+    assert ", standbys: 1; no messages are pending; 1 lamps, 1 unassociated, 1 up | lamps=1;;;0 " in first_line(said)
     told = json.loads(cloud.command("status", "--json"))
     assert (told["status"], told["exit_status"], told["figures"]["lamps"]) == ("OK", 0, 1)
 
@@ -51,12 +51,14 @@ def test_no_daemon_is_critical_whether_it_ended_or_died(broker: Mosquitto, cloud
     daemon.stop()
     assert state(broker) == b"0"
     said = cloud.command("status", status=2)
-    assert first_line(said).startswith("LAMPI CRITICAL - no daemon publishes; start one; the daemon is not connected")
+    assert first_line(said).startswith(
+        "LAMPI CRITICAL - no daemon is publishing; start one; the daemon is not connected"
+    )
     daemon.start()
     wait_until(lambda: state(broker) == b"1", "the daemon's state")
     daemon.kill()
     wait_until(lambda: state(broker) == b"0", "the daemon's will")
-    assert "no daemon publishes" in first_line(cloud.command("status", status=2))
+    assert "no daemon is publishing" in first_line(cloud.command("status", status=2))
 
 
 def test_a_standby_says_nothing_and_takes_the_state_over(
@@ -67,7 +69,7 @@ def test_a_standby_says_nothing_and_takes_the_state_over(
         daemon.stop()
         second.wait_to_say("Connected")
         assert [ear.next().payload for _ in range(2)] == [b"0", b"1"]
-        daemon.start(until="standing by")
+        daemon.start(until="Standing by")
         daemon.stop()
         assert second.stop() == 0
         assert [heard.payload for heard in ear.all_so_far()] == [b"0"]
@@ -80,7 +82,7 @@ def test_a_leader_that_was_paused_does_not_overwrite_its_successor_s_state(broke
             with cloud.daemon("second"):
                 wait_until(lambda: state(broker) == b"1", "the successor's state")
                 os.kill(paused.pid, signal.SIGCONT)
-                paused.wait_to_say("standing by")
+                paused.wait_to_say("Standing by")
                 assert paused.stop() == 0
                 assert state(broker) == b"1"
                 cloud.command("status")
@@ -93,7 +95,7 @@ def test_a_broker_that_is_away_is_critical(
     tmp_path: Path, broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess
 ) -> None:
     broker.stop()
-    daemon.wait_to_say("went away")
+    daemon.wait_to_say("became unavailable")
     said = cloud.command("status", status=2)
     assert "LAMPI CRITICAL - the broker at mqtt://127.0.0.1" in said
 

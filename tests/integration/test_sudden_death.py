@@ -100,7 +100,7 @@ def test_a_daemon_killed_again_and_again_while_lamps_arrive_tells_every_lamp(bro
 def test_of_two_daemons_the_second_stands_by_and_takes_over_from_a_dead_one(
     loop: Loop, daemon: DaemonProcess, cloud: Cloud
 ) -> None:
-    second = cloud.daemon("second").start(until="standing by")
+    second = cloud.daemon("second").start(until="Standing by")
     loop.new_lamp(LAMP)
     assert loop.settled() == []  # nothing twice
     assert f"process {daemon.pid} on " in second.log()
@@ -111,7 +111,7 @@ def test_of_two_daemons_the_second_stands_by_and_takes_over_from_a_dead_one(
     wait_for_state(loop.broker, LAMP, ASSOCIATED)
     assert time.monotonic() - died_at < 4  # at once: it sees that the process is gone when it next looks
     assert second.stop() == 0
-    assert second.log().count("standing by") == 1
+    assert second.log().count("Standing by") == 1
 
 
 def test_a_daemon_takes_over_from_a_machine_that_fell_silent(cloud: Cloud) -> None:
@@ -141,7 +141,7 @@ def test_a_daemon_takes_over_from_a_machine_that_fell_silent(cloud: Cloud) -> No
 def test_two_daemons_on_no_database_yet(broker: Mosquitto, tmp_path: Path) -> None:
     cloud = Cloud(tmp_path / "fresh", broker.port)
     with cloud.daemon("first"):
-        second = cloud.daemon("second").start(until="standing by")
+        second = cloud.daemon("second").start(until="Standing by")
         broker.publish(presence(LAMP), b"1")
         wait_until(lambda: retained_state(broker, LAMP), "the lamp to be told its code")
         assert second.stop() == 0
@@ -151,7 +151,7 @@ def test_a_frozen_daemon_that_wakes_up_after_another_took_over_stands_by(
     loop: Loop, daemon: DaemonProcess, cloud: Cloud
 ) -> None:
     loop.new_lamp(LAMP)
-    second = cloud.daemon("second").start(until="standing by")
+    second = cloud.daemon("second").start(until="Standing by")
     _freeze(daemon, cloud)
     try:
         second.wait_to_say(RUNNING)
@@ -159,7 +159,7 @@ def test_a_frozen_daemon_that_wakes_up_after_another_took_over_stands_by(
         assert loop.next().payload == ASSOCIATED
     finally:
         os.kill(daemon.pid, signal.SIGCONT)
-    daemon.wait_to_say("standing by")
+    daemon.wait_to_say("Standing by")
     with opened_database(cloud):
         association.release(LAMP, utc_now())
     loop.new_code(LAMP)

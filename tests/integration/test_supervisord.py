@@ -93,7 +93,7 @@ def test_stop_ends_it_soon_and_nothing_pending_is_lost(supervisor: Supervisor, b
 def test_a_daemon_run_by_hand_stands_by_until_supervisord_s_is_stopped(
     supervisor: Supervisor, broker: Mosquitto, cloud: Cloud
 ) -> None:
-    by_hand = cloud.daemon("by-hand").start(until="standing by")
+    by_hand = cloud.daemon("by-hand").start(until="Standing by")
     assert f"process {supervisor.pid()} on " in by_hand.log()
     with closing(Loop(broker, cloud)) as loop:
         loop.new_lamp(LAMP)
@@ -103,12 +103,12 @@ def test_a_daemon_run_by_hand_stands_by_until_supervisord_s_is_stopped(
         loop.new_lamp("b827ebba0388")
         assert loop.settled() == []
         supervisor.control("start", PROGRAM)  # and now it is supervisord's that stands by
-        supervisor.wait_to_say("standing by")
+        supervisor.wait_to_say("Standing by")
         loop.new_lamp("b827ebba0389")
         assert by_hand.stop() == 0
         supervisor.wait_to_say(RUNNING, 2)
         loop.new_lamp("b827ebba038a")
-    assert by_hand.log().count("standing by") == 1
+    assert by_hand.log().count("Standing by") == 1
 
 
 def test_its_log_is_rotated_and_no_line_is_lost(supervisor: Supervisor, broker: Mosquitto, tmp_path: Path) -> None:

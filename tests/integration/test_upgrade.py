@@ -91,7 +91,7 @@ def test_an_old_database_is_refused_until_it_is_upgraded(old_cloud: Cloud) -> No
     for words in (("lamps",), ("associate", "abcdef", "--user", USER), ("daemon",)):
         said = old_cloud.command(*words, status=1)
         assert said.splitlines()[-1] == (
-            "Error: The database is not of this release yet; run 'lampi-cloud migrate' first."
+            "Error: The database has not been migrated to this release; run 'lampi-cloud migrate'."
         )
         assert "Traceback" not in said
 

@@ -55,7 +55,7 @@ def test_a_lamp_that_is_connected_is_cut_off_and_does_not_come_back(
         lamp.publish(presence(LAMP), b"1", retain=True)
         observer.heard_until(lambda message: (message.topic, message.payload) == (presence(LAMP), b"1"))
         said = installed.deprovision(LAMP)
-        assert said == (f"{LAMP} is shut out. It is still in the database: `lampi-cloud forget {LAMP}` deletes it.\n")
+        assert said == f"Revoked {LAMP}. It is still in the database; to delete it: lampi-cloud forget {LAMP}\n"
         lamp.wait_until_cut_off()
         attempt.refused(WHO, "stays on the connection that it has")
         assert other.connected
@@ -122,7 +122,7 @@ def test_a_factory_s_worth_at_once(installed: Installed) -> None:
     pairs = [installed.lamp_pair(device_id) for device_id in ids]
     with installed.lamp(pairs[-1]) as lamp:
         said = installed.deprovision(*ids)
-        assert said == "30 lamps are shut out. They are still in the database: `lampi-cloud forget` deletes one.\n"
+        assert said == "Revoked 30 lamps. They are still in the database; to delete one: lampi-cloud forget DEVICE_ID\n"
         lamp.wait_until_cut_off()
     assert all(_refused(installed, pair) for pair in pairs)
 
@@ -136,7 +136,7 @@ def test_provisioned_again_it_comes_in_with_the_new_key_only(installed: Installe
     address = f"127.0.0.1:{installed.broker.ports.lamps}"
     said = installed.cloud.command("provision", LAMP, "--out", out, "--cloud", address)
     assert "0 made, 1 renewed, 0 kept" in said
-    assert "restart Mosquitto, and it lets them in again" in said
+    assert "restart Mosquitto to let them connect again" in said
     installed.broker.stop()
     installed.broker.start()
     assert _refused(installed, stolen)
@@ -148,13 +148,13 @@ def test_provisioned_again_it_comes_in_with_the_new_key_only(installed: Installe
 
 def test_a_lamp_that_was_never_provisioned_is_refused_with_one_line(installed: Installed) -> None:
     said = installed.deprovision("b827ebba0fff", status=1)
-    assert said == "Error: b827ebba0fff has no certificate that is still good. Nothing was taken back.\n"
+    assert said == "Error: b827ebba0fff has no valid certificate. Nothing was revoked.\n"
 
 
 def test_a_broker_that_does_not_reload_is_noticed(installed: Installed, pair: Pair) -> None:
     said = installed.deprovision(LAMP, status=1, reload="true")
-    assert "the broker does not heed it yet: it lets in who is on the list" in said
-    assert "do this again" in said
+    assert "the broker has not applied it yet: it still accepts a revoked certificate" in said
+    assert "run this again" in said
     installed.broker.send(signal.SIGHUP)
     installed.deprovision(LAMP)
     assert _refused(installed, pair)
@@ -167,15 +167,15 @@ def test_a_broker_that_does_not_reload_is_noticed(installed: Installed, pair: Pa
 def test_a_reload_that_fails_is_told(installed: Installed, pair: Pair, reload: str, why: str) -> None:
     said = installed.deprovision(LAMP, status=1, reload=reload)
     assert why in said
-    assert "do this again" in said
+    assert "run this again" in said
     assert "Traceback" not in said
 
 
 def test_a_broker_that_is_away_is_told_and_out_it_is_when_it_comes(installed: Installed, pair: Pair) -> None:
     installed.broker.stop()
     said = installed.deprovision(LAMP, status=1, reload="true")
-    assert "can't be asked" in said
-    assert "do this again" in said
+    assert "can't be reached" in said
+    assert "run this again" in said
     installed.broker.start()
     assert _refused(installed, pair)
 
@@ -184,7 +184,7 @@ def test_without_the_daemon_s_account_the_cut_is_missing_and_told(installed: Ins
     del installed.cloud.environment["LAMPI_BROKER_CERTIFICATE"]
     del installed.cloud.environment["LAMPI_BROKER_KEY"]
     said = installed.deprovision(LAMP, status=1)
-    assert f"{LAMP} is shut out, but a connection that it may have could not be cut" in said
+    assert f"Revoked {LAMP}, but can't close its connection" in said
     assert _refused(installed, pair)
 
 

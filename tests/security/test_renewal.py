@@ -48,7 +48,7 @@ def test_one_that_ends_is_told_of_alone(installed: Installed) -> None:
 def test_the_command_says_it(installed: Installed) -> None:
     with installed.broker, installed.cloud.daemon():
         said = installed.cloud.command("status")
-    assert "\nOK       renewal    certificates last until 20" in said
+    assert "\nOK       renewal    certificates are valid until 20" in said
 
 
 def test_a_broker_that_is_away_is_no_matter_of_certificates(installed: Installed) -> None:

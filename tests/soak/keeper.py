@@ -11,9 +11,9 @@ from tests.soak.model import Violations
 from tests.soak.rivals import ROOT
 from tests.support.proxy import TcpProxy
 
-_LEADS = "This daemon is the publisher"
-_STANDS_BY = "Another daemon publishes"
-_FAULTS = ("Traceback (most recent call last)", "A fault in the program")
+_LEADS = "This daemon is the leader"
+_STANDS_BY = "Standing by"
+_FAULTS = ("Traceback (most recent call last)", "Internal error", "A fault in the program")
 _LOOK_SECONDS = 0.05
 _BACKOFF_SECONDS = 0.5
 
@@ -87,7 +87,7 @@ class KeptDaemon:
             return log.read().decode(errors="replace")
 
     def leads(self) -> bool:
-        """Tell whether it says that it is the publisher."""
+        """Tell whether it says that it is the leader."""
         said = self.log()
         return said.rfind(_LEADS) > said.rfind(_STANDS_BY)
 

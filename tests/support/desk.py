@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 
 _COMMAND = re.compile(r"^    (\S*lampi-cloud .*)$", re.MULTILINE)
 _SHOWN_CODE = re.compile(r"^│ +([0-9a-f]{3}) ([0-9a-f]{3}) +│$", re.MULTILINE)
-ENDED = "All ended; the state stays in .desk/ for the next run.\n"
+ENDED = "Stopped; .desk/ keeps the state for the next run.\n"
 START_SECONDS = 90.0
 
 

@@ -58,7 +58,7 @@ def test_a_mark_that_nobody_can_have_reached_is_not_believed(mark: tuple[int, li
 
 def test_another_databases_mark_is_said(caplog: pytest.LogCaptureFixture) -> None:
     Healing(HighWaterMark("another database", 10), 10)
-    assert "Another database's daemon spoke to this broker" in caplog.text
+    assert "high-water mark is from another database" in caplog.text
 
 
 @pytest.mark.parametrize("mark", [None, HighWaterMark("another database", 10)])

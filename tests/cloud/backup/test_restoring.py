@@ -70,7 +70,7 @@ def test_a_damaged_database_is_replaced_too(sqlite_database: peewee.Database, tm
     sqlite_database.close()
     (tmp_path / "lampi.db").write_bytes(b"not a database any more" * 1000)
     assert run("restore", str(file), url=url).exit_code == 0
-    assert run("lamps", url=url).output == "No lamp has been seen yet.\n"
+    assert run("lamps", url=url).output == "No lamps yet.\n"
     assert len(list(tmp_path.glob("lampi.db.before-*Z"))) == 1
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_restored_over_a_postgresql_database_that_is_used(
     run("migrate", url=used)
     run("backup", str(file), url=used)
     refused = run("restore", str(file), url=used)
-    assert (refused.exit_code, "is not empty; make a new one" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "is not empty; create a new one" in refused.stderr) == (1, True)
 
 
 def test_a_backup_of_an_earlier_release_is_upgraded(

@@ -33,7 +33,7 @@ def test_a_backup_is_for_its_owner_alone_and_says_its_size(
     umask(0)
     done = run("backup", str(file), url=database_url)
     assert done.exit_code == 0, done.output
-    assert f"({file.stat().st_size:,} bytes, checked)" in done.output
+    assert f"({file.stat().st_size:,} bytes, verified)" in done.output
     assert mode(file) == 0o600
     assert os.listdir(file.parent) == [file.name]
 
@@ -41,7 +41,7 @@ def test_a_backup_is_for_its_owner_alone_and_says_its_size(
 def test_a_file_that_is_there_is_left_alone(lampi: Lampi, database_url: str, file: Path) -> None:
     file.write_text("a letter")
     refused = run("backup", str(file), url=database_url)
-    assert (refused.exit_code, "already; give another name" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "already exists; give another name" in refused.stderr) == (1, True)
     assert file.read_text() == "a letter"
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_comes_meanwhile_is_left_alone(lampi: Lampi, file: Path) -> 
         place.write_text("a backup")
         file.write_text("a letter")
 
-    with pytest.raises(UnusableBackup, match="by now"):
+    with pytest.raises(UnusableBackup, match="created meanwhile"):
         _write_new_file(file, write)
     assert file.read_text() == "a letter"
     assert os.listdir(file.parent) == [file.name]
@@ -58,8 +58,9 @@ def test_a_file_that_comes_meanwhile_is_left_alone(lampi: Lampi, file: Path) -> 
 
 @pytest.mark.parametrize("path", ["nowhere/lampi.backup", "backups/x/y"])
 def test_a_place_where_nothing_can_be_written_is_said(lampi: Lampi, database_url: str, file: Path, path: str) -> None:
-    refused = run("backup", str(file.parent.parent / path), url=database_url)
-    assert (refused.exit_code, "can't be written: No such file" in refused.stderr) == (1, True)
+    target = file.parent.parent / path
+    refused = run("backup", str(target), url=database_url)
+    assert (refused.exit_code, f"Can't write {target}: No such file" in refused.stderr) == (1, True)
 
 
 def test_every_backup_while_somebody_writes_is_of_one_instant(sqlite_database: peewee.Database, tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_missing_tools_are_named(lampi: Lampi, postgres: Postgres, file: Path, m
     url = postgres.make_database()
     monkeypatch.setenv("PATH", str(file.parent))
     refused = run("backup", str(file), url=url)
-    assert (refused.exit_code, "pg_dump is not on this machine: sudo apt install" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "pg_dump is not installed: sudo apt install" in refused.stderr) == (1, True)
 
 
 def test_a_new_database_is_for_its_owner_alone(tmp_path: Path, umask: Callable[[int], object]) -> None:

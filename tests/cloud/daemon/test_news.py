@@ -126,5 +126,5 @@ class TestServer:
         assert not told.wait(0.3)
         assert not word.comes_unasked
         assert word.may_be()
-        wait_until(lambda: "The database does not tell what is new" in caplog.text, "the log to say so")
+        wait_until(lambda: "No database notifications" in caplog.text, "the log to say so")
         word.stop()

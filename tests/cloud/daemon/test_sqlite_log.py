@@ -77,11 +77,11 @@ def test_a_reader_that_keeps_it_long_is_said_once_and_that_it_is_over(
     kept.step()
     kept.step(PATIENCE_SECONDS)
     (said,) = caplog.messages
-    assert "has kept SQLite's log" in said
+    assert "has blocked the checkpoint of SQLite's log" in said
     assert f"{kept.file}-wal" in said
     reader.execute("COMMIT")
     kept.step()
-    assert caplog.messages[1:] == ["SQLite's log can be emptied again"]
+    assert caplog.messages[1:] == ["SQLite's log can be checkpointed again"]
 
 
 def test_a_reader_that_is_slow_is_nothing_to_warn_of(

@@ -64,11 +64,11 @@ def test_the_page_tells_when_the_lamp_knows(as_ada: Reader) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("", "A code has at least 6 characters"),
-        ("b71e0", "at least 6 characters and at most 32; this has 5."),
+        ("", "A code has 6 to 32 characters"),
+        ("b71e0", "A code has 6 to 32 characters; this one has 5."),
         ("b71e0g", "only the digits 0 to 9 and the letters a to f"),
-        ("a" * 33, "at most 32; this has 33."),
-        ("a" * 20_000, "at most 32"),
+        ("a" * 33, "6 to 32 characters; this one has 33."),
+        ("a" * 20_000, "6 to 32 characters; this one has 20000."),
         ("<b>b71e09</b>", "only the digits"),
         ("\0\ufffd\u202eb71e09", "only the digits"),
         ("000000", "No lamp found for this code. Check the code on the lamp's screen."),

@@ -60,7 +60,7 @@ def test_a_lamp_gets_another_name(as_ada: Reader) -> None:
 def test_names_that_are_none(as_ada: Reader, name: str) -> None:
     refused = as_ada.send(f"/lamps/{LAMP}/rename", {"name": name})
     assert refused.status == 422
-    assert "one line of 1 to 100 characters" in refused.text
+    assert "one line of 1 to 100 visible characters" in refused.text
     assert Lampi.named(LAMP).name == "My LAMPI"
 
 
