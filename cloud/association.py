@@ -72,6 +72,19 @@ def associate_found(device_id: str, typed: str, user: User, now: datetime, sourc
     return lampi
 
 
+def still_waiting(device_id: str, typed: str, now: datetime) -> Lampi:
+    """Return a lamp found by `waiting_under`, if it still has that code and no owner. Not counted as a guess.
+
+    Raises:
+        UnknownCode: the code was rotated or has expired, or the lamp was associated.
+    """
+    which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
+    lampi: Lampi | None = Lampi.select().where(which & (Lampi.device_id == device_id)).first() if which else None
+    if lampi is None:
+        raise UnknownCode
+    return lampi
+
+
 def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[[Expression], Lampi | None]) -> Lampi:
     code = read_code(typed)
     policy = announced()

@@ -14,12 +14,13 @@ STEP_SECONDS = 10
 class CodeLife:
     """Counts a code's lifetime from when it was issued, where the screen was there to hear that.
 
-    The first message after a start or a lost connection may have been retained for long. Of a code that
-    comes with it the age is not known, and nothing is said about its end.
+    The first message after a start or a lost connection, to the lamp's broker or between it and the cloud's, may have
+    been retained for long. Of a code that comes with it the age is not known, and nothing is said about its end.
     """
 
     def __init__(self) -> None:
         self._code: str | None = None
+        self._issued_at: float | None = None
         self._lapses_at = inf
         self._may_be_old = True
 
@@ -30,10 +31,10 @@ class CodeLife:
     def hear(self, association: Unassociated | Associated | None, now: float) -> None:
         """Take in where the lamp stands."""
         code = association.code if isinstance(association, Unassociated) else None
+        good_for = association.good_for if isinstance(association, Unassociated) else None
         if code != self._code:
-            good_for = association.good_for if isinstance(association, Unassociated) else None
-            self._code = code
-            self._lapses_at = inf if good_for is None or self._may_be_old else now + good_for
+            self._code, self._issued_at = code, None if self._may_be_old else now
+        self._lapses_at = inf if good_for is None or self._issued_at is None else self._issued_at + good_for
         self._may_be_old = False
 
     def lapsed(self, now: float) -> bool:

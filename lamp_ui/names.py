@@ -1,12 +1,17 @@
 """A lamp's name as a line that a screen can draw: any script, any length. Knows no Kivy."""
 
-from collections.abc import Callable
-from functools import cache
+import logging
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from unicodedata import bidirectional, category, combining
 
+log = logging.getLogger(__name__)
+
 ELLIPSIS = "…"
-_JOINER = "\u200d"
+_JOINER, _NON_JOINER = "\u200d", "\u200c"
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Characters that count as letters or symbols, and have no ink."""
 _RIGHT_TO_LEFT = ("R", "AL", "AN")
 
 
@@ -16,16 +21,21 @@ def plain(name: str) -> str:
 
 
 def drawable(name: str, font: Path) -> str:
-    """Return a name without the characters that a font file does not have; what no font draws is left out, too."""
+    """Return a name without the characters that a font file does not have; empty where nothing visible remains.
+
+    Invisible characters remain only between two letters, where they join or separate them.
+    """
     there = _characters_of(font)
-    return " ".join("".join(each for each in name if ord(each) in there).split())
+    kept = [each for each in name if ord(each) in there]
+    line = "".join(each for at, each in enumerate(kept) if _is_drawn(kept, at))
+    return " ".join(line.split()) if any(_is_visible(each) for each in line) else ""
 
 
 def shortened(name: str, fits: Callable[[str], bool]) -> str:
     """Return a name, or as much of its beginning as fits with an ellipsis; no letter loses its accent."""
     if fits(name):
         return name
-    ends = [at for at in range(len(name)) if _may_end(name, at)]
+    ends = [0, *(at for at in range(1, len(name)) if _may_end(name, at))]
     smallest, largest = 0, len(ends) - 1
     while smallest < largest:
         middle = (smallest + largest + 1) // 2
@@ -34,20 +44,45 @@ def shortened(name: str, fits: Callable[[str], bool]) -> str:
     return name[: ends[smallest]].rstrip() + ELLIPSIS
 
 
+@lru_cache(maxsize=256)
 def in_drawing_order(name: str) -> str:
     """Return a name's characters from left to right as they are drawn: Hebrew turned round, Arabic joined as well."""
     if not any(bidirectional(each) in _RIGHT_TO_LEFT for each in name):
         return name
+    try:
+        return _arranged(name)
+    except Exception:  # no name may end the program, whatever the libraries make of it
+        log.exception("Can't arrange a name of %d characters for drawing; showing it as it was sent", len(name))
+        return name
+
+
+def _arranged(name: str) -> str:
     import arabic_reshaper  # noqa: PLC0415  # only a lamp with such a name pays for these
     from bidi import get_display  # noqa: PLC0415
 
-    return str(get_display(arabic_reshaper.reshape(name)))
+    # The fonts at hand lack the ligature of the word Allah, and the reshaper fails at a joiner before some ligatures.
+    reshaper = arabic_reshaper.ArabicReshaper(configuration={"ARABIC LIGATURE ALLAH": False})
+    return str(get_display(reshaper.reshape(name.replace(_JOINER, ""))))
+
+
+def _is_drawn(characters: Sequence[str], at: int) -> bool:
+    """Tell whether a character is drawn, or stands between two letters that it joins or separates."""
+    if category(characters[at]) not in ("Cf", "Mn") or combining(characters[at]):
+        return True
+    if characters[at] not in (_JOINER, _NON_JOINER):
+        return category(characters[at]) == "Mn" and not "\ufe00" <= characters[at] <= "\ufe0f"
+    neighbours = [characters[beside] for beside in (at - 1, at + 1) if 0 <= beside < len(characters)]
+    return len(neighbours) == 2 and all(category(each)[0] in "LM" for each in neighbours)
+
+
+def _is_visible(character: str) -> bool:
+    return category(character)[0] in "LNPS" and character not in _BLANKS
 
 
 def _may_end(name: str, at: int) -> bool:
     """Tell whether the beginning of a name may end before a place, and not within one visible character."""
     after = name[at]
-    return not (combining(after) or category(after) in ("Mn", "Me") or _JOINER in (after, name[at - 1] if at else ""))
+    return not (combining(after) or category(after) in ("Mn", "Me") or _JOINER in (after, name[at - 1]))
 
 
 @cache

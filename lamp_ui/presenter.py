@@ -67,6 +67,8 @@ class Presenter:
                 self._trouble = trouble
             case events.BridgeChanged(up):
                 self._bridge_up = up
+                if up:
+                    self._code_life.connect()  # what the cloud retains comes now, however old it is
                 self._last_message_at = now
             case events.AssociationChanged(association):
                 self._associate(association, now)

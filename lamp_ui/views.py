@@ -91,6 +91,7 @@ class LampView(Widget):
     def _show(self, screen: Screen) -> None:
         if screen is not self._screen:
             self._screen.release()
+            self._mark.release()
             self.remove_widget(self._screen)
             self._screen = screen
             self._place()

@@ -52,13 +52,13 @@ class TroubleWatch:
         self._brief = 0 if self._steady(now) else self._brief + 1
         self._accepted_at = inf
         is_news = self._has_rival and self._trouble is not Trouble.TAKEN_OVER
-        if self._has_rival:
-            self._have(Trouble.TAKEN_OVER)
+        self._have(Trouble.TAKEN_OVER if self._has_rival else None)
         return is_news
 
     def failed(self) -> None:
-        """Note that the broker could not be reached, which is explanation enough for the connections before."""
+        """Note that the broker could not be reached: that explains the connections before, and no more is known."""
         self._brief = 0
+        self._have(None)
 
     def tick(self, now: float) -> None:
         """Note that time passes over a connection."""

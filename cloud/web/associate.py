@@ -75,6 +75,10 @@ def found() -> Response:
         return _enter_again("This page has expired. Enter the code again.")
     if lampi.user_id == the_user().id:
         return redirect(url_for("lamps.yours", device_id=lampi.device_id))
+    try:
+        association.still_waiting(lampi.device_id, which["code"], present())
+    except UnknownCode as refusal:
+        return _enter_again(refusal)
     form = FoundForm(formdata=None, ticket=which["ticket"])
     daemon_runs = lease.somebody_publishes(present())
     return make_response(render_template("this_lamp.html", lampi=lampi, daemon_runs=daemon_runs, form=form))
@@ -85,7 +89,9 @@ def found() -> Response:
 def identify() -> Response:
     """Light up the screen of the lamp that was found."""
     try:
-        lampi = identifying.identify(_what_is_meant()["device_id"], present())
+        which = _what_is_meant()
+        association.still_waiting(which["device_id"], which["code"], present())
+        lampi = identifying.identify(which["device_id"], present())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
         return _enter_again("This page has expired. Enter the code again.")
     if not lampi.connected:

@@ -55,3 +55,11 @@ def test_codes_that_never_lapse_and_lamps_without_one_have_no_end(then: Unassoci
     life = life_after_hearing_of_it()
     life.hear(then, 500)
     assert (life.next_at(990), life.seconds_left(990), life.lapsed(5000)) == (inf, None, False)
+
+
+def test_another_time_to_live_for_the_same_code_counts_from_when_it_was_issued() -> None:
+    life = life_after_hearing_of_it()
+    life.hear(Unassociated(CODE, good_for=600), 200)
+    assert (life.lapsed(699), life.lapsed(700)) == (False, True)
+    life.hear(Unassociated(CODE), 300)
+    assert not life.lapsed(10_000)

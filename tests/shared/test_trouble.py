@@ -60,5 +60,12 @@ def test_a_refused_subscription_is_told_until_the_next_connection() -> None:
     told.watch.tick(1000)
     assert told.told == [Trouble.REFUSED]
     told.watch.lost(1000)
-    told.watch.accepted(1001)
     assert told.told == [Trouble.REFUSED, None]
+
+
+def test_of_a_broker_that_is_gone_nothing_else_is_known() -> None:
+    told = Told()
+    for _ in range(RIVAL_AFTER):
+        told.connect_for(1)
+    told.watch.failed()
+    assert told.told == [Trouble.TAKEN_OVER, None]

@@ -54,11 +54,13 @@ class Reader:
 
     def send(self, path: str, fields: dict[str, str] | None = None, page: str | None = None, **options: Any) -> Answer:
         """Fill in the form on a page (on the same path, if not given) and send it."""
-        form = self.open(page or path).html
-        given = {"csrf_token": _TOKEN.findall(form)[-1], **(fields or {})}
-        if tickets := _TICKET.findall(form):
-            given.setdefault("ticket", tickets[0])
-        return self.send_bare(path, given, **options)
+        return self.send_bare(path, {**self.fields(page or path), **(fields or {})}, **options)
+
+    def fields(self, page: str) -> dict[str, str]:
+        """Return the hidden fields of the form on a page."""
+        form = self.open(page).html
+        hidden = {"csrf_token": _TOKEN.findall(form)[-1]}
+        return hidden | {"ticket": tickets[0]} if (tickets := _TICKET.findall(form)) else hidden
 
     def send_bare(self, path: str, fields: object = None, **options: Any) -> Answer:
         """Send something that no form of ours made."""

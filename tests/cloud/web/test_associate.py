@@ -166,8 +166,9 @@ def test_the_question_stands_for_ten_minutes(as_ada: Reader, clock: Clock) -> No
 
 def test_a_code_that_was_replaced_meanwhile_associates_nothing(as_ada: Reader) -> None:
     find(as_ada)
+    form = as_ada.fields("/associate/this-lamp")
     rotate(NOW, NOW)
-    as_ada.send("/associate/this-lamp")
+    as_ada.send_bare("/associate/this-lamp", form)
     assert "No lamp found for this code." in as_ada.open("/associate").text
     assert owner() is None
 
@@ -176,8 +177,9 @@ def test_a_code_that_lapsed_meanwhile_associates_nothing(as_ada: Reader, clock: 
     announce(CodePolicy(ttl=timedelta(minutes=15)))
     clock.pass_by(timedelta(minutes=10))
     find(as_ada)
+    form = as_ada.fields("/associate/this-lamp")
     clock.pass_by(timedelta(minutes=5))
-    as_ada.send("/associate/this-lamp")
+    as_ada.send_bare("/associate/this-lamp", form)
     assert owner() is None
 
 

@@ -7,7 +7,7 @@ from cloud.identifying import IDENTIFY_FOR
 from cloud.lease import PublisherLease
 from cloud.models import Lampi
 from tests.cloud.conftest import NOW
-from tests.cloud.web.conftest import CODE
+from tests.cloud.web.conftest import CODE, LAMP
 from tests.support.pages import Reader
 
 
@@ -52,3 +52,12 @@ def test_however_often_the_code_is_entered_it_lights_up_once_in_ten_seconds(as_a
         as_ada.send("/associate/identify", page="/associate/this-lamp")
     assert outbox.last_version() == said
     assert timedelta(seconds=10) <= IDENTIFY_FOR
+
+
+def test_once_the_code_was_replaced_the_lamp_is_neither_lit_up_nor_shown(as_ada: Reader, lampi: Lampi) -> None:
+    as_ada.send("/associate", {"code": CODE})
+    fields = as_ada.fields("/associate/this-lamp")
+    Lampi.update(association_code=CODE[:6][::-1] + "0" * 26, identify_until=None).execute()
+    as_ada.send_bare("/associate/identify", fields)
+    assert lampi.reread().identify_until is None
+    assert LAMP[-4:] not in as_ada.open("/associate/this-lamp", follow_redirects=True).text
