@@ -87,7 +87,7 @@ def advice(news: News, say: Say) -> str:
 def trouble_words(trouble: Trouble, say: Say) -> str:
     """Return what a person is to know of a trouble with the lamp's broker."""
     if trouble is Trouble.TAKEN_OVER:
-        return say("Another screen uses this lamp's ID. Stop one of the two.")
+        return say("Another screen seems to use this lamp's ID. Stop one of the two.")
     return say("The lamp's broker does not let this screen listen. Check its access rules.")
 
 

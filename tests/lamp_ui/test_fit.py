@@ -21,7 +21,7 @@ NOTICES = (
     "Waiting for the lamp…",
     "The lamp did not answer. This is what it last reported.",
     "The cloud has not said yet whose lamp this is.",
-    "Another screen uses this lamp's ID. Stop one of the two.",
+    "Another screen seems to use this lamp's ID. Stop one of the two.",
     "The lamp's broker does not let this screen listen. Check its access rules.",
 )
 HINTS = (

@@ -237,7 +237,7 @@ def test_a_request_looks_under_way_and_then_unanswered() -> None:
             [LinkChanged(True), BridgeChanged(True), LinkTroubled(Trouble.REFUSED)],
             "The lamp's broker does not let this screen listen. Check its access rules.",
         ),
-        ([LinkTroubled(Trouble.TAKEN_OVER)], "Another screen uses this lamp's ID. Stop one of the two."),
+        ([LinkTroubled(Trouble.TAKEN_OVER)], "Another screen seems to use this lamp's ID. Stop one of the two."),
         (
             [LinkTroubled(Trouble.TAKEN_OVER), LinkTroubled(None), LinkChanged(True), LampChanged(LampConfig(on=True))],
             "",

@@ -60,7 +60,10 @@ def test_a_machine_without_a_network() -> None:
             News(True, True, 0, association_heard=False),
             "The cloud has not said yet whose lamp this is. Check that its daemon is running.",
         ),
-        (News(True, True, 0, trouble=Trouble.TAKEN_OVER), "Another screen uses this lamp's ID. Stop one of the two."),
+        (
+            News(True, True, 0, trouble=Trouble.TAKEN_OVER),
+            "Another screen seems to use this lamp's ID. Stop one of the two.",
+        ),
         (
             News(True, True, 0, trouble=Trouble.REFUSED),
             "The lamp's broker does not let this screen listen. Check its access rules.",

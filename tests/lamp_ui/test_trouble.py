@@ -18,7 +18,7 @@ def test_another_screen_with_the_same_id_is_named(start_lamp: StartLamp, broker:
     rival = LampLink(read_config(settings), lambda _event: None)
     rival.start()
     try:
-        lamp.wait_for_text("Another screen uses")
+        lamp.wait_for_text("Another screen")
         lamp.wait_for_text("No connection")
     finally:
         rival.stop()
