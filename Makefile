@@ -80,8 +80,9 @@ quick: .venv/test-ready ## Run the tests that need no server, without the slow o
 	@exec $(BIN)/pytest -q -n 2 -m 'not server and not slow' --hypothesis-profile quick
 
 # What differs between distributions: Python, and the programs that the distribution brings.
-DISTRIBUTION_TESTS := tests/integration tests/security tests/cloud/backup tests/cloud/provisioning tests/cloud/daemon \
-    tests/lamp_ui tests/shared tests/test_dependencies.py tests/test_packaging.py
+DISTRIBUTION_TESTS := tests/security tests/cloud/backup tests/cloud/provisioning tests/test_dependencies.py \
+    tests/test_packaging.py $(patsubst %,tests/integration/test_%.py,bridge desk loop odd_places restore supervisord web_nginx) \
+    $(patsubst %,tests/lamp_ui/test_%.py,deploy pi popup screen start touch)
 
 .PHONY: test-distribution
 test-distribution: .venv/test-ready $(NODE_MODULES) ## Run the tests of what a distribution brings
