@@ -96,7 +96,7 @@ class LampHardware:
         """Return the level to wake to: the present one, unless it is what resting leaves behind."""
         level, most = (_read_number(backlight / name) for name in ("brightness", "max_brightness"))
         remembered = self._remembered()
-        if remembered is not None and level == _resting(remembered) and remembered <= most:
+        if remembered is not None and level == _resting(remembered) < remembered <= most:
             return remembered
         # Without a memory: no level so dark is meant to be the full one.
         return most if level <= _resting(most) else level

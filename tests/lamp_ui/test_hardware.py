@@ -46,6 +46,14 @@ def test_a_program_that_was_killed_while_it_rested_leaves_no_darker_light_behind
     assert int(brightness.read_text()) == level
 
 
+@pytest.mark.parametrize("remembered", ["0", "1", "-5", "256", "x", ""])
+def test_a_memory_that_can_not_be_right_is_not_believed(tmp_path: Path, remembered: str) -> None:
+    brightness, memory = backlight(tmp_path, 255, 1), tmp_path / "memory"
+    memory.write_text(remembered)
+    LampHardware(tmp_path, memory=memory).rest(False)
+    assert int(brightness.read_text()) == 255
+
+
 def test_without_a_memory_a_light_left_dimmed_becomes_a_full_one(tmp_path: Path) -> None:
     brightness = backlight(tmp_path, 255, 200)
     nowhere = brightness / "no" / "folder"
