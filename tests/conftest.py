@@ -18,8 +18,9 @@ from tests.support.log_scan import nothing_secret_is_logged  # noqa: F401 - pyte
 from tests.support.postgres import Postgres
 
 # No deadline: the machine's speed is not under test. No database: a failure's example is printed, the tree stays clean.
-settings.register_profile("shared", deadline=None, database=None, max_examples=200, print_blob=True)
+settings.register_profile("full", deadline=None, database=None, max_examples=200, print_blob=True)
 settings.register_profile("quick", deadline=None, database=None, max_examples=20, print_blob=True)
+settings.load_profile("full")  # `--hypothesis-profile` comes later
 
 SERVER_FIXTURES = {"broker", "postgres", "postgres_server"}
 SERVER_FOLDERS = {"benchmarks", "fuzz", "integration", "security", "soak"}
