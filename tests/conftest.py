@@ -27,7 +27,7 @@ SERVER_FOLDERS = {"benchmarks", "fuzz", "integration", "security", "soak"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a server, a display or a browser; `make quick` runs the others."""
+    """Mark the tests whose fixtures or folders need a server or a display; `make quick` runs the others."""
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         values = item.callspec.params.values() if hasattr(item, "callspec") else ()

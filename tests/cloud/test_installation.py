@@ -213,6 +213,7 @@ def test_whoever_may_not_write_is_told_in_one_line(tmp_path: Path, monkeypatch: 
     assert "run this as root, or give --prefix" in said.stderr
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("file", [shipped.DAEMON_UNIT, shipped.WEB_UNIT], ids=["daemon", "web"])
 def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path, file: Path) -> None:
     unit = tmp_path / file.name

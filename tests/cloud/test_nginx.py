@@ -53,6 +53,7 @@ def test_without_nginx_the_version_is_unknown(tmp_path: Path, monkeypatch: pytes
     assert nginx.installed_version() is None
 
 
+@pytest.mark.server
 def test_a_real_nginx_says_its_version() -> None:
     real = subprocess.run(["/usr/sbin/nginx", "-v"], capture_output=True, text=True, check=True).stderr
     version = nginx.installed_version()

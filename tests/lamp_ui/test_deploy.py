@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.lamp_ui.conftest import DEVICE_ID
 from tests.support.broker import Mosquitto
 from tests.support.screen import VirtualScreen
@@ -30,6 +32,7 @@ def test_the_unit_starts_it_again_always_and_waits_for_no_network() -> None:
     assert not any(name in said for name in ("Unit.After", "Unit.Requires", "Unit.Wants", "Unit.BindsTo"))
 
 
+@pytest.mark.server
 def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
     there = (DEPLOY / "lampi-ui.service").read_text(encoding="utf-8")
     copy = tmp_path / "lampi-ui.service"

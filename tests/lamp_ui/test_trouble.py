@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from lamp_ui.config import read_config
 from lamp_ui.link import LampLink
 from tests.lamp_ui.conftest import DEVICE_ID, StartLamp, unassociated
@@ -25,6 +27,7 @@ def test_another_screen_with_the_same_id_is_named(start_lamp: StartLamp, broker:
     assert lamp.log.count("another client seems to have our id") == 1
 
 
+@pytest.mark.server
 def test_a_refused_subscription_is_shown(tmp_path: Path) -> None:
     with deaf_broker(tmp_path / "deaf") as deaf:
         cloud = CloudVoice(deaf, DEVICE_ID)

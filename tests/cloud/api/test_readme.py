@@ -16,6 +16,7 @@ from tests.cloud.api.conftest import LAMP
 README = Path(__file__).parents[3] / "cloud" / "api" / "README.md"
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_the_readme_says_works(address: str, ada: User, lamp: Lampi) -> None:
     Lampi.update(association_code="b71e09" + "0" * 26).execute()
