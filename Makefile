@@ -112,7 +112,7 @@ fuzz: .venv/test-ready ## Give everything that reads a million inputs (INPUTS, S
 .PHONY: brokers
 brokers: .venv/test-ready ## Run the security and bridge suites against Debian 12's, 13's and testing's Mosquitto
 	@$(call install,$(TEST_PACKAGES))
-	exec $(BIN)/python -m tests.support.mosquittos -n 3
+	exec $(BIN)/python -m tests.support.mosquittos
 
 .PHONY: screenshots
 screenshots: .venv/test-ready ## Take a picture of every state of the touchscreen into lamp_ui/screenshots

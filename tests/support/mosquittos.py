@@ -23,7 +23,7 @@ SUITES = {"bookworm": "2.0.11", "trixie": "2.0.21", "testing": "2.1"}
 """Debian's suites, oldest first, and the version of Mosquitto that each is there for."""
 
 MIRROR = os.environ.get("LAMPI_DEBIAN_MIRROR", "http://deb.debian.org")
-TESTS = ("tests/security", "tests/integration/test_bridge.py")
+TESTS = ("-n", "3", "tests/security", "tests/integration/test_bridge.py")
 
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _VERSION = re.compile(r"mosquitto version (\S+)")
