@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from cloud import outbox
 from cloud.daemon.accepted import log_accepted
+from cloud.daemon.channel import Channel
 from cloud.daemon.link import MARK, PROBE, STATE, WINDOW, state
 from cloud.daemon.refusals import Refusals
 from cloud.daemon.verification import Verification
@@ -29,24 +29,10 @@ OWN_PAUSE_SECONDS = 5.0
 OWN_TOPICS = {MARK: topics.HIGH_WATER_MARK, PROBE: topics.PROBE, STATE: topics.STATE}
 
 
-class Outlet(Protocol):
-    """Interface to the broker."""
-
-    @property
-    def is_open(self) -> bool:
-        """True while publishing is possible."""
-
-    def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
-        """Queue all of these numbered messages, or return False."""
-
-    def narrow(self) -> None:
-        """Limit the connection to one unconfirmed message."""
-
-
 class Publisher:
     """Publishes the outbox, oldest first, across reconnects."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, outlet: Channel) -> None:
         self._outlet = outlet
         self.refusals = Refusals()
         self._verification: Verification | None = None
@@ -59,7 +45,7 @@ class Publisher:
         self._tried_up_to = 0
         self._retrying: set[int] = set()
         self._tried = self._refused_again = 0
-        self._mark_is_under_way = False
+        self._mark_is_under_way = self._state_is_due = False
         self._own_at = 0.0
         self._reckon_mark: Callable[[int], HighWaterMark] | None = None
         self._mark_may_have_moved = True
@@ -83,7 +69,7 @@ class Publisher:
         self._accepted.clear()  # the broker may have lost these since; publishing them again does no harm
         self._retrying.clear()
         self._sent_up_to = self._tried_up_to = 0
-        self._mark_is_under_way = False
+        self._mark_is_under_way = self._state_is_due = False
         self._own_at = 0.0
         self._reckon_mark = None
         self.refusals.start_over()
@@ -115,7 +101,11 @@ class Publisher:
             else:
                 self._refuse(message, reason, monotonic)
         for number in outcomes.over_quota:
-            self._try_again_at_once(self._under_way.pop(number, None))
+            message = self._under_way.pop(number, None)
+            if message is None:
+                self._publish_own_again(number)
+            else:
+                self._try_again_at_once(message)
 
     def keeps_up(self) -> bool:
         """Return whether new messages would be published soon: few are unconfirmed and none are queued."""
@@ -137,7 +127,7 @@ class Publisher:
             self._accepted.clear()
             self._mark_may_have_moved = True
         if monotonic >= self._own_at:
-            self._publish_own()
+            self._publish_own(monotonic)
         if (has_news := self.has_news()) and self._room() >= WORTHWHILE:
             self._send(outbox.pending(after=self._sent_up_to, limit=self._room()))
         if self.refusals.due(monotonic) and not self._retrying and self._room() >= WORTHWHILE:
@@ -200,11 +190,17 @@ class Publisher:
         else:
             self.refusals.hurry()
 
-    def _try_again_at_once(self, message: Pending | None) -> None:
-        if message is not None:
-            self._retrying.discard(message.version)
-            self._tried_up_to = 0
-            self.refusals.hurry()
+    def _try_again_at_once(self, message: Pending) -> None:
+        self._retrying.discard(message.version)
+        self._tried_up_to = 0
+        self.refusals.hurry()
+
+    def _publish_own_again(self, number: int) -> None:
+        """Publish a message of the daemon's own again, which the broker had no room for."""
+        if number == MARK:
+            self._mark_is_under_way = False
+            self._mark_may_have_moved = True
+        self._state_is_due = self._state_is_due or number == STATE
 
     def _refuse_own(self, number: int, reason: int, monotonic: float) -> None:
         if number == MARK:
@@ -235,10 +231,13 @@ class Publisher:
         if self._unverified and not verification.is_reading and not (self._under_way and self._room() >= WORTHWHILE):
             verification.begin(dict(self._unverified))
 
-    def _publish_own(self) -> None:
+    def _publish_own(self, monotonic: float) -> None:
         """Publish the mark as a retained message: the broker saves it together with the messages that it covers."""
-        if STATE in self.refusals.own:
-            self.refusals.own.pop(STATE)
+        is_refused = STATE in self.refusals.own  # and stays so until it is accepted
+        if is_refused:
+            self._own_at = monotonic + OWN_PAUSE_SECONDS
+        if is_refused or self._state_is_due:
+            self._state_is_due = False
             self._outlet.publish([(STATE, state(UP))])
         if self._reckon_mark is not None and self._mark_may_have_moved and not self._mark_is_under_way:
             mark, delivery = self._reckon_mark(outbox.confirmed_up_to()), topics.MARK_DELIVERY

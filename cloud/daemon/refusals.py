@@ -42,6 +42,7 @@ class Refusals:
     def start_over(self) -> None:
         """Start over on a new connection, on which everything is published again."""
         self.own.clear()
+        self._written = None  # another daemon may have led, and written, since
         self._try_at = None
         self._end_count()
         self._pause = FIRST_PAUSE_SECONDS

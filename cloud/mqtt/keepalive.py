@@ -7,11 +7,14 @@ KEEPALIVE_SECONDS = 20
 
 
 class KeepAlive:
-    """Pings at the broker's interval or ours, in seconds of a monotonic clock."""
+    """Pings at the broker's interval or ours, whichever is shorter, in seconds of a monotonic clock.
+
+    A broker that asks for longer intervals, or for none, must not keep us from noticing that it is gone.
+    """
 
     def __init__(self, protocol: Protocol, seconds: int, now: float) -> None:
         wanted = protocol.connack.limits.keepalive_seconds if protocol.connack is not None else None
-        self._seconds = seconds if wanted is None else wanted
+        self._seconds = min(seconds, wanted) if wanted and seconds else seconds or wanted or 0
         self._protocol = protocol
         self._due_at = now + self._seconds
         self._heard = True

@@ -299,6 +299,42 @@ def test_the_daemon_s_state_is_published_again_when_it_was_refused(broker: HandP
     assert faults() == {NOT_AUTHORIZED: 1}
     broker.pump(LONGEST_PAUSE_SECONDS)
     assert broker.payloads() == [b"1"]
+    assert faults() == {NOT_AUTHORIZED: 1}  # until it is accepted
+    broker.refuse(NOT_AUTHORIZED, STATE)
+    broker.pump(seconds=2.0)
+    assert (faults(), len(broker.taken)) == ({NOT_AUTHORIZED: 1}, 1)
+    broker.pump(LONGEST_PAUSE_SECONDS)
+    broker.accept(STATE)
+    broker.pump(seconds=2.0)
+    assert faults() == {}
+
+
+def test_the_daemon_s_own_messages_are_published_again_when_the_broker_had_no_room(
+    broker: HandPlayed, publisher: Publisher
+) -> None:
+    publisher.take_over_mark(our_mark)
+    broker.pump()
+    assert broker.numbers() == [MARK]
+    publisher.conclude(Outcomes(over_quota=[MARK, STATE]), broker.monotonic)
+    broker.pump()
+    assert sorted(broker.numbers()) == sorted([MARK, STATE, MARK])
+    broker.accept(MARK, STATE)
+    broker.pump()
+    assert publisher.idle
+    assert faults() == {}
+
+
+def test_what_another_daemon_wrote_of_refusals_is_corrected(broker: HandPlayed, publisher: Publisher) -> None:
+    enqueue(("a", b"1"))
+    broker.pump()
+    broker.refuse(NOT_AUTHORIZED, 1)
+    broker.pump(seconds=2.0)
+    broker_faults.record({}, NOW)  # the other one leads, and all is well; then this one leads again
+    broker.start_over()
+    broker.pump()
+    broker.refuse(NOT_AUTHORIZED, 1)
+    broker.pump(seconds=2.0)
+    assert faults() == {NOT_AUTHORIZED: 1}
 
 
 def test_a_broker_that_lets_nobody_in_is_named_until_it_does(broker: HandPlayed, publisher: Publisher) -> None:

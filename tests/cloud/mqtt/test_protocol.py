@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloud.mqtt.keepalive import KeepAlive
 from cloud.mqtt.packets import MQTT_3_1_1, MQTT_5, Login
 from cloud.mqtt.protocol import Outcomes, Protocol
 from cloud.mqtt.reading import Message, ProtocolError
@@ -286,3 +287,20 @@ def test_a_completion_of_what_was_not_released_ends_the_connection() -> None:
     protocol.to_send()
     with pytest.raises(ProtocolError):
         protocol.receive(b"\x70\x02\x00\x01")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "pinged_after"),
+    [(20, None, 20), (20, 0, 20), (20, 65_535, 20), (20, 5, 5), (0, None, None), (0, 30, 30)],
+)
+def test_the_shorter_keepalive_counts(ours: int, theirs: int | None, pinged_after: int | None) -> None:
+    protocol = limited(b"" if theirs is None else b"\x13" + theirs.to_bytes(2, "big"))
+    protocol.to_send()
+    alive = KeepAlive(protocol, ours, 0.0)
+    alive.tick(False, (pinged_after or 1_000_000) - 0.1)
+    assert protocol.to_send() == b""
+    if pinged_after is not None:
+        alive.tick(False, pinged_after)
+        assert protocol.to_send() == b"\xc0\x00"
+        with pytest.raises(TimeoutError):
+            alive.tick(False, 2 * pinged_after)

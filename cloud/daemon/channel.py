@@ -1,0 +1,20 @@
+"""What a publisher needs of its way to the broker."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from shared.messages import Publication
+
+
+class Channel(Protocol):
+    """Interface to the broker."""
+
+    @property
+    def is_open(self) -> bool:
+        """True while publishing is possible."""
+
+    def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
+        """Queue all of these numbered messages, or return False."""
+
+    def narrow(self) -> None:
+        """Limit the connection to one unconfirmed message."""
