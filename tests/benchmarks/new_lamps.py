@@ -1,7 +1,7 @@
 """New lamps: waiting as retained states when the daemon starts, and arriving live.
 
 From when the daemon has connected, or from the first packet, until the broker has confirmed every lamp's message and
-the outbox is empty. Beside it a bare socket that publishes the same, the usual way, and paho alone with the same window
+the outbox is empty. Beside it a bare socket that publishes the same, the baseline, and paho alone with the same window
 (20 in flight, which is what Mosquitto allows unless told otherwise) and without a limit, on a broker that was told.
 """
 

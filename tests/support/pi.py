@@ -27,7 +27,7 @@ class LookAlike(hardware.LampHardware):
 
 
 class Finger:
-    """Presses the button for longer than it has to be held, each time anew."""
+    """Presses the button for longer than it has to be held."""
 
     def __init__(self) -> None:
         self._let_go = threading.Timer(0, lambda: None)
