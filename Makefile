@@ -73,11 +73,11 @@ run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, 
 .PHONY: test
 test: .venv/test-ready $(NODE_MODULES) ## Run every test
 	@$(call install,$(TEST_PACKAGES))
-	exec $(BIN)/pytest -n 3 --dist loadgroup
+	exec $(BIN)/pytest -n 4 --dist loadgroup
 
 .PHONY: quick
 quick: .venv/test-ready ## Run the tests that need no server, without the slow ones
-	@exec $(BIN)/pytest -q -n 2 -m 'not server and not slow' --hypothesis-profile quick
+	@exec $(BIN)/pytest -q -n 4 --dist worksteal -m 'not server and not slow' --hypothesis-profile quick
 
 # What differs between distributions: Python, and the programs that the distribution brings.
 DISTRIBUTION_TESTS := tests/security tests/cloud/backup tests/cloud/provisioning tests/test_dependencies.py \
@@ -87,7 +87,7 @@ DISTRIBUTION_TESTS := tests/security tests/cloud/backup tests/cloud/provisioning
 .PHONY: test-distribution
 test-distribution: .venv/test-ready $(NODE_MODULES) ## Run the tests of what a distribution brings
 	@$(call install,$(TEST_PACKAGES))
-	exec $(BIN)/pytest -n 3 --dist loadgroup $(DISTRIBUTION_TESTS)
+	exec $(BIN)/pytest -n 4 --dist loadgroup $(DISTRIBUTION_TESTS)
 
 ROUNDS ?= 1000
 LAMPS ?= 10000
