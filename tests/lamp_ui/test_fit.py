@@ -16,26 +16,32 @@ LEAST_FONT = 11
 """Units: capitals of 1.4 mm on a 2.8" panel."""
 
 NOTICES = (
-    "Not connected to the lamp's own broker. It is tried every few seconds.",
+    "Not connected to the lamp's own broker. Retrying every few seconds.",
     "The lamp's service has not reported yet.",
+    "The lamp has not reported yet whether it is on.",
     "Waiting for the lamp…",
     "The lamp did not answer. This is what it last reported.",
-    "The cloud has not said yet whose lamp this is.",
+    "The cloud has not reported yet who owns this lamp.",
     "Another screen seems to use this lamp's ID. Stop one of the two.",
     "The lamp's broker does not let this screen listen. Check its access rules.",
 )
 HINTS = (
     "Cloud connected",
+    "No connection. Tap the cross.",
+    "Waiting for the cloud",
     "Cloud unreachable. Please wait.",
     "Expired. A new code is coming.",
     "New code in {seconds} s",
 )
 ADVICE = (
     NOTICES[0],
+    "The bridge to the cloud has not reported yet. Check that the broker has one.",
     "The cloud is not connected. Check the network; the lamp keeps trying.",
     "The lamp's service has not reported yet. Check that it is running.",
+    "The lamp has not reported yet whether it is on. Check its service.",
     "The lamp's service did not answer. Check that it is running.",
-    "The cloud has not said yet whose lamp this is. Check that its daemon is running.",
+    "The cloud has not reported yet who owns this lamp. Check that its daemon is running.",
+    "The code has expired, and no new one has come. Check that the cloud's daemon is running.",
     *NOTICES[-2:],
     "Everything works.",
 )
