@@ -3,10 +3,10 @@
 from lamp_ui.lamp import Control, Knowledge, Lamp
 from lamp_ui.link_state import LinkState
 from lamp_ui.names import plain
-from lamp_ui.status import trouble_words
 from lamp_ui.view_state import Connection, ControlWords, LampScreen
 from lamp_ui.words import Say, hue_name, percent
 from shared.payloads import Associated, Association
+from shared.trouble import Trouble
 
 
 def lamp_screen(
@@ -42,10 +42,13 @@ def connection_words(connection: Connection, say: Say) -> str:
 
 
 def _notice(knowledge: Knowledge, owner_known: bool, link: LinkState, say: Say) -> str:
-    if link.trouble is not None:
-        return trouble_words(link.trouble, say)
+    # Shorter than on the status page, to be legible beside the disc.
+    if link.trouble is Trouble.TAKEN_OVER:
+        return say("Another screen seems to use this ID. Tap the cross.")
+    if link.trouble is Trouble.REFUSED:
+        return say("The broker refuses this screen. Tap the cross.")
     if not link.up:
-        return say("Not connected to the lamp's own broker. Retrying every few seconds.")
+        return say("Not connected to the lamp's broker. Retrying.")
     owner_missing = link.bridge_up and not owner_known
     return {
         Knowledge.UNKNOWN: say("The lamp's service has not reported yet."),

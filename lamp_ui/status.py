@@ -67,9 +67,15 @@ def status_page(about: About, facts: MachineFacts, known: Known, say: Say) -> St
 def advice(known: Known, say: Say) -> str:
     """Return what is wrong and what to do, in one or two sentences."""
     link = known.link
-    if link.trouble is not None:
-        return trouble_words(link.trouble, say)
     faults = (
+        (
+            link.trouble is Trouble.TAKEN_OVER,
+            say("Another screen seems to use this lamp's ID. Stop one of the two."),
+        ),
+        (
+            link.trouble is Trouble.REFUSED,
+            say("The lamp's broker does not let this screen listen. Check its access rules."),
+        ),
         (not link.up, say("Not connected to the lamp's own broker. Retrying every few seconds.")),
         (
             link.bridge_up is None,
@@ -95,13 +101,6 @@ def advice(known: Known, say: Say) -> str:
         ),
     )
     return next((words for is_so, words in faults if is_so), say("Everything works."))
-
-
-def trouble_words(trouble: Trouble, say: Say) -> str:
-    """Return what the user needs to know about a trouble with the lamp's broker."""
-    if trouble is Trouble.TAKEN_OVER:
-        return say("Another screen seems to use this lamp's ID. Stop one of the two.")
-    return say("The lamp's broker does not let this screen listen. Check its access rules.")
 
 
 def _bridge(link: LinkState, say: Say) -> str:

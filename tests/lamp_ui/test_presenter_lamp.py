@@ -116,7 +116,7 @@ def test_a_slider_shows_its_request_while_it_is_unknown_whether_the_lamp_is_on()
 @pytest.mark.parametrize(
     ("events", "notice"),
     [
-        ([], "Not connected to the lamp's own broker. Retrying every few seconds."),
+        ([], "Not connected to the lamp's broker. Retrying."),
         ([LinkChanged(True)], "The lamp's service has not reported yet."),
         ([LinkChanged(True), LampChanged(LampConfig(on=True))], ""),
         (
@@ -134,9 +134,9 @@ def test_a_slider_shows_its_request_while_it_is_unknown_whether_the_lamp_is_on()
         ),
         (
             [LinkChanged(True), BridgeChanged(True), LinkTroubled(Trouble.REFUSED)],
-            "The lamp's broker does not let this screen listen. Check its access rules.",
+            "The broker refuses this screen. Tap the cross.",
         ),
-        ([LinkTroubled(Trouble.TAKEN_OVER)], "Another screen seems to use this lamp's ID. Stop one of the two."),
+        ([LinkTroubled(Trouble.TAKEN_OVER)], "Another screen seems to use this ID. Tap the cross."),
         (
             [LinkTroubled(Trouble.TAKEN_OVER), LinkTroubled(None), LinkChanged(True), LampChanged(LampConfig(on=True))],
             "",
