@@ -30,13 +30,15 @@ def identify(device_id: str, now: datetime) -> Lampi:
         UnknownLamp: no lamp has this device id.
         AlreadyAssociated: the lamp has an owner.
     """
-    if _is_asked(lampi := Lampi.named(device_id), now):  # before the write lock, which a flood of requests would hold
+    if is_identifying(
+        lampi := Lampi.named(device_id), now
+    ):  # before the write lock, which a flood of requests would hold
         return lampi
     with write_transaction():
         lampi = Lampi.named(device_id)
         if lampi.user_id is not None:
             raise AlreadyAssociated(f"The lamp {device_id} has an owner; only a lamp without one can identify itself.")
-        if not _is_asked(lampi, now):
+        if not is_identifying(lampi, now):
             lampi.identify_until = now + IDENTIFY_FOR
             lampi.save(only=[Lampi.identify_until])
             Lampi.tell([lampi])
@@ -60,6 +62,7 @@ def end_identifying(now: datetime) -> list[str]:
     return [lampi.device_id for lampi in lamps]
 
 
-def _is_asked(lampi: Lampi, now: datetime) -> bool:
+def is_identifying(lampi: Lampi, now: datetime) -> bool:
+    """Return whether a lamp is identifying itself, if it and the daemon are connected."""
     until: datetime | None = lampi.identify_until
     return lampi.user_id is None and until is not None and now < until <= now + IDENTIFY_FOR + CLOCK_SLACK

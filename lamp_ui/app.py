@@ -23,7 +23,7 @@ from lamp_ui.hardware import Hardware, LampHardware
 from lamp_ui.kivy_stage import lay_over, mend_settings, set_for_lamp
 from lamp_ui.link import LampLink
 from lamp_ui.machine import read_machine
-from lamp_ui.presenter import Presenter, Surroundings
+from lamp_ui.presenter import Environment, Presenter
 from lamp_ui.signals import EndSignals
 from lamp_ui.status import About
 from lamp_ui.view_state import ViewState
@@ -43,17 +43,22 @@ class NoDisplay(Exception):
 class EventCrossing:
     """Where events cross to Kivy's thread, from the network's and from any other: the only place that touches both.
 
-    However many come in between two frames, the screen is brought up to date once: ``render`` gets
-    the view state, ``ask`` what the lamp is asked for. A message after some quiet is shown at once,
-    but a flood of them makes no more frames than a screen can show; a finger never waits.
+    However many come in between two frames, the screen is brought up to date once: ``render`` gets the view state,
+    ``send`` a request to the lamp, and ``withdraw`` is called when one was given up. A message after some quiet is
+    shown at once, but a flood of them makes no more frames than a screen can show; a finger never waits.
     """
 
     def __init__(
-        self, presenter: Presenter, render: Callable[[ViewState], None], ask: Callable[[LampConfig], bool]
+        self,
+        presenter: Presenter,
+        render: Callable[[ViewState], None],
+        send: Callable[[LampConfig], bool],
+        withdraw: Callable[[], None],
     ) -> None:
         self._presenter = presenter
         self._render = render
-        self._ask = ask
+        self._send = send
+        self._withdraw = withdraw
         self._events: deque[Event] = deque()
         self._cross_soon = Clock.create_trigger(self._cross)
         self._cross_later = Clock.create_trigger(self._cross, FLOOD_PAUSE_SECONDS)
@@ -84,9 +89,12 @@ class EventCrossing:
         for _ in range(len(self._events)):
             self._presenter.receive(self._events.popleft(), now)
         request = self._presenter.take_request(now)
-        if request is not None and not self._ask(request):
+        if request is not None and not self._send(request):
             self._presenter.receive(RequestLost(), now)
-        self._render(self._presenter.view_state(now))
+        state = self._presenter.view_state(now)
+        if self._presenter.take_withdrawal():
+            self._withdraw()
+        self._render(state)
         self._set_alarm(self._presenter.next_at(now) - now)
 
     def _set_alarm(self, seconds: float) -> None:
@@ -132,10 +140,10 @@ class Touchscreen(App):
         from lamp_ui.views import LampView  # noqa: PLC0415
 
         self._hardware: Hardware = LampHardware() if hardware is None else hardware
-        surroundings = Surroundings(_about(config), load_words(config.language), read_machine, config.dim_after_seconds)
+        environment = Environment(_about(config), load_words(config.language), read_machine, config.dim_after_seconds)
         now = time.monotonic()
-        presenter = Presenter(surroundings, now)
-        self._crossing = EventCrossing(presenter, self._render, self._ask)
+        presenter = Presenter(environment, now)
+        self._crossing = EventCrossing(presenter, self._render, self._send, self._withdraw)
         self._link = LampLink(config, self._crossing.deliver)
         self._view = LampView(self._crossing.deliver_touch, motion=config.motion, veil=not self._hardware.dims)
         self._view.render(presenter.view_state(now))
@@ -173,8 +181,11 @@ class Touchscreen(App):
         self._link.start()
         self._crossing.refresh()
 
-    def _ask(self, config: LampConfig) -> bool:
-        return self._link.ask(config)
+    def _send(self, config: LampConfig) -> bool:
+        return self._link.request(config)
+
+    def _withdraw(self) -> None:
+        self._link.withdraw()
 
     def _render(self, state: ViewState) -> None:
         self._view.render(state)

@@ -1,4 +1,4 @@
-"""The frame of light around a popup that says: this is the lamp."""
+"""The pulsing frame of light around the popup while the lamp identifies itself."""
 
 from math import cos, tau
 from typing import Any
@@ -12,24 +12,24 @@ from lamp_ui import theme
 from lamp_ui.layout import unit_of
 from lamp_ui.widgets import glow_texture
 
-BREATH_SECONDS = 2.0
-"""From full light to full light: slow enough to be calm, and far from what harms (WCAG 2.2, criterion 2.3.1)."""
+PULSE_SECONDS = 2.0
+"""The period of the pulse: calm, and far below the limit for flashes (WCAG 2.2, criterion 2.3.1)."""
 
 _STEP_SECONDS = 1 / 20
 _FAINTEST = 0.3
 
 
 class Beacon(Widget):
-    """Light that breathes behind the popup and around it; steady where nothing may move, nothing while not ``lit``."""
+    """A light behind the popup and a frame around it while ``lit``; steady unless it ``pulses``."""
 
     lit = BooleanProperty(False)
 
-    def __init__(self, *, breathes: bool, **properties: Any) -> None:
+    def __init__(self, *, pulses: bool, **properties: Any) -> None:
         super().__init__(**properties)
-        self._breathes = breathes
+        self._pulses = pulses
         self._seconds = 0.0
-        self._breathing = Clock.schedule_interval(self._breathe, _STEP_SECONDS)
-        self._breathing.cancel()
+        self._pulsing = Clock.schedule_interval(self._pulse, _STEP_SECONDS)
+        self._pulsing.cancel()
         with self.canvas:
             self._light_tint = Color(rgba=(0, 0, 0, 0))
             self._light = Rectangle(texture=glow_texture())
@@ -39,15 +39,15 @@ class Beacon(Widget):
         self.fbind("size", self._place)
 
     def _switch(self, *_: object) -> None:
-        self._breathing.cancel()
+        self._pulsing.cancel()
         self._seconds = 0.0
         self._shine(1.0 if self.lit else 0.0)
-        if self.lit and self._breathes:
-            self._breathing()
+        if self.lit and self._pulses:
+            self._pulsing()
 
-    def _breathe(self, seconds: float) -> None:
+    def _pulse(self, seconds: float) -> None:
         self._seconds += seconds
-        wave = (1 + cos(tau * self._seconds / BREATH_SECONDS)) / 2
+        wave = (1 + cos(tau * self._seconds / PULSE_SECONDS)) / 2
         self._shine(_FAINTEST + (1 - _FAINTEST) * wave)
 
     def _shine(self, strength: float) -> None:

@@ -1,17 +1,17 @@
-"""Where a lamp is claimed: the address as a person types it, and as a camera reads it. Pure."""
+"""The address at which a lamp is claimed: as text to type, and as the content of the QR code. Pure."""
 
 from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from lamp_ui.qr import fits_on_the_screen
 
 LONGEST_SHOWN_ADDRESS = 32
-"""Characters of a web address that a person at a small screen will still read and type."""
+"""Maximum length, in characters, of an address to read and type."""
 
 
 def shown_address(url: str | None) -> str | None:
-    """Return what a person types of a URL, or None where that is too much, or nothing.
+    """Return the part of a URL to type, or None if it is missing, invalid or too long.
 
-    The query is left out: it is for the camera's copy of the address, which brings the code along.
+    The query is left out: it is only for the QR code, which contains the code.
     """
     parts = _web_address(url)
     if parts is None:
@@ -21,11 +21,10 @@ def shown_address(url: str | None) -> str | None:
 
 
 def scanned_address(url: str | None, code: str) -> str | None:
-    """Return what the QR code says: the URL, with the full code in it; None where no QR code is shown.
+    """Return the content of the QR code, or None if no QR code is shown.
 
-    A URL that names the code already is taken as it is; to any other the code is added as the
-    query's ``code``. One that is not http(s), or that makes a QR code too fine for the smallest
-    screen, is not shown.
+    It is the URL if that contains the code, otherwise the URL with the code added as the query parameter ``code``.
+    There is no QR code if the URL is not http(s), or the cells would be too small on the smallest screen.
     """
     parts = _web_address(url)
     if parts is None:
@@ -45,5 +44,5 @@ def _web_address(url: str | None) -> SplitResult | None:
     except ValueError:
         return None
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        return None  # a name before an @ is not where one goes, only what one is to believe
+        return None  # a user name before an @ can look like the host: https://lamps.example.com@evil.example
     return parts

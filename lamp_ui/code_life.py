@@ -1,21 +1,30 @@
-"""How long the code on the screen is still good, as far as the screen can know. Pure; time is an argument."""
+"""The remaining lifetime of the code on the screen, as far as it is known. Pure; time is an argument."""
 
+from dataclasses import dataclass
 from math import ceil, inf
 
 from shared.payloads import Associated, Unassociated
 
 ANNOUNCED_SECONDS = 60.0
-"""How long before a code lapses the screen says so: time to finish typing, or to wait for the next one."""
+"""The screen announces the end of a code this long before: enough to finish typing, or to wait for the next one."""
 
 STEP_SECONDS = 10
-"""In what steps the time that is left is shown: nobody types faster for a number that changes each second."""
+"""The step in which the remaining time is shown: a number that changes each second only distracts."""
+
+
+@dataclass(frozen=True)
+class CodeAge:
+    """Whether the code should have been replaced, and how long it is valid: None if that is long or unknown."""
+
+    lapsed: bool
+    seconds_left: int | None
 
 
 class CodeLife:
-    """Counts a code's lifetime from when it was issued, where the screen was there to hear that.
+    """Counts a code's lifetime from the moment it was issued, if the screen was connected at that moment.
 
-    The first message after a start or a lost connection, to the lamp's broker or between it and the cloud's, may have
-    been retained for long. Of a code that comes with it the age is not known, and nothing is said about its end.
+    The first message after a start, or after a lost connection to the lamp's broker or from there to the cloud, may
+    have been retained for a long time. The age of its code is unknown, and its end is not announced.
     """
 
     def __init__(self) -> None:
@@ -28,8 +37,8 @@ class CodeLife:
         """Note that the next message may be an old one."""
         self._may_be_old = True
 
-    def hear(self, association: Unassociated | Associated | None, now: float) -> None:
-        """Take in where the lamp stands."""
+    def receive(self, association: Unassociated | Associated | None, now: float) -> None:
+        """Process the lamp's association."""
         code = association.code if isinstance(association, Unassociated) else None
         good_for = association.good_for if isinstance(association, Unassociated) else None
         if code != self._code:
@@ -38,16 +47,17 @@ class CodeLife:
         self._may_be_old = False
 
     def lapsed(self, now: float) -> bool:
-        """Tell whether the code should have been replaced by now."""
+        """Return whether the code should have been replaced by now."""
         return now >= self._lapses_at
 
-    def seconds_left(self, now: float) -> int | None:
-        """Return how long the code is still good, rounded up to a step; None while that is long, or not known."""
+    def at(self, now: float) -> CodeAge:
+        """Return the code's age; ``seconds_left`` is rounded up to a step."""
         left = self._lapses_at - now
-        return ceil(left / STEP_SECONDS) * STEP_SECONDS if 0 < left <= ANNOUNCED_SECONDS else None
+        announced = 0 < left <= ANNOUNCED_SECONDS
+        return CodeAge(self.lapsed(now), ceil(left / STEP_SECONDS) * STEP_SECONDS if announced else None)
 
     def next_at(self, now: float) -> float:
-        """Return when `seconds_left` or `lapsed` will next say something else; infinity for never."""
+        """Return when `at` or `lapsed` will next return something else; infinity for never."""
         left = self._lapses_at - now
         if left <= 0 or left == inf:
             return inf

@@ -1,4 +1,4 @@
-"""What the touchscreen is told: by the network, decoded, and by the finger. Each crosses as one of these."""
+"""The touchscreen's input, decoded: events from the network, and from touches."""
 
 from dataclasses import dataclass
 
@@ -9,47 +9,47 @@ from shared.trouble import Trouble
 
 @dataclass(frozen=True)
 class LinkChanged:
-    """The link to the lamp's own broker came up or went down."""
+    """The connection to the lamp's own broker was made or lost."""
 
     up: bool
 
 
 @dataclass(frozen=True)
 class LinkTroubled:
-    """Something is wrong with the link although the broker accepts it; None: no longer."""
+    """Something is wrong with a connection that the broker accepts; None when that is over."""
 
     trouble: Trouble | None
 
 
 @dataclass(frozen=True)
 class BridgeChanged:
-    """The bridge from the lamp's broker to the cloud's came up or went down."""
+    """The bridge from the lamp's broker to the cloud's went up or down; None: its state was cleared."""
 
-    up: bool
+    up: bool | None
 
 
 @dataclass(frozen=True)
 class AssociationChanged:
-    """The cloud said whether the lamp has an owner; None where it took back what it had said."""
+    """The cloud published whether the lamp has an owner; None: that was cleared."""
 
     association: Association | None
 
 
 @dataclass(frozen=True)
 class LampChanged:
-    """The lamp's service said what the lamp shows now."""
+    """The lamp's service reported the lamp's state."""
 
     config: LampConfig
 
 
 @dataclass(frozen=True)
 class RequestLost:
-    """A request could not be handed to the broker after all."""
+    """A request could not be sent."""
 
 
 @dataclass(frozen=True)
 class Touched:
-    """A finger came down, anywhere."""
+    """A finger touched the screen anywhere."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ class ControlLetGo:
 
 @dataclass(frozen=True)
 class PowerPressed:
-    """The lamp is to be switched."""
+    """The lamp's disc was tapped, to switch the lamp."""
 
 
 @dataclass(frozen=True)
 class StatusAsked:
-    """The mark was tapped, or the button on the case held: the status page is wanted, or no longer."""
+    """The mark was tapped, or the button on the case held: this opens or closes the status page."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,8 @@ class StatusLeft:
     """The status page was closed."""
 
 
-News = LinkChanged | LinkTroubled | BridgeChanged | AssociationChanged | LampChanged | RequestLost
-"""What the network tells."""
+NetworkEvent = LinkChanged | LinkTroubled | BridgeChanged | AssociationChanged | LampChanged | RequestLost
 
-Touch = Touched | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
-"""What a finger does."""
+TouchEvent = Touched | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
 
-Event = News | Touch
+Event = NetworkEvent | TouchEvent

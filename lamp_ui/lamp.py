@@ -1,4 +1,4 @@
-"""The lamp itself: what it said, what the finger asks of it, and what became of that. Pure; time is an argument."""
+"""The lamp's state: what it last reported, what the user has requested, and what became of that. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -7,23 +7,26 @@ from math import inf
 from shared.payloads import Color, LampConfig
 
 CLIENT_NAME = "lamp_ui"
-"""By which the screen signs what it asks for, and knows its own echoes."""
+"""The ``client`` of the screen's requests, by which it recognizes the answers."""
 
 REQUEST_INTERVAL_SECONDS = 0.055
-"""Between two requests while a finger moves: at most 20 a second, and the network's jitter makes no 21st."""
+"""Between two requests while a finger moves: at most 20 a second, with a margin for the network's jitter."""
 
 SETTLE_SECONDS = 1.5
-"""After the last request, echoes of earlier ones may still be on their way; then what the lamp said counts."""
+"""After the last request, echoes of earlier ones may still be under way; after that the lamp's report counts."""
 
 PENDING_SECONDS = 0.25
 """How long an answer may take before the screen shows that it waits: most come within a few milliseconds."""
 
 ANSWER_SECONDS = 3.0
-"""How long an answer may take at all; then the screen goes back to what the lamp last said."""
+"""How long an answer may take at all; then the screen shows the lamp's last report again."""
+
+SAME_VALUE = 0.01
+"""Two values that differ by no more are the same: lamps round what they are set to."""
 
 
 class Control(Enum):
-    """What a finger can slide."""
+    """A value that a slider sets."""
 
     HUE = "hue"
     SATURATION = "saturation"
@@ -31,23 +34,22 @@ class Control(Enum):
 
 
 class Knowledge(Enum):
-    """How far what the screen shows of the lamp can be relied on."""
+    """How reliable the displayed state of the lamp is."""
 
     UNKNOWN = auto()
-    """The lamp's service has not been heard over this connection, or there is no connection."""
+    """The lamp's service has reported nothing over this connection, or there is no connection."""
+    PARTIAL = auto()
+    """The lamp's service has reported something, but not whether the lamp is on."""
     KNOWN = auto()
     PENDING = auto()
-    """A request is under way: what is shown is what was asked for."""
+    """A request is under way: the requested state is shown."""
     UNANSWERED = auto()
-    """The last request was not answered: what is shown is what the lamp said before it."""
-
-
-_COLOUR = {Control.HUE.value, Control.SATURATION.value}
+    """The last request was not answered: the last reported state is shown."""
 
 
 @dataclass(frozen=True)
 class Lamp:
-    """What a lamp shows: numbers from 0 to 1, and whether it is on at all; None for what it has not said."""
+    """A lamp's state: numbers from 0 to 1, and whether it is on; None for what it has not reported."""
 
     hue: float | None = None
     saturation: float | None = None
@@ -56,39 +58,42 @@ class Lamp:
 
 
 class LampControl:
-    """Keeps what the lamp said and what the finger asked apart, so that no echo moves a slider under the finger.
+    """Keeps the lamp's reports and the user's requests apart, so that no echo moves a slider under the finger.
 
-    A member that was asked for shows what was asked until somebody else sets it, until the lamp has
-    answered and `SETTLE_SECONDS` are over, or until no answer has come for `ANSWER_SECONDS`. What the
-    lamp has not said can't be changed. One of these serves one connection: what was said and asked ends
-    with it. Every ``now`` is in seconds of one clock that doesn't go backwards.
+    A requested value is shown until the lamp has answered and `SETTLE_SECONDS` have passed, until another client
+    changes it after the answer, or until no answer has come for `ANSWER_SECONDS`. An answer is a report with our
+    client name or with the requested values; another client's change is none. A value that the lamp has not reported
+    can't be changed. An instance serves one connection. Every ``now`` is in seconds of one monotonic clock.
     """
 
     def __init__(self) -> None:
-        self._said = Lamp()
-        self._asked: dict[str, float | bool] = {}
+        self._reported = Lamp()
+        self._requested: dict[str, float | bool] = {}
         self._held: set[str] = set()
         self._unsent = False
         self._answered = True
         self._failed = False
+        self._withdrawn = False
         self._sent_at = -inf
         self._waits_since = -inf
 
     @property
     def shown(self) -> Lamp:
-        """What the screen is to show."""
-        return replace(self._said, **self._asked)  # type: ignore[arg-type]  # the names and types of Lamp's own fields
+        """The state to show."""
+        return replace(self._reported, **self._requested)  # type: ignore[arg-type]  # the types of Lamp's own fields
 
     def knowledge(self, now: float) -> Knowledge:
-        """Return how far that can be relied on."""
-        if self._said.on is None:
-            return Knowledge.UNKNOWN
+        """Return how reliable that state is."""
         if not self._answered and now >= self._waits_since + PENDING_SECONDS:
             return Knowledge.PENDING
-        return Knowledge.UNANSWERED if self._failed else Knowledge.KNOWN
+        if self._failed:
+            return Knowledge.UNANSWERED
+        if self._reported.on is None:
+            return Knowledge.UNKNOWN if self._reported == Lamp() else Knowledge.PARTIAL
+        return Knowledge.KNOWN
 
-    def hear(self, config: LampConfig, now: float) -> None:
-        """Take note of what the lamp says that it shows now."""
+    def receive(self, config: LampConfig, now: float) -> None:
+        """Process a report of the lamp."""
         named: dict[str, float | bool] = {}
         if config.color is not None:
             named |= {Control.HUE.value: config.color.h, Control.SATURATION.value: config.color.s}
@@ -96,55 +101,64 @@ class LampControl:
             named[Control.BRIGHTNESS.value] = config.brightness
         if config.on is not None:
             named["on"] = config.on
-        self._said = replace(self._said, **named)  # type: ignore[arg-type]
+        self._reported = replace(self._reported, **named)  # type: ignore[arg-type]
         self._failed = False
         if config.client == CLIENT_NAME:
             self._answered = True
             self.settle(now)
         elif not self._unsent:
-            for name in named.keys() - self._held:
-                self._asked.pop(name, None)
-            self._answered = self._answered or not self._asked
+            self._answered = self._answered or self._is_fulfilled()
+            if self._answered:
+                for name in named.keys() - self._held:
+                    self._requested.pop(name, None)
 
     def move(self, control: Control, value: float) -> None:
-        """Ask for a value; the finger stays on the control until `let_go`.
+        """Request a value; the finger stays on the control until `let_go`.
 
-        A lamp that is off and is made brighter is switched on as well: else nothing would be seen to happen.
+        Making a lamp brighter that is off also switches it on, as does touching the slider where its knob is: a lamp
+        at full brightness can't be made brighter.
         """
         before = getattr(self.shown, control.value)
         if before is None:
             return
+        touched = control.value not in self._held and value >= before - SAME_VALUE
         self._held.add(control.value)
-        self._ask(control.value, value)
-        if control is Control.BRIGHTNESS and value > before and self.shown.on is False:
-            self._ask("on", True)
+        self._request(control.value, value)
+        if control is Control.BRIGHTNESS and (value > before or touched) and self.shown.on is False:
+            self._request("on", True)
 
     def let_go(self, control: Control) -> None:
-        """Note that the finger has left."""
+        """Note that the finger has left the control."""
         self._held.discard(control.value)
 
     def switch(self) -> None:
-        """Ask for the lamp to be on where it is off, and off where it is on."""
+        """Request the opposite of on or off."""
         if self.shown.on is not None:
-            self._ask("on", not self.shown.on)
+            self._request("on", not self.shown.on)
+
+    def cancel(self) -> None:
+        """Forget all requests."""
+        self._requested.clear()
+        self._unsent, self._answered = False, True
 
     def fail(self) -> None:
-        """Go back to what the lamp last said: what was asked could not be sent, or was not answered."""
-        if self._asked:
-            self._asked.clear()
-            self._unsent, self._answered, self._failed = False, True, True
+        """Show the last report again: a request could not be sent, or was not answered."""
+        if self._requested:
+            self.cancel()
+            self._failed = True
 
     def settle(self, now: float) -> None:
-        """Go back to what the lamp said, once nothing that was asked can still be on its way."""
+        """Show the last report again if no answer came in time, or no echo can be under way any more."""
         if now >= self._fails_at:
             self.fail()
-        elif self._asked and now >= self._settles_at:
-            self._asked.clear()
+            self._withdrawn = True
+        elif self._requested and now >= self._settles_at:
+            self._requested.clear()
 
     def take_request(self, now: float) -> LampConfig | None:
-        """Return what to ask of the lamp now, or None where there is nothing or it is too soon.
+        """Return the request to send now, or None if there is none or it is too soon.
 
-        It names all that is known of the lamp, as a LAMPI always did.
+        It has every member that the lamp has reported, as on every LAMPI.
         """
         if not self._unsent or now < self._sent_at + REQUEST_INTERVAL_SECONDS:
             return None
@@ -155,11 +169,16 @@ class LampControl:
         color = None if shown.hue is None or shown.saturation is None else Color(shown.hue, shown.saturation)
         return LampConfig(color, shown.brightness, shown.on, CLIENT_NAME)
 
+    def take_withdrawal(self) -> bool:
+        """Return, once, whether a request was given up: it must not take effect later."""
+        withdrawn, self._withdrawn = self._withdrawn, False
+        return withdrawn
+
     def next_at(self, now: float) -> float:
         """Return when `take_request`, `settle` or `knowledge` will next have something new; infinity for never."""
         pending = inf if self._answered else self._waits_since + PENDING_SECONDS
         sends = self._sent_at + REQUEST_INTERVAL_SECONDS if self._unsent else inf
-        settles = self._settles_at if self._asked else inf
+        settles = self._settles_at if self._requested else inf
         return min(sends, settles, self._fails_at, pending if pending > now else inf)
 
     @property
@@ -172,7 +191,11 @@ class LampControl:
         waiting = not self._answered and not self._held and not self._unsent
         return self._sent_at + ANSWER_SECONDS if waiting else inf
 
-    def _ask(self, name: str, value: float | bool) -> None:
-        if self._asked.get(name) != value or name == "on":
-            self._asked[name] = value
+    def _is_fulfilled(self) -> bool:
+        reported = {name: getattr(self._reported, name) for name in self._requested}
+        return all(abs(reported[name] - value) <= SAME_VALUE for name, value in self._requested.items())
+
+    def _request(self, name: str, value: float | bool) -> None:
+        if self._requested.get(name) != value or name == "on":
+            self._requested[name] = value
             self._unsent = True

@@ -1,35 +1,25 @@
-"""What an unclaimed lamp says: its code, where to enter it, and whether that works now. Pure."""
-
-from dataclasses import dataclass
+"""The content of an unclaimed lamp's popup: its code, where to enter it, and whether that works now. Pure."""
 
 from lamp_ui.claim import scanned_address, shown_address
+from lamp_ui.code_life import CodeAge
+from lamp_ui.link_state import LinkState
 from lamp_ui.view_state import PopupState
 from lamp_ui.words import Say
 from shared.codes import grouped
 from shared.payloads import Unassociated
 
 
-@dataclass(frozen=True)
-class CodeUse:
-    """Whether a code can be used: not while the cloud is unreachable, not once it has ``lapsed``.
-
-    ``seconds_left`` is None while the end is far away, or not known.
-    """
-
-    cloud: bool
-    lapsed: bool
-    seconds_left: int | None
-
-
-def popup_state(unassociated: Unassociated, device_id: str, use: CodeUse, identified: bool, say: Say) -> PopupState:
-    """Return the popup in a person's language."""
+def popup_state(
+    unassociated: Unassociated, device_id: str, age: CodeAge, *, link: LinkState, identified: bool, say: Say
+) -> PopupState:
+    """Return the popup in the user's language."""
     scanned = scanned_address(unassociated.url, unassociated.code)
     return PopupState(
         title=say("Is this the lamp?") if identified else say("Associate your Lamp"),
         code_groups=tuple(grouped(unassociated.code[: unassociated.short_code_length]).split()),
         instruction=_instruction(shown_address(unassociated.url), scanned is not None, say),
         identity=say("Lamp {ending}").format(ending=device_id[-4:]),
-        hint=_hint(use, say),
+        hint=_hint(age, link, say),
         scanned_address=scanned,
         identified=identified,
     )
@@ -49,11 +39,15 @@ def _instruction(address: str | None, scannable: bool, say: Say) -> str:
     return words.format(address=address)
 
 
-def _hint(use: CodeUse, say: Say) -> str:
-    if not use.cloud:
+def _hint(age: CodeAge, link: LinkState, say: Say) -> str:
+    if not link.usable:
+        return say("No connection. Tap the cross.")
+    if link.bridge_up is None:
+        return say("Waiting for the cloud")
+    if not link.bridge_up:
         return say("Cloud unreachable. Please wait.")
-    if use.lapsed:
+    if age.lapsed:
         return say("Expired. A new code is coming.")
-    if use.seconds_left is not None:
-        return say("New code in {seconds} s").format(seconds=use.seconds_left)
+    if age.seconds_left is not None:
+        return say("New code in {seconds} s").format(seconds=age.seconds_left)
     return say("Cloud connected")

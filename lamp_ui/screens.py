@@ -108,7 +108,7 @@ class PopupScreen(Screen):
 
     def __init__(self, motion: bool, **properties: Any) -> None:
         super().__init__(**properties)
-        self._beacon = Beacon(breathes=motion)
+        self._beacon = Beacon(pulses=motion)
         self.add_widget(self._beacon)
         with self.canvas:
             Color(rgba=theme.WELL)

@@ -1,9 +1,10 @@
-"""The status page: what is wrong, what to do, and the facts behind it. Pure."""
+"""The content of the status page: what is wrong, what to do, and the facts. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lamp_ui.lamp import Knowledge
+from lamp_ui.link_state import LinkState
 from lamp_ui.view_state import StatusPage, StatusRow
 from lamp_ui.words import Say
 from shared.trouble import Trouble
@@ -11,7 +12,7 @@ from shared.trouble import Trouble
 
 @dataclass(frozen=True)
 class About:
-    """What the program knows of itself and does not change; ``broker`` is its address, without a password."""
+    """Constant facts about the program; ``broker`` is its address, without a password."""
 
     device_id: str
     versions: tuple[str, ...]
@@ -20,81 +21,92 @@ class About:
 
 @dataclass(frozen=True)
 class MachineFacts:
-    """What the machine says when it is asked: its IP addresses, and what its clock shows (local time)."""
+    """The machine's IP addresses and its clock (local time) at one moment."""
 
     addresses: tuple[str, ...]
     clock: datetime
 
 
 @dataclass(frozen=True)
-class News:
-    """What was heard: of the link, the bridge, the lamp's service and the cloud, and when the last message came.
+class Known:
+    """What is known about the connections, the lamp's service and the owner.
 
-    ``last_message_seconds`` counts from when the machine's facts were read: before them is negative,
-    None is never.
+    ``last_message_seconds`` is when the last message came, relative to when the machine's facts were read: negative
+    if before, None for never. ``code_lapsed`` is whether the code on the screen should have been replaced.
     """
 
-    link_up: bool
-    bridge_up: bool
+    link: LinkState
     last_message_seconds: float | None
     lamp: Knowledge = Knowledge.KNOWN
-    association_heard: bool = True
-    trouble: Trouble | None = None
+    owner_known: bool = True
+    code_lapsed: bool = False
 
 
-def status_page(about: About, facts: MachineFacts, news: News, say: Say) -> StatusPage:
-    """Return the page in a person's language.
+def status_page(about: About, facts: MachineFacts, known: Known, say: Say) -> StatusPage:
+    """Return the page in the user's language.
 
-    A Pi has no clock of its own and learns the time from the network, so that only seconds that
-    passed can be trusted: when a message came is counted back from what the clock shows now.
+    The time of the last message is calculated from the clock and the seconds since then: a Pi has no battery-backed
+    clock, so its clock may have been wrong when the message came.
     """
-    broker = say("connected") if news.link_up else say("unreachable")
+    broker = say("connected") if known.link.up else say("unreachable")
     return StatusPage(
         title=say("Status"),
-        advice=advice(news, say),
+        advice=advice(known, say),
         rows=(
             StatusRow(say("ID"), about.device_id),
             StatusRow(say("Network"), "\n".join(facts.addresses) or say("none")),
             StatusRow(say("Broker"), f"{broker}\n{about.broker}"),
-            StatusRow(say("Cloud"), _bridge(news, say)),
-            StatusRow(say("Last heard"), _last_message(facts.clock, news.last_message_seconds, say)),
+            StatusRow(say("Cloud"), _bridge(known.link, say)),
+            StatusRow(say("Last heard"), _last_message(facts.clock, known.last_message_seconds, say)),
             StatusRow(say("Software"), "\n".join(about.versions)),
         ),
         close_words=say("Close"),
     )
 
 
-def advice(news: News, say: Say) -> str:
-    """Return in a sentence or two what is wrong, and what to do."""
-    if news.trouble is not None:
-        return trouble_words(news.trouble, say)
+def advice(known: Known, say: Say) -> str:
+    """Return what is wrong and what to do, in one or two sentences."""
+    link = known.link
     faults = (
-        (not news.link_up, say("Not connected to the lamp's own broker. It is tried every few seconds.")),
-        (not news.bridge_up, say("The cloud is not connected. Check the network; the lamp keeps trying.")),
         (
-            news.lamp is Knowledge.UNKNOWN,
+            link.trouble is Trouble.TAKEN_OVER,
+            say("Another screen seems to use this lamp's ID. Stop one of the two."),
+        ),
+        (
+            link.trouble is Trouble.REFUSED,
+            say("The lamp's broker does not let this screen listen. Check its access rules."),
+        ),
+        (not link.up, say("Not connected to the lamp's own broker. Retrying every few seconds.")),
+        (
+            link.bridge_up is None,
+            say("The bridge to the cloud has not reported yet. Check that the broker has one."),
+        ),
+        (not link.bridge_up, say("The cloud is not connected. Check the network; the lamp keeps trying.")),
+        (
+            known.lamp is Knowledge.UNKNOWN,
             say("The lamp's service has not reported yet. Check that it is running."),
         ),
-        (news.lamp is Knowledge.UNANSWERED, say("The lamp's service did not answer. Check that it is running.")),
         (
-            not news.association_heard,
-            say("The cloud has not said yet whose lamp this is. Check that its daemon is running."),
+            known.lamp is Knowledge.PARTIAL,
+            say("The lamp has not reported yet whether it is on. Check its service."),
+        ),
+        (known.lamp is Knowledge.UNANSWERED, say("The lamp's service did not answer. Check that it is running.")),
+        (
+            not known.owner_known,
+            say("The cloud has not reported yet who owns this lamp. Check that its daemon is running."),
+        ),
+        (
+            known.code_lapsed,
+            say("The code has expired, and no new one has come. Check that the cloud's daemon is running."),
         ),
     )
     return next((words for is_so, words in faults if is_so), say("Everything works."))
 
 
-def trouble_words(trouble: Trouble, say: Say) -> str:
-    """Return what a person is to know of a trouble with the lamp's broker."""
-    if trouble is Trouble.TAKEN_OVER:
-        return say("Another screen seems to use this lamp's ID. Stop one of the two.")
-    return say("The lamp's broker does not let this screen listen. Check its access rules.")
-
-
-def _bridge(news: News, say: Say) -> str:
-    if not news.link_up:
+def _bridge(link: LinkState, say: Say) -> str:
+    if not link.usable or link.bridge_up is None:
         return say("unknown")
-    return say("connected") if news.bridge_up else say("not connected")
+    return say("connected") if link.bridge_up else say("not connected")
 
 
 def _last_message(clock: datetime, seconds: float | None, say: Say) -> str:

@@ -1,4 +1,4 @@
-"""All that the screen shows, in one value: what the presenter makes and the view renders."""
+"""The view state: everything that the screen shows, as one value. The presenter computes it, the view renders it."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -7,17 +7,17 @@ from lamp_ui.lamp import Control, Knowledge, Lamp
 
 
 class Connection(Enum):
-    """How far the lamp's word reaches."""
+    """How far the connection reaches."""
 
     CLOUD = auto()
     LOCAL_ONLY = auto()
-    """The lamp's own broker answers, but its bridge to the cloud is down, or has not said that it is up."""
+    """To the lamp's own broker; the bridge to the cloud is down, or has not reported."""
     NONE = auto()
 
 
 @dataclass(frozen=True)
 class ControlWords:
-    """What stands above a slider: what it sets, and to what."""
+    """The labels above a slider: its name and its value."""
 
     name: str
     value: str
@@ -27,9 +27,9 @@ class ControlWords:
 class LampScreen:
     """The lamp's own screen.
 
-    ``headline`` is the lamp's name, or ``unnamed``, a word and the end of its id, where it is not ``named``. What
-    ``lamp`` has None for is not known, and can't be touched. ``notice`` says what is missing or under
-    way, and is empty where nothing is.
+    ``headline`` is the lamp's name if it is ``named``, otherwise ``unnamed``: LAMPI and the end of its id. A member of
+    ``lamp`` that is None is unknown, and its control ignores touches. ``notice`` says what is missing or under way; it
+    may be empty.
     """
 
     headline: str
@@ -44,11 +44,11 @@ class LampScreen:
 
 @dataclass(frozen=True)
 class PopupState:
-    """What an unclaimed lamp says; the code stays out of ``repr``.
+    """The popup of an unclaimed lamp; the code stays out of ``repr``.
 
-    ``scanned_address`` is what the QR code says; where it is None there is none. ``identity`` ends with the last four
-    characters of the lamp's id, which the web page shows as well. While ``identified`` the popup stands out, for a
-    person who compares the two. ``hint`` says whether the code can be used now, and for how long.
+    ``scanned_address`` is the content of the QR code, None for no QR code. ``identity`` ends with the last four
+    characters of the lamp's id, which the web page shows as well; they are highlighted while ``identified``. ``hint``
+    says whether the code can be used now, and for how long.
     """
 
     title: str
@@ -70,7 +70,7 @@ class StatusRow:
 
 @dataclass(frozen=True)
 class StatusPage:
-    """What is wrong, what to do (``advice``), and the facts for whoever does it."""
+    """``advice`` says what is wrong and what to do; the rows are facts for that."""
 
     title: str
     advice: str
@@ -80,10 +80,9 @@ class StatusPage:
 
 @dataclass(frozen=True)
 class ViewState:
-    """All that the screen shows.
+    """Everything that the screen shows.
 
-    ``popup``, ``confirmation`` and ``status`` each cover the lamp's own screen while they are not
-    None, the later over the earlier.
+    ``popup``, ``confirmation`` and ``status`` cover the lamp's own screen while they are not None, in this order.
     """
 
     connection: Connection

@@ -1,4 +1,4 @@
-"""Everything on the screen: shows a view state, as often as one likes, and says what the finger does."""
+"""The root widget: renders view states, and emits touch events."""
 
 import time
 from typing import Any
@@ -18,10 +18,10 @@ from lamp_ui.widgets import ConnectionMark, Emit, put
 
 
 class LampView(Widget):
-    """One screen at a time, the connection's mark above it, and over all the veil of a screen that rests.
+    """One screen at a time, the connection mark above it, and a veil over both while the screen is dimmed.
 
-    No Kivy popup: it would have to be opened and dismissed, and what is an edge can be missed. Here
-    a state says which screen is there, and a screen that is not there gets no touch; a finger that was on it lets go.
+    Not Kivy's popup: that would have to be opened and dismissed, and such an event can be missed. Here the state names
+    the screen to show. A hidden screen gets no touches, and lets go of the finger that was on it.
     """
 
     def __init__(self, emit: Emit, *, motion: bool, veil: bool, **properties: Any) -> None:
@@ -44,7 +44,7 @@ class LampView(Widget):
         self.fbind("size", self._place)
 
     def render(self, state: ViewState) -> None:
-        """Make the screen show a state, whatever it showed before."""
+        """Show a state, whatever was shown before."""
         self._mark.connection = state.connection
         if state.popup is None:
             self._popup.forget()
@@ -65,10 +65,7 @@ class LampView(Widget):
         self._veil_tint.rgba = theme.DIMMED if state.dimmed and self._veiled else (0, 0, 0, 0)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        """Give the touch to whom it is meant for.
-
-        That which wakes the screen is for nobody else; neither is a mouse's wheel, to Kivy a touch like any other.
-        """
+        """Pass the touch on to the screen, unless it woke the screen or is a mouse wheel, which is a touch to Kivy."""
         self._emit(Touched())
         if touch.is_mouse_scrolling:
             return True
@@ -79,12 +76,12 @@ class LampView(Widget):
         return bool(super().on_touch_down(touch))
 
     def on_touch_move(self, touch: MotionEvent) -> bool:
-        """Follow the finger; what it is on has grabbed it."""
+        """Note the movement; the widget under the finger has grabbed the touch."""
         self._finger.moved(touch.uid, time.monotonic())
         return False
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
-        """Note that the finger is gone; what it was on has grabbed it."""
+        """Note the end of the touch; the widget under the finger has grabbed it."""
         self._finger.lifted(touch.uid, time.monotonic())
         return False
 

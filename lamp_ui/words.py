@@ -1,4 +1,4 @@
-"""The words on the screen, in the person's language: English in the code, others from the catalogues (gettext)."""
+"""Translation of the text on the screen: English in the code, other languages from gettext catalogues."""
 
 import gettext
 from collections.abc import Callable, Mapping
@@ -11,18 +11,18 @@ LANGUAGES = {"en": "English", "de": "Deutsch"}
 DEFAULT_LANGUAGE = "en"
 
 Say = Callable[[str], str]
-"""From the English words to those that the screen shows."""
+"""Translates from English."""
 
 
 def load_words(language: str) -> Say:
-    """Return the words of one of `LANGUAGES`."""
+    """Return the translation to one of `LANGUAGES`."""
     if language == DEFAULT_LANGUAGE:
         return str
     return gettext.translation(DOMAIN, CATALOGUES, [language]).gettext
 
 
 def spoken_here(environment: Mapping[str, str]) -> str:
-    """Return the language that an environment asks for, as POSIX says, or the default where it is not known."""
+    """Return the language that an environment sets (POSIX), or the default if that is not supported."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environment.get(name):
             language = environment[name][:2].lower()
@@ -31,7 +31,7 @@ def spoken_here(environment: Mapping[str, str]) -> str:
 
 
 def hue_name(hue: float, say: Say) -> str:
-    """Return what a person calls a hue, from 0 to 1: twelve names, each for a twelfth of the circle."""
+    """Return the name of a hue from 0 to 1: twelve names, each for a twelfth of the circle."""
     names = (
         say("Red"),
         say("Orange"),
@@ -50,5 +50,5 @@ def hue_name(hue: float, say: Say) -> str:
 
 
 def percent(share: float, say: Say) -> str:
-    """Return a share, from 0 to 1, as a person writes it."""
+    """Return a share from 0 to 1 as a percentage."""
     return say("{percent}%").format(percent=round(100 * share))

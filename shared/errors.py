@@ -2,9 +2,13 @@
 
 
 class BadMessage(ValueError):
-    """A message that is ignored; its text is the reason and never quotes the payload, its ``kind`` is to be counted."""
+    """A message that is ignored; its text is the reason and never quotes the payload, its ``kind`` is to be counted.
+
+    ``part`` is what was ignored.
+    """
 
     kind = "message"
+    part = "a message"
 
 
 class BadTopic(BadMessage):
@@ -17,6 +21,12 @@ class BadPayload(BadMessage):
     """A payload that is not what its topic carries."""
 
     kind = "payload"
+
+
+class BadMember(BadPayload):
+    """An optional member that could not be read, of a message that was processed without it."""
+
+    part = "a member of a message"
 
 
 def quoted(text: str, longest: int = 80) -> str:

@@ -25,8 +25,7 @@ from shared.trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Trouble, 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_SECONDS = 20
-"""We notice a dead connection within twice this, the broker after one and a half times this; with paho's own
-60 a screen would be wrong for long."""
+"""We notice a dead connection within twice this, the broker after one and a half times this; paho's own is 60."""
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STOP_SECONDS = 2.0
@@ -36,10 +35,8 @@ MOST_IN_FLIGHT = 20
 same default, and of QoS 2 messages beyond it, 2.0.11 confirms each and loses most: 878 of 1,000, retained ones too."""
 
 _CREDENTIALS_REFUSED = ("Bad user name or password", "Not authorized")
-
-_RIVAL = (
-    "The broker at %s accepts every connection and ends it soon: another client seems to have our id; stop one of them"
-)
+_CONNECTED = "Connected to the broker at %s"
+_RIVAL = "The broker at %s accepts each connection and ends it soon: another client seems to have our id; stop one"
 
 
 def _ignore(_: object) -> None:
@@ -50,10 +47,9 @@ class BrokerLink:
     """A connection to the broker that keeps itself alive from `start` to `stop`.
 
     Callbacks run on paho's thread and must return at once: ``on_connection`` gets True when the
-    broker has accepted us and False when that connection is lost; ``on_confirmed`` gets the number
-    that `publish` returned once the broker has confirmed the message (PUBACK or PUBCOMP), perhaps
-    before `publish` has returned it. It also gets the number of the birth message, and it is called
-    under paho's lock: it must not wait for a thread that publishes.
+    broker has accepted us and False when that connection is lost; ``on_confirmed`` gets the number that `publish`
+    returned once the broker has confirmed the message (PUBACK or PUBCOMP), perhaps before `publish` has returned it. It
+    also gets the birth message's, and is called under paho's lock: it must not wait for a thread that publishes.
 
     ``again`` is asked, on the same thread, when a connection was lost: False ends it, as `stop` does.
     ``on_ignored`` gets, for each message that is ignored, the kind of its fault: one of a few words. ``on_trouble``
@@ -137,6 +133,13 @@ class BrokerLink:
         sent = self._client.publish(publication.topic, publication.payload, publication.qos, publication.retain)
         return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS and self._session is session else None
 
+    def cut(self, session: object) -> None:
+        """End a session without a goodbye, from any thread: what the broker has not confirmed is dropped."""
+        if self._session is session:
+            self._say_outage("does not confirm a message in time")
+            self._trouble_watch.cut()
+            self._client.cut()
+
     def subscribe(self) -> set[int | None]:
         """Subscribe (again): the broker then sends once more what it retains; return the requests' numbers."""
         return {self._client.subscribe(each.topic_filter, each.qos)[1] for each in self._subscriptions}
@@ -195,7 +198,7 @@ class BrokerLink:
         self._outage_said = False
         self._session = object()
         if not self._subscriptions:
-            self._say_connected()
+            log.info(_CONNECTED, self._broker)
         self._on_connection(True)
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
@@ -230,9 +233,6 @@ class BrokerLink:
             self._outage_said = True
             log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
 
-    def _say_connected(self) -> None:
-        log.info("Connected to the broker at %s", self._broker)
-
     def _subscribed(self, _client: object, _userdata: object, mid: int, reasons: Any, _props: object) -> None:
         if any(reason.is_failure for reason in reasons):
             log.error("The broker at %s refuses a subscription; check the user's access rules", self._broker)
@@ -240,7 +240,7 @@ class BrokerLink:
         if mid in self._unanswered:
             self._unanswered.discard(mid)
             if not self._unanswered:  # only now does it hear everything
-                self._say_connected()
+                log.info(_CONNECTED, self._broker)
 
     def _confirmed(self, _client: object, _userdata: object, mid: int, _reason: object, _props: object) -> None:
         self._on_confirmed(mid)

@@ -1,8 +1,10 @@
 """paho's client, whose thread outlives what paho does not expect."""
 
 import logging
+import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -45,6 +47,14 @@ class SturdyClient(paho.Client):
         """Return, once, what the broker last had against us in TLS, as `explained` does."""
         refusal, self._refusal = self._refusal, None
         return explained(refusal)
+
+    def cut(self) -> None:
+        """Break the connection at once, from any thread; paho's thread then notices it and connects again."""
+        connection = self.socket()
+        if isinstance(connection, socket.socket):
+            with suppress(OSError):
+                # Not the socket's own method: that of TLS would have paho's thread read ciphertext as plain text.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def _note_refusal(self, fault: ssl.SSLError) -> None:
         self._refusal = fault

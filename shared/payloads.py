@@ -1,23 +1,24 @@
 """Every payload on the wire: what it means, how it is written, and how it is read from strangers."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from shared import json_members
 from shared.codes import CODE_LENGTH, SHORT_CODE_LENGTH, is_association_code
-from shared.errors import BadPayload
+from shared.errors import BadMember, BadPayload
 from shared.strict_json import decode_object
+
+_Value = TypeVar("_Value")
 
 UP = b"1"
 DOWN = b"0"
 LONGEST_GOOD_FOR = 2**31 - 1
 """Seconds; 68 years, and what a reader of any language counts in 32 bits."""
-
 MOST_PUBLICATIONS = 2**53
 """The highest version of a publication: up to here every JSON reader counts exactly."""
-
 LONGEST_LAMP_NAME = 100
 """Characters (code points) of the name that an owner gives a lamp."""
 
@@ -29,10 +30,9 @@ CLEARED = b""
 class Unassociated:
     """Nobody owns the lamp: it shows the first ``short_code_length`` characters of its code.
 
-    ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log.
-    ``url`` is where to claim the lamp, for text and QR. Where ``identify`` is there and is not what it was before,
-    the screen says for a few seconds that this is the lamp. ``good_for`` is the code's whole lifetime in seconds, not
-    what is left of it: a retained message read later states nothing false. None: the code never lapses.
+    ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log. ``url`` is
+    where to claim the lamp, for text and QR. When ``identify`` changes, the screen shows for a few seconds that this is
+    the lamp. ``good_for`` is the code's whole lifetime in seconds, not the remaining one. None: the code never expires.
     """
 
     code: str = field(repr=False)
@@ -75,8 +75,14 @@ class Associated:
 Association = Unassociated | Associated
 
 
-def decode_association(payload: bytes) -> Association | None:
+def _refuse(bad: BadMember) -> NoReturn:
+    raise bad
+
+
+def decode_association(payload: bytes, on_bad_member: Callable[[BadMember], None] = _refuse) -> Association | None:
     """Return what an `associated` topic says, or None where its retained message was cleared.
+
+    ``on_bad_member`` gets each of `url`, `identify`, `good_for` and `name` that can't be read, and by default raises.
 
     Raises:
         BadPayload: see `decode_object`; or a member is missing, of the wrong type or out of range.
@@ -84,18 +90,22 @@ def decode_association(payload: bytes) -> Association | None:
     if payload == CLEARED:
         return None
     members = decode_object(payload)
+    optional = _OptionalMembers(members, on_bad_member)
     if json_members.boolean(members, "associated"):
-        return Associated(_name(members) if "name" in members else None)
+        return Associated(optional.read("name", _name))
     code = json_members.text(members, "code")
     if not is_association_code(code):
         raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
-    url = json_members.text(members, "url") if "url" in members else None
     length = SHORT_CODE_LENGTH
-    if "short_code_length" in members:
+    if "short_code_length" in members:  # without it, the code could not be shown as the cloud expects it
         length = json_members.whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
-    identify = json_members.text(members, "identify") if "identify" in members else None
-    good_for = json_members.whole(members, "good_for", 1, LONGEST_GOOD_FOR) if "good_for" in members else None
-    return Unassociated(code, url, length, identify, good_for)
+    return Unassociated(
+        code,
+        optional.read("url", json_members.text),
+        length,
+        optional.read("identify", json_members.text),
+        optional.read("good_for", lambda members, name: json_members.whole(members, name, 1, LONGEST_GOOD_FOR)),
+    )
 
 
 @dataclass(frozen=True)
@@ -132,25 +142,21 @@ class LampConfig:
         return json.dumps(members).encode()
 
 
-def decode_lamp_config(payload: bytes) -> LampConfig:
+def decode_lamp_config(payload: bytes, on_bad_member: Callable[[BadMember], None] = _refuse) -> LampConfig:
     """Return what a `changed` or `set_config` message names.
 
+    ``on_bad_member`` gets each member that can't be read, and by default raises.
+
     Raises:
-        BadPayload: see `decode_object`; or a member is of the wrong type or out of range, or a
-            colour lacks one of its two.
+        BadPayload: see `decode_object`; or a member is of the wrong type or out of range, or a colour is incomplete.
     """
     members = decode_object(payload)
-    color = None
-    if "color" in members:
-        parts = members["color"]
-        if not isinstance(parts, dict):
-            raise BadPayload("'color' is not an object")
-        color = Color(json_members.fraction(parts, "h"), json_members.fraction(parts, "s"))
+    optional = _OptionalMembers(members, on_bad_member)
     return LampConfig(
-        color=color,
-        brightness=json_members.fraction(members, "brightness") if "brightness" in members else None,
-        on=json_members.boolean(members, "on") if "on" in members else None,
-        client=json_members.text(members, "client") if "client" in members else "",
+        color=optional.read("color", _color),
+        brightness=optional.read("brightness", json_members.fraction),
+        on=optional.read("on", json_members.boolean),
+        client=optional.read("client", json_members.text) or "",
     )
 
 
@@ -206,10 +212,33 @@ def decode_up(payload: bytes) -> bool:
     return payload == UP
 
 
-def _name(members: dict[str, Any]) -> str:
-    value = json_members.text(members, "name")
+class _OptionalMembers:
+    """Reads members that may be missing; ``on_bad`` gets those that can't be read, and may raise."""
+
+    def __init__(self, members: dict[str, Any], on_bad: Callable[[BadMember], None]) -> None:
+        self._members = members
+        self._on_bad = on_bad
+
+    def read(self, name: str, read: Callable[[dict[str, Any], str], _Value]) -> _Value | None:
+        if name not in self._members:
+            return None
+        try:
+            return read(self._members, name)
+        except BadPayload as bad:
+            self._on_bad(BadMember(str(bad)))
+            return None
+
+
+def _color(members: dict[str, Any], name: str) -> Color:
+    if not isinstance(parts := members[name], dict):
+        raise BadPayload(f"{name!r} is not an object")
+    return Color(json_members.fraction(parts, "h"), json_members.fraction(parts, "s"))
+
+
+def _name(members: dict[str, Any], name: str) -> str:
+    value = json_members.text(members, name)
     if not 1 <= len(value) <= LONGEST_LAMP_NAME:
-        raise BadPayload(f"'name' does not have 1 to {LONGEST_LAMP_NAME} characters")
+        raise BadPayload(f"{name!r} does not have 1 to {LONGEST_LAMP_NAME} characters")
     return value
 
 

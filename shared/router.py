@@ -33,7 +33,7 @@ class Router:
             try:
                 receive(message)
             except BadMessage as reason:
-                self._on_ignored(f"Ignored a message on {quoted(message.topic)}: {reason}", reason.kind)
+                self._on_ignored(f"Ignored {reason.part} on {quoted(message.topic)}: {reason}", reason.kind)
         if not receivers:
             self.ignore_unasked()
 

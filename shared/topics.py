@@ -15,7 +15,10 @@ class Delivery:
 
 
 ASSOCIATED = Delivery(qos=2, retain=True)
-SET_CONFIG = Delivery(qos=1, retain=False)
+SET_CONFIG = Delivery(qos=2, retain=False)
+"""Mosquitto delivers a QoS 2 message when the sender has completed the handshake, not when it arrives. So closing the
+connection revokes a request that a hanging broker has not read. A QoS 1 request takes effect when the broker resumes,
+even after a TCP reset: Linux keeps what the broker's socket has received."""
 CHANGED = Delivery(qos=1, retain=True)
 CONNECTION = Delivery(qos=2, retain=True)
 MARK_DELIVERY = Delivery(qos=2, retain=True)

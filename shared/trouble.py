@@ -32,6 +32,7 @@ class TroubleWatch:
         self._trouble: Trouble | None = None
         self._accepted_at = inf
         self._brief = 0
+        self._was_cut = False
 
     @property
     def pause(self) -> int:
@@ -40,6 +41,7 @@ class TroubleWatch:
 
     def accepted(self, now: float) -> None:
         """Note that the broker accepted a connection."""
+        self._was_cut = False
         self._accepted_at = now
         self._have(Trouble.TAKEN_OVER if self._has_rival else None)
 
@@ -49,11 +51,15 @@ class TroubleWatch:
 
     def lost(self, now: float) -> bool:
         """Note that the connection ended; return whether from now on another client with our id is suspected."""
-        self._brief = 0 if self._steady(now) else self._brief + 1
+        self._brief = 0 if self._steady(now) or self._was_cut else self._brief + 1
         self._accepted_at = inf
         is_news = self._has_rival and self._trouble is not Trouble.TAKEN_OVER
         self._have(Trouble.TAKEN_OVER if self._has_rival else None)
         return is_news
+
+    def cut(self) -> None:
+        """Note that we end the connection, because the broker does not respond: no sign of another client."""
+        self._was_cut = True
 
     def failed(self) -> None:
         """Note that the broker could not be reached: that explains the connections before, and no more is known."""

@@ -81,7 +81,10 @@ def found() -> Response:
         return _enter_again(refusal)
     form = FoundForm(formdata=None, ticket=which["ticket"])
     daemon_runs = lease.somebody_publishes(present())
-    return make_response(render_template("this_lamp.html", lampi=lampi, daemon_runs=daemon_runs, form=form))
+    identifies = identifying.is_identifying(lampi, present())
+    return make_response(
+        render_template("this_lamp.html", lampi=lampi, daemon_runs=daemon_runs, identifies=identifies, form=form)
+    )
 
 
 @pages.post("/identify")
@@ -91,6 +94,7 @@ def identify() -> Response:
     try:
         which = _what_is_meant()
         association.still_waiting(which["device_id"], which["code"], present())
+        identified_already = identifying.is_identifying(Lampi.named(which["device_id"]), present())
         lampi = identifying.identify(which["device_id"], present())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
         return _enter_again("This page has expired. Enter the code again.")
@@ -98,6 +102,8 @@ def identify() -> Response:
         flash("The lamp is not connected, so its screen can't light up.")
     elif not lease.somebody_publishes(present()):
         flash("The lamp service is unavailable, so the lamp's screen can't light up.")
+    elif identified_already:
+        flash("The lamp's screen is still asking “Is this the lamp?”")
     else:
         flash("The lamp's screen asks “Is this the lamp?” again.")
     return redirect(url_for("associate.found"))

@@ -13,15 +13,15 @@ FRESH = Unassociated(CODE, good_for=900)
 
 def life_after_hearing_of_it() -> CodeLife:
     life = CodeLife()
-    life.hear(None, 0)
-    life.hear(FRESH, 100)
+    life.receive(None, 0)
+    life.receive(FRESH, 100)
     return life
 
 
 def test_the_last_minute_is_counted_in_steps() -> None:
     life = life_after_hearing_of_it()
     assert life.next_at(100) == 1000 - ANNOUNCED_SECONDS
-    assert [life.seconds_left(at) for at in (100, 939.9, 940, 950, 951, 990, 999.9, 1000)] == [
+    assert [life.at(at).seconds_left for at in (100, 939.9, 940, 950, 951, 990, 999.9, 1000)] == [
         *(None, None, 60, 50, 50, 10, 10, None),
     ]
     assert (life.next_at(940), life.next_at(951), life.next_at(999)) == (950, 960, 1000)
@@ -35,31 +35,31 @@ def test_a_message_that_may_have_been_retained_for_long_says_nothing(reconnected
     life = life_after_hearing_of_it() if reconnected else CodeLife()
     if reconnected:
         life.connect()
-    life.hear(Unassociated(OTHER, good_for=900), 200)
+    life.receive(Unassociated(OTHER, good_for=900), 200)
     assert life.next_at(200) == inf
     assert not life.lapsed(10_000)
-    life.hear(FRESH, 300)
+    life.receive(FRESH, 300)
     assert life.lapsed(1200)
 
 
 def test_the_same_code_again_goes_on_as_it_was() -> None:
     life = life_after_hearing_of_it()
     life.connect()
-    life.hear(FRESH, 500)
-    life.hear(Unassociated(CODE, identify="now", good_for=900), 600)
-    assert life.seconds_left(960) == 40
+    life.receive(FRESH, 500)
+    life.receive(Unassociated(CODE, identify="now", good_for=900), 600)
+    assert life.at(960).seconds_left == 40
 
 
 @pytest.mark.parametrize("then", [Unassociated(OTHER), Associated(), None])
 def test_codes_that_never_lapse_and_lamps_without_one_have_no_end(then: Unassociated | Associated | None) -> None:
     life = life_after_hearing_of_it()
-    life.hear(then, 500)
-    assert (life.next_at(990), life.seconds_left(990), life.lapsed(5000)) == (inf, None, False)
+    life.receive(then, 500)
+    assert (life.next_at(990), life.at(990).seconds_left, life.lapsed(5000)) == (inf, None, False)
 
 
 def test_another_time_to_live_for_the_same_code_counts_from_when_it_was_issued() -> None:
     life = life_after_hearing_of_it()
-    life.hear(Unassociated(CODE, good_for=600), 200)
+    life.receive(Unassociated(CODE, good_for=600), 200)
     assert (life.lapsed(699), life.lapsed(700)) == (False, True)
-    life.hear(Unassociated(CODE), 300)
+    life.receive(Unassociated(CODE), 300)
     assert not life.lapsed(10_000)

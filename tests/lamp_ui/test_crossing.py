@@ -17,12 +17,12 @@ from kivy.clock import Clock
 from lamp_ui.app import EventCrossing
 from lamp_ui.events import LampChanged, LinkChanged, PowerPressed, Touched
 from lamp_ui.lamp import Knowledge
-from lamp_ui.presenter import Presenter, Surroundings
+from lamp_ui.presenter import Environment, Presenter
 from lamp_ui.status import About
 from shared.payloads import LampConfig
 
-presenter = Presenter(Surroundings(About("b827ebba0387", (), ""), str, lambda: None, 0), time.monotonic())
-asked, rendered = [], []
+presenter = Presenter(Environment(About("b827ebba0387", (), ""), str, lambda: None, 0), time.monotonic())
+asked, rendered, withdrawn = [], [], []
 
 
 def ask(config):
@@ -37,7 +37,7 @@ def run_until(done):
         Clock.tick()
 
 
-crossing = EventCrossing(presenter, rendered.append, ask)
+crossing = EventCrossing(presenter, rendered.append, ask, lambda: withdrawn.append(len(rendered)))
 crossing.deliver(LinkChanged(True))
 crossing.deliver(LampChanged(LampConfig(brightness=0.5, on=True, client="web")))
 crossing.deliver_touch(PowerPressed())
@@ -48,6 +48,8 @@ crossing.deliver_touch(PowerPressed())
 run_until(lambda: rendered[-1].main.knowledge is Knowledge.PENDING)
 run_until(lambda: rendered[-1].main.knowledge is Knowledge.UNANSWERED)
 assert len(asked) == 2
+assert len(withdrawn) == 1  # the one that was sent, and before the screen says that it failed
+assert rendered[withdrawn[0] - 1].main.knowledge is Knowledge.PENDING
 assert len(rendered) <= 4 + 2, len(rendered)  # four events, and twice something was due: between them it slept
 
 # A finger does not wait for the pause between messages.

@@ -16,27 +16,34 @@ LEAST_FONT = 11
 """Units: capitals of 1.4 mm on a 2.8" panel."""
 
 NOTICES = (
-    "Not connected to the lamp's own broker. It is tried every few seconds.",
+    "Not connected to the lamp's broker. Retrying.",
     "The lamp's service has not reported yet.",
+    "The lamp has not reported yet whether it is on.",
     "Waiting for the lamp…",
     "The lamp did not answer. This is what it last reported.",
-    "The cloud has not said yet whose lamp this is.",
-    "Another screen seems to use this lamp's ID. Stop one of the two.",
-    "The lamp's broker does not let this screen listen. Check its access rules.",
+    "The cloud has not reported yet who owns this lamp.",
+    "Another screen seems to use this ID. Tap the cross.",
+    "The broker refuses this screen. Tap the cross.",
 )
 HINTS = (
     "Cloud connected",
+    "No connection. Tap the cross.",
+    "Waiting for the cloud",
     "Cloud unreachable. Please wait.",
     "Expired. A new code is coming.",
     "New code in {seconds} s",
 )
 ADVICE = (
-    NOTICES[0],
+    "Another screen seems to use this lamp's ID. Stop one of the two.",
+    "The lamp's broker does not let this screen listen. Check its access rules.",
+    "Not connected to the lamp's own broker. Retrying every few seconds.",
+    "The bridge to the cloud has not reported yet. Check that the broker has one.",
     "The cloud is not connected. Check the network; the lamp keeps trying.",
     "The lamp's service has not reported yet. Check that it is running.",
+    "The lamp has not reported yet whether it is on. Check its service.",
     "The lamp's service did not answer. Check that it is running.",
-    "The cloud has not said yet whose lamp this is. Check that its daemon is running.",
-    *NOTICES[-2:],
+    "The cloud has not reported yet who owns this lamp. Check that its daemon is running.",
+    "The code has expired, and no new one has come. Check that the cloud's daemon is running.",
     "Everything works.",
 )
 _LINE = 1.18
@@ -69,7 +76,7 @@ def test_every_text_fits(size: tuple[int, int], language: str) -> None:
     for words in ("Cloud connected", "Waiting for the cloud", "No connection"):
         assert fits(say(words), main.connection, least)
     for words in NOTICES:
-        assert fits(say(words), main.notice, least), words
+        assert fits(say(words), main.notice, 12 * unit), words
     for words in ("On", "Off", "Unknown"):
         assert fits(say(words), main.words, 16 * unit, bold=True)
     names = [(say("Hue"), hue_name(step / 12, say)) for step in range(12)]

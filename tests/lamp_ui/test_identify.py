@@ -12,7 +12,7 @@ from lamp_ui.presenter import Presenter
 from lamp_ui.words import LANGUAGES, load_words
 from shared.payloads import Associated, Association, Unassociated
 from tests.lamp_ui.conftest import CODE, OTHER_CODE, StartLamp, unassociated
-from tests.lamp_ui.test_presenter import DIM_AFTER, START, presenter_after
+from tests.support.presenting import DIM_AFTER, START, presenter_after
 from tests.support.screen import CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
 

@@ -1,6 +1,7 @@
 """The link alone, on a real broker: which messages become which events."""
 
 import queue
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from lamp_ui.config import read_config
 from lamp_ui.events import AssociationChanged, BridgeChanged, Event, LampChanged, LinkChanged
 from lamp_ui.link import LampLink
-from shared.payloads import Associated, LampConfig
-from tests.lamp_ui.conftest import DEVICE_ID
+from shared import topics
+from shared.payloads import Associated, LampConfig, Unassociated
+from tests.lamp_ui.conftest import CODE, DEVICE_ID
 from tests.support.broker import Mosquitto
-from tests.support.waiting import DEADLINE_SECONDS
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 PREFIX = f"devices/{DEVICE_ID}/"
 
@@ -43,7 +45,7 @@ def heard(broker: Mosquitto) -> Iterator[Heard]:
 @pytest.mark.parametrize("end", ["", "_broker"])
 def test_the_bridge_may_have_the_mac_in_either_case(heard: Heard, broker: Mosquitto, spelled: str, end: str) -> None:
     topic = f"$SYS/broker/connection/{spelled}{end}/state"
-    for payload, up in ((b"1", True), (b"0", False), (b"1", True), (b"", False)):
+    for payload, up in ((b"1", True), (b"0", False), (b"1", True), (b"", None)):
         broker.publish(topic, payload, retain=True)
         assert heard.next() == BridgeChanged(up)
     broker.publish("$SYS/broker/connection/b827ebba9999_broker/state", b"1")
@@ -62,11 +64,77 @@ def test_the_prefix_is_the_settings(broker: Mosquitto, prefix: str) -> None:
         broker.publish(f"{prefix}lamp/changed", b'{"on": true, "client": "k\xc3\xbcche"}')
         assert heard.next() == LampChanged(LampConfig(on=True, client="k\u00fcche"))
         with broker.hear(f"{prefix}lamp/set_config") as ear:
-            assert heard.link.ask(LampConfig(brightness=0.5, client="lamp_ui"))
+            assert heard.link.request(LampConfig(brightness=0.5, client="lamp_ui"))
             request = ear.next()
-            assert (request.payload, request.qos) == (b'{"brightness": 0.5, "client": "lamp_ui"}', 1)
+            assert (request.payload, request.qos) == (b'{"brightness": 0.5, "client": "lamp_ui"}', 2)
     finally:
         heard.link.stop()
+
+
+def test_a_state_that_another_bridge_left_does_not_hide_that_the_bridge_is_up(heard: Heard, broker: Mosquitto) -> None:
+    broker.publish(topics.provisioned_presence(DEVICE_ID), b"1", retain=True)
+    assert heard.next() == BridgeChanged(True)
+    broker.publish(topics.presence(DEVICE_ID), b"0", retain=True)
+    assert heard.next() == BridgeChanged(True)
+    broker.publish(topics.provisioned_presence(DEVICE_ID), b"0", retain=True)
+    assert heard.next() == BridgeChanged(False)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "event", "reason"),
+    [
+        ("associated", b'{"associated": true, "name": 5}', AssociationChanged(Associated()), "'name' is not a string"),
+        (
+            "associated",
+            b'{"associated": false, "code": "%s", "url": 5, "identify": 5, "good_for": -1}' % CODE.encode(),
+            AssociationChanged(Unassociated(CODE)),
+            "'url' is not a string",
+        ),
+        ("changed", b'{"on": true, "brightness": 7}', LampChanged(LampConfig(on=True)), "'brightness' is not from 0"),
+        ("changed", b'{"on": true, "color": {"h": 0}}', LampChanged(LampConfig(on=True)), "'s' is missing"),
+    ],
+)
+def test_a_bad_optional_member_costs_only_itself(  # noqa: PLR0917
+    heard: Heard,
+    broker: Mosquitto,
+    caplog: pytest.LogCaptureFixture,
+    topic: str,
+    payload: bytes,
+    event: Event,
+    reason: str,
+) -> None:
+    broker.publish(f"{PREFIX}lamp/{topic}", payload, retain=True)
+    assert heard.next() == event
+    wait_until(lambda: reason in caplog.text, "the warning")
+    assert "Ignored a member of a message on" in caplog.text
+    assert CODE not in caplog.text
+
+
+def test_a_request_that_a_hanging_broker_has_not_confirmed_is_revoked(heard: Heard, broker: Mosquitto) -> None:
+    with broker.hear(f"{PREFIX}lamp/set_config") as ear:
+        broker.send(signal.SIGSTOP)
+        try:
+            assert heard.link.request(LampConfig(on=True))
+            heard.link.withdraw()
+            assert heard.next() == LinkChanged(False)
+        finally:
+            broker.send(signal.SIGCONT)
+        assert heard.next() == LinkChanged(True)
+        assert heard.link.request(LampConfig(on=False))
+        assert ear.next().payload == LampConfig(on=False).encode()
+        assert ear.all_so_far() == []
+
+
+def test_what_the_broker_has_confirmed_leaves_the_connection_alone(heard: Heard, broker: Mosquitto) -> None:
+    with broker.hear(f"{PREFIX}lamp/set_config") as ear:
+        assert heard.link.request(LampConfig(on=True))
+        ear.next()
+        broker.publish(f"{PREFIX}lamp/changed", b'{"on": false}')
+        assert heard.next() == LampChanged(LampConfig(on=False))  # sent after the confirmation, on the same connection
+        heard.link.withdraw()
+        broker.publish(f"{PREFIX}lamp/changed", b'{"on": true}')
+        assert heard.next() == LampChanged(LampConfig(on=True))
+        assert heard.link.request(LampConfig(on=True))
 
 
 def test_what_is_cleared(heard: Heard, broker: Mosquitto) -> None:
@@ -78,4 +146,4 @@ def test_what_is_cleared(heard: Heard, broker: Mosquitto) -> None:
 
 
 def test_without_a_broker_nobody_is_asked(broker: Mosquitto) -> None:
-    assert not Heard(broker).link.ask(LampConfig(on=True))
+    assert not Heard(broker).link.request(LampConfig(on=True))

@@ -12,6 +12,8 @@ PURE = [
     "presenter",
     "popup",
     "lamp",
+    "lamp_screen",
+    "link_state",
     "code_life",
     "names",
     "one_finger",
@@ -28,6 +30,9 @@ PURE = [
 ]
 TESTS = [
     "presenter",
+    "presenter_lamp",
+    "presenter_popup",
+    "presenter_rest",
     "lamp",
     "code_life",
     "names",

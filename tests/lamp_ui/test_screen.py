@@ -153,7 +153,7 @@ def test_a_broker_that_comes_late_and_one_that_is_killed(broker: Mosquitto, tmp_
         lamp.wait_for_text("Cloud connected")
 
         broker.kill()
-        lamp.wait_for_text("Please wait")
+        lamp.wait_for_text("Tap the cross")
         assert lamp.code() == "b71e09"
         broker.start()
         cloud.come_up()
@@ -172,7 +172,7 @@ def test_the_code_can_be_read_at_every_size(size: str, broker: Mosquitto, tmp_pa
         words = lamp.text()
         assert "Associate your Lamp" in words
         assert "this lamp yours" in words
-        assert "Please wait" in words
+        assert "Waiting for the cloud" in words
         cloud.say(unassociated(short_code_length=12))
         lamp.wait_for_code(CODE[:12])
         cloud.say(Associated().encode())

@@ -1,22 +1,73 @@
-"""The table of the screen's states is true: its pictures are taken by the album, and its tests are there."""
+"""The tables of states: each row has pictures, at every size and in both languages, and a test; no picture is left."""
 
 import re
 from pathlib import Path
 
+import pytest
+from PIL import Image
+
+from lamp_ui.words import LANGUAGES
+from tests.lamp_ui.test_words import spoken_in_the_code
+from tests.support.album import SIZES
 from tests.support.screen import ROOT
 
-TABLE = (ROOT / "lamp_ui" / "README.md").read_text(encoding="utf-8").partition("\n## States\n")[2]
-ALBUM = (ROOT / "tests" / "support" / "album.py").read_text(encoding="utf-8")
-PICTURES = set(re.findall(r"`([a-z0-9-]+)`", TABLE)) - {"on", "config"}
+README = (ROOT / "lamp_ui" / "README.md").read_text(encoding="utf-8")
+STATES = README.partition("\n## States\n")[2]
+SCREENSHOTS = ROOT / "lamp_ui" / "screenshots"
+WITHOUT_A_ROW = {"dimmed"}
+"""Pictures of what the tables don't list: dimming is a column."""
 
 
-def test_each_picture_is_one_that_the_album_takes() -> None:
-    assert len(PICTURES) > 20
-    assert [name for name in PICTURES if f'"{name}"' not in ALBUM] == []
+def rows() -> list[dict[str, str]]:
+    """Return every row of every table by the names of its columns."""
+    found = []
+    for table in re.findall(r"(?:^\|.*\n)+", STATES, re.MULTILINE):
+        header, _, *lines = ([cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines())
+        found += [dict(zip(header, line, strict=True)) for line in lines]
+    return found
 
 
-def test_each_test_is_there() -> None:
+def names(cell: str) -> list[str]:
+    return re.findall(r"`([a-z0-9_-]+)`", cell)
+
+
+ROWS = rows()
+PICTURES = {name for row in ROWS for name in names(row["picture"])} | {
+    name for name in names(STATES) if name.startswith("named")
+}
+
+
+def test_there_are_tables() -> None:
+    assert len(ROWS) > 20
+    assert len(PICTURES) > 30
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["what is known"])
+def test_each_row_has_a_picture_and_a_test(row: dict[str, str]) -> None:
+    assert names(row["picture"])
     there = "\n".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.glob("test_*.py"))
-    named = set(re.findall(r"`(test_\w+)`", TABLE))
-    assert named
-    assert [name for name in named if f"def {name}(" not in there] == []
+    tests = names(row["test"])
+    assert tests
+    assert [name for name in tests if f"def {name}(" not in there] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_pictures_are_there_and_no_others(language: str, size: str) -> None:
+    files = sorted((SCREENSHOTS / language / size).glob("*"))
+    assert {file.name for file in files} == {f"{name}.png" for name in PICTURES | WITHOUT_A_ROW}
+    for file in files:
+        with Image.open(file) as picture:
+            assert f"{picture.width}x{picture.height}" == size
+
+
+def test_each_row_of_the_status_page_has_a_picture_of_its_own() -> None:
+    shown = [row["picture"] for row in ROWS if "what it says" in row]
+    assert len(shown) == len(set(shown))
+
+
+def test_each_sentence_is_one_that_the_screen_says() -> None:
+    spoken = {re.sub(r"\{\w+\}", "40", words) for words in spoken_in_the_code()}
+    quoted = {words for row in ROWS for cell in row.values() for words in re.findall(r"\*([^*]+)\*", cell)}
+    assert len(quoted) > 15
+    assert quoted - spoken == set()

@@ -34,7 +34,7 @@ def test_a_refused_subscription_is_shown(tmp_path: Path) -> None:
         cloud.come_up()
         cloud.say(unassociated())
         with Touchscreen(tmp_path / "lamp", deaf, DEVICE_ID) as lamp:
-            lamp.wait_for_text("not let this")
+            lamp.wait_for_text("refuses")
             lamp.wait_for_text("No connection")
             assert "Cloud connected" not in lamp.text()
             assert "refuses a subscription" in lamp.log

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import BadPayload
+from shared.errors import BadMember, BadPayload
 from shared.messages import Message, Publication
 from shared.payloads import (
     CLEARED,
@@ -128,6 +128,31 @@ def test_a_faulty_association_is_refused_and_told_why(members: dict[str, object]
     with pytest.raises(BadPayload, match=reason) as refusal:
         decode_association(written(members))
     assert CODE[:6] not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("members", "association", "bad"),
+    [
+        ({"associated": True, "name": 5}, Associated(), ["name"]),
+        ({"associated": False, "code": CODE, "url": 5}, Unassociated(CODE), ["url"]),
+        (
+            {"associated": False, "code": CODE, "url": "x", "identify": None, "good_for": 0},
+            Unassociated(CODE, "x"),
+            ["identify", "good_for"],
+        ),
+    ],
+)
+def test_a_reader_may_do_without_a_bad_optional_member(
+    members: dict[str, object], association: Association, bad: list[str]
+) -> None:
+    faults: list[BadMember] = []
+    assert decode_association(written(members), faults.append) == association
+    assert [str(fault).split("'")[1] for fault in faults] == bad
+
+
+def test_a_code_of_unknown_length_is_refused_all_the_same() -> None:
+    with pytest.raises(BadPayload, match="short_code_length"):
+        decode_association(written({"associated": False, "code": CODE, "short_code_length": 5}), lambda _bad: None)
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:

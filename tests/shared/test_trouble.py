@@ -69,3 +69,12 @@ def test_of_a_broker_that_is_gone_nothing_else_is_known() -> None:
         told.connect_for(1)
     told.watch.failed()
     assert told.told == [Trouble.TAKEN_OVER, None]
+
+
+def test_a_connection_that_we_cut_is_no_sign_of_a_rival() -> None:
+    told = Told()
+    for _ in range(RIVAL_AFTER):
+        told.watch.accepted(told.now)
+        told.watch.cut()
+        assert not told.watch.lost(told.now + 4)
+    assert told.told == []

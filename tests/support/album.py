@@ -6,22 +6,20 @@ python -m tests.support.album FOLDER
 import json
 import sys
 import tempfile
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, ImageStat
+from PIL import Image
 
-from lamp_ui import theme
 from lamp_ui.config import read_config
-from lamp_ui.layout import Box, place_main, place_mark
+from lamp_ui.layout import place_main
 from lamp_ui.link import LampLink
 from lamp_ui.words import LANGUAGES, Say, load_words
 from shared import topics
 from shared.payloads import Associated, Color, LampConfig
 from tests.support.broker import Mosquitto
 from tests.support.deaf import deaf_broker
-from tests.support.reading import colour_box
+from tests.support.looks import darker, next_look, settled, tap_mark, waiting
 from tests.support.screen import START_SECONDS, CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
 
@@ -44,8 +42,10 @@ NAMES = {
     "named-arabic": "مصباح المطبخ",
     "named-emoji": "💡 Küche",
 }
+CONNECTIONS = 2
+"""How often the touchscreen has connected once the broker was restarted."""
+
 _DIM_AFTER_SECONDS = 6.0
-_STILL_LOOKS = 30
 
 Shot = tuple[str, Image.Image]
 
@@ -56,7 +56,11 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
         lamp = Touchscreen(folder / "lamp", broker, DEVICE_ID, size, _settings(language, "0"))
         with lamp:
             cloud = CloudVoice(broker, DEVICE_ID)
-            yield from _first_hour(lamp, cloud, load_words(language))
+            yield from _before_the_cloud(lamp, cloud)
+            yield from _before_the_report(lamp, cloud, broker)
+            yield from _popups(lamp, cloud, load_words(language))
+            yield from _popups_without_the_cloud(lamp, cloud, broker)
+            yield from _claim(lamp, cloud)
             yield from _own_screen(lamp, broker)
             yield from _names(lamp, cloud)
             yield from _faults(lamp, cloud, broker)
@@ -70,7 +74,8 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
         Touchscreen(folder / "deafened", deaf, DEVICE_ID, size, _settings(language, "0")) as lamp,
     ):
         wait_until(lambda: "refuses a subscription" in lamp.log, "the refusal")
-        yield "not-allowed", settled(lamp)
+        yield "not-allowed", (shown := settled(lamp))
+        yield from _status("status-not-allowed", lamp, shown)
 
 
 def _settings(language: str, dim_after: str) -> dict[str, str | None]:
@@ -78,11 +83,40 @@ def _settings(language: str, dim_after: str) -> dict[str, str | None]:
     return {"LAMPI_LANGUAGE": language, "LAMPI_DIM_AFTER_SECONDS": dim_after, "LAMPI_MOTION": "off"}
 
 
-def _first_hour(lamp: Touchscreen, cloud: CloudVoice, say: Say) -> Iterator[Shot]:
+def _status(name: str, lamp: Touchscreen, below: Image.Image) -> Iterator[Shot]:
+    """Open the status page, and close it again."""
+    tap_mark(lamp)
+    yield name, (page := next_look(lamp, below))
+    tap_mark(lamp)
+    next_look(lamp, page)
+
+
+def _waiting(**members: object) -> bytes:
+    return json.dumps({"associated": False, "code": CODE, **members}).encode()
+
+
+def _before_the_cloud(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
+    yield "cloud-away", (shown := settled(lamp))
+    yield from _status("status-bridge-unknown", lamp, shown)
+    cloud.say(_waiting(url=URL))
+    yield "popup-bridge-unknown", (shown := next_look(lamp, shown))
+    cloud.say(b"")
+    next_look(lamp, shown)
+
+
+def _before_the_report(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator[Shot]:
     shown = settled(lamp)
-    yield "cloud-away", shown
     cloud.come_up()
     yield "not-reported", (shown := next_look(lamp, shown))
+    yield from _status("status-not-reported", lamp, shown)
+    broker.publish(CHANGED, LampConfig(LAMPS["main"].color, LAMPS["main"].brightness).encode())
+    yield "partly-reported", (shown := next_look(lamp, shown))
+    yield from _status("status-partly-reported", lamp, shown)
+    broker.publish(CHANGED, LAMPS["main-warm"].encode(), retain=True)
+    next_look(lamp, shown)
+
+
+def _popups(lamp: Touchscreen, cloud: CloudVoice, say: Say) -> Iterator[Shot]:
     popups: dict[str, dict[str, object]] = {
         "popup": {},
         "popup-qr": {"url": URL},
@@ -92,22 +126,35 @@ def _first_hour(lamp: Touchscreen, cloud: CloudVoice, say: Say) -> Iterator[Shot
         "popup-look-alikes-08": {"code": "088b68".ljust(32, "0"), "url": URL},
         "popup-lapsing": {"code": CODE[::-1], "url": URL, "good_for": 60},
     }
+    shown = settled(lamp)
     for name, members in popups.items():
-        cloud.say(json.dumps({"associated": False, "code": CODE, **members}).encode())
+        cloud.say(_waiting(**members))
         yield name, (shown := next_look(lamp, shown))
-    cloud.say(json.dumps({"associated": False, "code": LAPSED, "url": URL, "good_for": 1}).encode())
+    cloud.say(_waiting(code=LAPSED, url=URL, good_for=1))
     lamp.wait_for_code(LAPSED[:6])
     lamp.wait_for_text(say("Expired. A new code is coming.").partition(".")[0])
     yield "popup-expired", (shown := settled(lamp))
+    yield from _status("status-code-expired", lamp, shown)
+
+
+def _popups_without_the_cloud(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator[Shot]:
     cloud.go_away()
-    cloud.say(json.dumps({"associated": False, "code": CODE, "url": URL}).encode())
+    cloud.say(_waiting(url=URL))
     lamp.wait_for_code(CODE[:6])
     yield "popup-cloud-away", (shown := settled(lamp))
+    yield from _status("status-cloud-away", lamp, shown)
+    broker.stop()
+    yield "popup-no-connection", (shown := next_look(lamp, shown))
+    broker.start()
     cloud.come_up()
-    shown = next_look(lamp, shown)
+    wait_until(lambda: lamp.log.count("Connected to the broker") == CONNECTIONS, "another connection", START_SECONDS)
+
+
+def _claim(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
+    shown = settled(lamp)
     asked: dict[str, dict[str, object]] = {"identify-qr": {"url": URL}, "identify": {}}
     for name, members in asked.items():
-        cloud.say(json.dumps({"associated": False, "code": CODE, **members, "identify": name}).encode())
+        cloud.say(_waiting(**members, identify=name))
         yield name, (shown := next_look(lamp, shown))
     cloud.say(Associated().encode())
     yield "yours", next_look(lamp, shown)
@@ -125,6 +172,7 @@ def _own_screen(lamp: Touchscreen, broker: Mosquitto) -> Iterator[Shot]:
     pending = waiting(lamp, disc, shown)
     yield "pending", pending
     yield "unanswered", (shown := next_look(lamp, pending))
+    yield from _status("status-unanswered", lamp, shown)
     broker.publish(CHANGED, LAMPS["main-warm"].encode(), retain=True)
     next_look(lamp, shown)
 
@@ -139,19 +187,17 @@ def _names(lamp: Touchscreen, cloud: CloudVoice) -> Iterator[Shot]:
 
 
 def _faults(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator[Shot]:
-    width, height = (int(side) for side in lamp.screen.size.split("x"))
-    mark = place_mark(width, height)
-    at_mark = round(mark.x + mark.width / 2), round(height - mark.y - mark.height / 2)
     shown = settled(lamp)
     cloud.say(b"")
     yield "no-word-of-an-owner", (shown := next_look(lamp, shown))
+    yield from _status("status-no-word-of-an-owner", lamp, shown)
     cloud.say(Associated().encode())
     shown = next_look(lamp, shown)
-    lamp.screen.touch(*at_mark)
+    tap_mark(lamp)
     yield "status", (shown := next_look(lamp, shown))
-    broker.kill()
+    broker.stop()
     yield "status-no-connection", (shown := next_look(lamp, shown))
-    lamp.screen.touch(*at_mark)
+    tap_mark(lamp)
     yield "no-connection", next_look(lamp, shown)
     broker.start()
     settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}
@@ -159,56 +205,23 @@ def _faults(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator
     rival.start()
     wait_until(lambda: "another client seems to have our id" in lamp.log, "the rival to be noticed", START_SECONDS)
     rival.stop()
-    yield "another-screen", settled(lamp)
+    yield "another-screen", (shown := settled(lamp))
+    yield from _status("status-another-screen", lamp, shown)
 
 
-def next_look(lamp: Touchscreen, before: Image.Image) -> Image.Image:
-    """Return what the screen shows once it shows something else than before, and has come to rest."""
-    wait_until(lambda: lamp.screen.grab() != before, "another picture")
-    return settled(lamp)
-
-
-def settled(lamp: Touchscreen) -> Image.Image:
-    """Return what the screen shows once it has not changed for a while."""
-    looks: deque[Image.Image] = deque(maxlen=_STILL_LOOKS)
-
-    def still() -> bool:
-        looks.append(lamp.screen.grab())
-        return len(looks) == _STILL_LOOKS and all(look == looks[0] for look in looks)
-
-    wait_until(still, "the screen to come to rest")
-    return looks[0]
-
-
-def waiting(lamp: Touchscreen, disc: Box, known: Image.Image) -> Image.Image:
-    """Return what the screen shows while a request is under way: the disc has its ring."""
-    looks = [known]
-
-    def is_waiting() -> bool:
-        looks.append(lamp.screen.grab())
-        left, right = round(disc.x), round(disc.right)
-        top, bottom = (round(looks[-1].height - edge) for edge in (disc.top, disc.y))
-        return colour_box(looks[-1].crop((left, top, right, bottom)), theme.LOCAL_ONLY, tolerance=12) is not None
-
-    wait_until(is_waiting, "a sign of waiting")
-    return looks[-1]
-
-
-def darker(picture: Image.Image, awake: Image.Image) -> bool:
-    """Tell whether a picture is less than half as light as another."""
-    now, then = (ImageStat.Stat(each.convert("L")).mean[0] for each in (picture, awake))
-    return bool(now < then / 2)
+def fill(place: Path, size: str, language: str) -> None:
+    """Take every picture of one size and language into a folder."""
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, picture in take(size, language, Path(folder)):
+            picture.save(place / f"{name}.png", optimize=True)
 
 
 def main(album: Path) -> None:
     """Fill the folder."""
     for language in LANGUAGES:
         for size in SIZES:
-            with tempfile.TemporaryDirectory() as folder:
-                for name, picture in take(size, language, Path(folder)):
-                    place = album / language / size
-                    place.mkdir(parents=True, exist_ok=True)
-                    picture.save(place / f"{name}.png", optimize=True)
+            fill(album / language / size, size, language)
     best = album / "en" / "240x320" / "popup-qr.png"
     (album / "popup.png").write_bytes(best.read_bytes())
 

@@ -7,11 +7,11 @@ from cloud.identifying import IDENTIFY_FOR
 from cloud.lease import PublisherLease
 from cloud.models import Lampi
 from tests.cloud.conftest import NOW
-from tests.cloud.web.conftest import CODE, LAMP
+from tests.cloud.web.conftest import CODE, LAMP, Clock
 from tests.support.pages import Reader
 
 
-def test_the_page_says_what_to_look_for_and_only_what_can_be_seen(as_ada: Reader, lampi: Lampi) -> None:
+def test_the_page_says_what_to_look_for_and_only_what_can_be_seen(as_ada: Reader, lampi: Lampi, clock: Clock) -> None:
     as_ada.send("/associate", {"code": CODE})
 
     def told() -> tuple[str, str]:
@@ -27,7 +27,13 @@ def test_the_page_says_what_to_look_for_and_only_what_can_be_seen(as_ada: Reader
     daemon.acquire(NOW)
     before, again = told()
     assert "The screen lights up for a few seconds and asks “Is this the lamp?”" in before
-    assert "asks “Is this the lamp?” again" in again
+    assert "The lamp's screen is still asking “Is this the lamp?”" in again
+    clock.pass_by(IDENTIFY_FOR)
+    daemon.acquire(clock.now)
+    before, again = told()
+    assert "The screen has stopped asking “Is this the lamp?” Press “Light up again” to repeat it." in before
+    assert "The lamp's screen asks “Is this the lamp?” again." in again
+    assert "The screen lights up for a few seconds and asks “Is this the lamp?”" in again
     daemon.give_back()
     Lampi.update(connected=False).execute()
     before, again = told()
