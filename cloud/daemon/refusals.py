@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 
+RETRIES_A_SECOND = 200
+"""Average limit: after a round in which more messages than usual were refused, the pause is longer."""
+
 WRITE_SECONDS = 1.0
 """How often changing counts are written."""
 
@@ -75,21 +78,22 @@ class Refusals:
         """Retry at once: the cause of the refusals is gone."""
         self._try_at = 0.0
 
-    def pause(self, monotonic: float, *, longer: bool) -> None:
-        """Delay the next retry; with ``longer``, when all were refused again, increase the delay."""
-        self._try_at = monotonic + self._pause
-        if longer:
-            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
-
     def begin_round(self) -> None:
         """Begin a round in which all refused messages are retried."""
         self._end_count()
 
-    def end_round(self) -> None:
-        """End a round; messages refused meanwhile are retried after a pause."""
+    def end_round(self, monotonic: float, *, longer: bool) -> None:
+        """End a round; messages refused again or meanwhile are retried after a pause.
+
+        With ``longer``, when all were refused again, the next pauses are longer.
+        """
         if not self._counts:
             self._try_at = None
             self._pause = FIRST_PAUSE_SECONDS
+            return
+        self._try_at = monotonic + max(self._pause, self._counts.total() / RETRIES_A_SECOND)
+        if longer:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
     def record(self, now: datetime, monotonic: float, *, settled: bool) -> None:
         """Store the refusals if they changed; ``settled`` means that everything was tried on this connection."""
