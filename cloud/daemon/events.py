@@ -25,6 +25,13 @@ class TurnedAway:
     reason: int
 
 
+@dataclass(frozen=True)
+class Subscribed:
+    """The broker answered a subscription with these reason codes, one for each filter."""
+
+    codes: bytes
+
+
 class Presence(NamedTuple):
     """A lamp's bridge connected or disconnected."""
 
@@ -54,7 +61,7 @@ class Dropped:
     count: int
 
 
-Event = Connection | TurnedAway | Presence | Outcome | HighWaterMark | Probe | Dropped
+Event = Connection | TurnedAway | Subscribed | Presence | Outcome | HighWaterMark | Probe | Dropped
 
 
 class Inbox:

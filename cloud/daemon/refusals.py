@@ -29,6 +29,7 @@ class Refusals:
     def __init__(self) -> None:
         self.own: dict[int, int] = {}
         self._connection: int | None = None
+        self.subscriptions: Counter[int] = Counter()
         self._said: set[int] = set()
         self._counts: Counter[int] = Counter()
         self._earlier: Counter[int] = Counter()
@@ -74,6 +75,14 @@ class Refusals:
         """Record that the broker accepted a connection."""
         self._connection = None
 
+    def subscribed(self, codes: bytes) -> None:
+        """Record the broker's answer to the subscriptions."""
+        were_refused = bool(self.subscriptions)
+        self.subscriptions = Counter(code for code in codes if code >= reasons.LOWEST_FAILURE)
+        if self.subscriptions and not were_refused:
+            names = ", ".join(reasons.name_of(code) for code in self.subscriptions)
+            log.error("The broker refuses a subscription (%s), retrying; check the user's access rules", names)
+
     def hurry(self) -> None:
         """Retry at once: the cause of the refusals is gone."""
         self._try_at = 0.0
@@ -107,6 +116,7 @@ class Refusals:
             self._earlier.clear()
         if self._connection is not None:
             faults.setdefault(self._connection, 0)
+        faults |= {broker_faults.OF_SUBSCRIPTIONS | code: count for code, count in self.subscriptions.items()}
         if faults != self._written and (faults or settled) and monotonic >= self._write_at:
             broker_faults.record(faults, now)
             self._written = faults

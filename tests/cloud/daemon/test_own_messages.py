@@ -70,6 +70,18 @@ def test_the_daemon_s_own_messages_are_published_again_when_the_broker_had_no_ro
     assert faults() == {}
 
 
+def test_subscriptions_that_are_refused_are_named_until_they_are_granted(
+    broker: HandPlayed, publisher: Publisher
+) -> None:
+    publisher.refusals.subscribed(bytes([1, NOT_AUTHORIZED, NOT_AUTHORIZED]))
+    broker.pump()
+    (fault,) = broker_faults.current()
+    assert fault.text.startswith("the broker refuses 2 subscriptions (not authorized); let the daemon's user read")
+    publisher.refusals.subscribed(bytes([1, 0, 0]))
+    broker.pump(seconds=2.0)
+    assert broker_faults.current() == []
+
+
 def test_a_broker_that_lets_nobody_in_is_named_until_it_does(broker: HandPlayed, publisher: Publisher) -> None:
     broker.lost = True
     publisher.refusals.turned_away(NO_RETAIN)
