@@ -10,6 +10,11 @@ from cloud.database import Table, write_transaction
 from cloud.instants import InstantField
 from cloud.mqtt import reasons
 
+OF_SUBSCRIPTIONS = 0x200
+"""Added to the reason code of a refused subscription."""
+
+_READ_ACCESS = "let the daemon's user read its own topics and all lamps' presence in the broker's acl_file"
+
 
 class BrokerFault(Table):
     """A reason code for which the broker refuses messages; with 0 ``messages``, it refuses the daemon's connection."""
@@ -29,6 +34,10 @@ class Fault:
     @property
     def text(self) -> str:
         """The fault and its remedy, in one line."""
+        if self.reason & OF_SUBSCRIPTIONS:
+            code = self.reason & ~OF_SUBSCRIPTIONS
+            advice = _READ_ACCESS if code == reasons.NOT_AUTHORIZED else reasons.advice_on(code)
+            return f"the broker refuses {self.messages} subscriptions ({reasons.name_of(code)}); {advice}"
         name = reasons.name_of(self.reason)
         if not self.messages:
             return f"the broker refuses the daemon's connection ({name}); {reasons.advice_on_connecting(self.reason)}"

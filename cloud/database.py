@@ -120,7 +120,7 @@ def connect_database(
             )
         database.connect()
     except peewee.PeeweeException as fault:
-        kind = DatabaseAway if file is None or _passes(fault) else UnusableDatabase
+        kind = DatabaseAway if file is None or passes(fault) else UnusableDatabase
         raise kind(f"Can't open the database {shown_url(url.replace('+pool:', ':', 1))}: {one_line(fault)}") from None
     return database
 
@@ -188,11 +188,13 @@ def run_sql(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
     return list(cursor.fetchall()) if cursor.description else []
 
 
-def _passes(fault: BaseException) -> bool:
-    """Return whether a SQLite error is transient: a lock, a full disk or an I/O error."""
+def passes(fault: peewee.PeeweeException) -> bool:
+    """Return whether an error is transient: a lock, a full disk, an I/O error, or a server that is unavailable."""
     cause = fault.__context__
-    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    return isinstance(fault, peewee.OperationalError | peewee.InterfaceError)
 
 
 def one_line(fault: BaseException) -> str:

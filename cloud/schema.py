@@ -10,7 +10,7 @@ from pathlib import Path
 import peewee
 from playhouse.migrations import Runner
 
-from cloud.database import BUSY_SECONDS, one_line, open_database
+from cloud.database import BUSY_SECONDS, one_line, open_database, passes
 from cloud.errors import DatabaseAway, UnusableDatabase
 
 log = logging.getLogger(__name__)
@@ -19,10 +19,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 _UPGRADE_LOCK = 0x1A3B2
 """PostgreSQL advisory lock for migrations; an arbitrary number."""
-
-_PASSING = (peewee.OperationalError, peewee.InterfaceError)
-"""Transient errors: server unavailable, lock, full disk. A daemon that starts meanwhile must not exit because of
-them."""
 
 
 def open_current(
@@ -54,9 +50,9 @@ def upgrade(database: peewee.Database) -> list[str]:
             runner = Runner(database, str(MIGRATIONS))
             _refuse_newer(runner)
             applied: list[str] = runner.up()
-    except _PASSING as fault:
-        raise DatabaseAway(f"Can't migrate the database now: {one_line(fault)}") from None
     except peewee.PeeweeException as fault:
+        if passes(fault):  # a daemon that starts meanwhile must not exit
+            raise DatabaseAway(f"Can't migrate the database now: {one_line(fault)}") from None
         raise UnusableDatabase(f"Can't migrate the database: {one_line(fault)}") from None
     return applied
 
@@ -72,9 +68,9 @@ def require_current(database: peewee.Database) -> None:
         runner = Runner(database, str(MIGRATIONS))
         _refuse_newer(runner)
         waiting = [migration.name for migration in runner.status() if migration.applied is None]
-    except _PASSING as fault:
-        raise DatabaseAway(f"Can't read the database now: {one_line(fault)}") from None
     except peewee.PeeweeException as fault:
+        if passes(fault):  # a daemon that starts meanwhile must not exit
+            raise DatabaseAway(f"Can't read the database now: {one_line(fault)}") from None
         raise UnusableDatabase(f"Can't read the database: {one_line(fault)}") from None
     if waiting:
         raise UnusableDatabase("The database has not been migrated to this release; run 'lampi-cloud migrate'.")

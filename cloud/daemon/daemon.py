@@ -11,7 +11,7 @@ import peewee
 
 from cloud import claim_address
 from cloud.config import CloudSettings
-from cloud.daemon.events import Connection, Dropped, Event, Inbox, Outcome, Presence, Probe, TurnedAway
+from cloud.daemon.events import Connection, Dropped, Event, Inbox, Outcome, Presence, Probe, Subscribed, TurnedAway
 from cloud.daemon.leadership import Leadership
 from cloud.daemon.link import DaemonLink
 from cloud.daemon.metrics import Metrics, MetricsPort
@@ -63,8 +63,7 @@ class Daemon:
         self._settings = settings
         self._migrate = migrate
         self._now = now
-        self._database_ready = False
-        self._stopping = False
+        self._database_ready = self._stopping = False
         self._inbox = Inbox()
         self._leadership = Leadership(now)
         self._metrics = Metrics()
@@ -157,8 +156,7 @@ class Daemon:
             self._news.stop()
             self._inbox.close()  # otherwise the link's thread could block on a full inbox, and `stop` on that thread
             self._outlet.link.stop()
-            self._outlet.link = None
-            self._outlet.session = None
+            self._outlet.link = self._outlet.session = None
             self._metrics.leader.set(0)
             self._metrics.connected.set(0)
             self._presence.clear()  # the next leader receives it all itself; written late, it would be stale
@@ -191,6 +189,8 @@ class Daemon:
             self._metrics.connected.set(event.session is not None)
         elif isinstance(event, TurnedAway):
             self._publisher.refusals.turned_away(event.reason)
+        elif isinstance(event, Subscribed):
+            self._publisher.refusals.subscribed(event.codes)
         elif self._outlet.session is None:
             pass  # event of a lost connection; the next one brings the state again
         elif isinstance(event, Presence):

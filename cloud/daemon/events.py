@@ -25,6 +25,13 @@ class TurnedAway:
     reason: int
 
 
+@dataclass(frozen=True)
+class Subscribed:
+    """The broker answered a subscription with these reason codes, one for each filter."""
+
+    codes: bytes
+
+
 class Presence(NamedTuple):
     """A lamp's bridge connected or disconnected."""
 
@@ -54,13 +61,14 @@ class Dropped:
     count: int
 
 
-Event = Connection | TurnedAway | Presence | Outcome | HighWaterMark | Probe | Dropped
+Event = Connection | TurnedAway | Subscribed | Presence | Outcome | HighWaterMark | Probe | Dropped
 
 
 class Inbox:
     """Bounded queue from the link's thread to the daemon's. When it is full, messages wait in TCP.
 
-    Outcomes are taken first; queued behind a burst of presence, they would stall the publisher.
+    Outcomes are taken first, but not before the connection that they belong to; queued behind a burst of presence, they
+    would stall the publisher.
     """
 
     MOST_WAITING = 30_000
@@ -76,6 +84,7 @@ class Inbox:
         self._filled, self._emptied = threading.Condition(lock), threading.Condition(lock)
         self._outcomes: list[Event] = []
         self._events: list[Event] = []
+        self._after_connection = 0  # index into the events behind the last connection and its outcomes; 0 without one
         self._woken = False
         self._closed = False
 
@@ -87,7 +96,15 @@ class Inbox:
     def put(self, event: Event) -> None:
         """Add an event without blocking; thread-safe."""
         with self._filled:
-            (self._outcomes if isinstance(event, Outcome) else self._events).append(event)
+            if not isinstance(event, Outcome):
+                self._events.append(event)
+                if isinstance(event, Connection):
+                    self._after_connection = len(self._events)
+            elif self._after_connection:
+                self._events.insert(self._after_connection, event)
+                self._after_connection += 1
+            else:
+                self._outcomes.append(event)
             self._filled.notify()
 
     def wake(self) -> None:
@@ -105,13 +122,14 @@ class Inbox:
             self._filled.notify()
 
     def take(self, seconds: float, most: int = MOST_AT_ONCE) -> list[Event]:
-        """Wait up to ``seconds`` for an event or `wake`; return all outcomes and up to ``most`` other events."""
+        """Wait up to ``seconds`` for an event or `wake`; return outcomes and up to ``most`` other events."""
         with self._filled:
             if not (self._events or self._outcomes or self._woken):
                 self._filled.wait(seconds)
             self._woken = False
             taken, self._events = self._outcomes + self._events[:most], self._events[most:]
             self._outcomes = []
+            self._after_connection = max(0, self._after_connection - most)
             self._emptied.notify()
         return taken
 

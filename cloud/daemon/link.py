@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from cloud.daemon.events import Connection, Dropped, Event, Inbox, Outcome, Presence, Probe, TurnedAway
+from cloud.daemon.events import Connection, Dropped, Event, Inbox, Outcome, Presence, Probe, Subscribed, TurnedAway
 from cloud.daemon.presence import OtherBridges
 from cloud.mqtt.client import BrokerClient
 from cloud.mqtt.keepalive import KEEPALIVE_SECONDS
@@ -115,6 +115,10 @@ class DaemonLink(Listener):
     def turned_away(self, reason: int) -> None:
         """Handle a refused connection."""
         self._inbox.put(TurnedAway(reason))
+
+    def subscribed(self, codes: bytes) -> None:
+        """Handle the answer to a subscription."""
+        self._inbox.put(Subscribed(codes))
 
     def concluded(self, session: Session, outcomes: Outcomes) -> None:
         """Handle outcomes of publications."""

@@ -91,7 +91,7 @@ class Publisher:
                 self._mark_is_under_way = self._mark_is_under_way and number != MARK
                 self.refusals.own.pop(number, None)
             elif self._verification is None:
-                self._accept(message, monotonic)
+                self._accept(message)
             else:
                 self._unverified[number] = message
         for number, reason in outcomes.refused:
@@ -131,7 +131,7 @@ class Publisher:
         if (has_news := self.has_news()) and self._room() >= WORTHWHILE:
             self._send(outbox.pending(after=self._sent_up_to, limit=self._room()))
         if self.refusals.due(monotonic) and not self._retrying and self._room() >= WORTHWHILE:
-            self._retry()
+            self._retry(monotonic)
         self.refusals.record(now, monotonic, settled=not (has_news or self._under_way or self._unverified))
 
     def _room(self) -> int:
@@ -152,43 +152,36 @@ class Publisher:
             self._sent_up_to = max(self._sent_up_to, messages[-1].version)
         return True
 
-    def _retry(self) -> None:
-        """Retry some refused messages: rows that were sent and have no outcome pending."""
+    def _retry(self, monotonic: float) -> None:
+        """Retry a portion of the refused messages: rows that were sent and have no outcome pending.
+
+        The portions of a round follow each other at once; the pause is between rounds.
+        """
         if not self._tried_up_to:
             self.refusals.begin_round()
+            self._tried = self._refused_again = 0
         rows = outbox.pending(after=self._tried_up_to, limit=WORTHWHILE)
         rows = [row for row in rows if row.version <= self._sent_up_to]
         settled = (self._under_way, self._unverified, self._accepted)
         again = [row for row in rows if not any(row.version in these for these in settled)]
         if not rows:
             self._tried_up_to = 0
-            self.refusals.end_round()
+            self.refusals.end_round(monotonic, longer=self._refused_again == self._tried)
         elif not again or self._send(again):
             self._tried_up_to = rows[-1].version
             self._retrying = {row.version for row in again}
-            self._tried, self._refused_again = len(again), 0
+            self._tried += len(again)
 
-    def _accept(self, message: Pending, monotonic: float) -> None:
+    def _accept(self, message: Pending) -> None:
         self._accepted.add(message.version)
+        self._retrying.discard(message.version)
         log_accepted(message)
-        if message.version in self._retrying:
-            self._conclude_retry(message.version, monotonic)
 
     def _refuse(self, message: Pending, reason: int, monotonic: float) -> None:
         self.refusals.add(reason, message.topic, monotonic)
         if message.version in self._retrying:
+            self._retrying.discard(message.version)
             self._refused_again += 1
-            self._conclude_retry(message.version, monotonic)
-
-    def _conclude_retry(self, version: int, monotonic: float) -> None:
-        """Once all retried messages have outcomes, continue at once or after a pause."""
-        self._retrying.discard(version)
-        if self._retrying:
-            return
-        if self._refused_again:
-            self.refusals.pause(monotonic, longer=self._refused_again == self._tried)
-        else:
-            self.refusals.hurry()
 
     def _try_again_at_once(self, message: Pending) -> None:
         self._retrying.discard(message.version)
@@ -217,7 +210,7 @@ class Publisher:
                 if self._unverified.pop(version, None) is None:
                     continue  # from an earlier connection
                 if version not in verdict.lost:
-                    self._accept(message, monotonic)
+                    self._accept(message)
                 elif self._is_narrow and version not in self._sent_side_by_side:
                     self._refuse(message, reasons.NOT_RETAINED, monotonic)
                 else:

@@ -56,6 +56,12 @@ class ReadingBack:
 
         While ``crowded``, work that can wait is postponed.
         """
+        if self._publisher.refusals.subscriptions:
+            # Without a subscription, the snapshot would have all lamps offline.
+            if link is not None and session.subscribing_is_due(time.monotonic()):
+                session.begin_reading()
+                link.ask_again(session.of_link)
+            return
         if not self.is_under_way(session):
             return
         if link is not None and session.probe_is_due(time.monotonic()):

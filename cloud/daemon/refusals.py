@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 60.0
 
+RETRIES_A_SECOND = 200
+"""Average limit: after a round in which more messages than usual were refused, the pause is longer."""
+
 WRITE_SECONDS = 1.0
 """How often changing counts are written."""
 
@@ -26,6 +29,7 @@ class Refusals:
     def __init__(self) -> None:
         self.own: dict[int, int] = {}
         self._connection: int | None = None
+        self.subscriptions: Counter[int] = Counter()
         self._said: set[int] = set()
         self._counts: Counter[int] = Counter()
         self._earlier: Counter[int] = Counter()
@@ -71,25 +75,34 @@ class Refusals:
         """Record that the broker accepted a connection."""
         self._connection = None
 
+    def subscribed(self, codes: bytes) -> None:
+        """Record the broker's answer to the subscriptions."""
+        were_refused = bool(self.subscriptions)
+        self.subscriptions = Counter(code for code in codes if code >= reasons.LOWEST_FAILURE)
+        if self.subscriptions and not were_refused:
+            names = ", ".join(reasons.name_of(code) for code in self.subscriptions)
+            log.error("The broker refuses a subscription (%s), retrying; check the user's access rules", names)
+
     def hurry(self) -> None:
         """Retry at once: the cause of the refusals is gone."""
         self._try_at = 0.0
-
-    def pause(self, monotonic: float, *, longer: bool) -> None:
-        """Delay the next retry; with ``longer``, when all were refused again, increase the delay."""
-        self._try_at = monotonic + self._pause
-        if longer:
-            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
     def begin_round(self) -> None:
         """Begin a round in which all refused messages are retried."""
         self._end_count()
 
-    def end_round(self) -> None:
-        """End a round; messages refused meanwhile are retried after a pause."""
+    def end_round(self, monotonic: float, *, longer: bool) -> None:
+        """End a round; messages refused again or meanwhile are retried after a pause.
+
+        With ``longer``, when all were refused again, the next pauses are longer.
+        """
         if not self._counts:
             self._try_at = None
             self._pause = FIRST_PAUSE_SECONDS
+            return
+        self._try_at = monotonic + max(self._pause, self._counts.total() / RETRIES_A_SECOND)
+        if longer:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
 
     def record(self, now: datetime, monotonic: float, *, settled: bool) -> None:
         """Store the refusals if they changed; ``settled`` means that everything was tried on this connection."""
@@ -103,6 +116,7 @@ class Refusals:
             self._earlier.clear()
         if self._connection is not None:
             faults.setdefault(self._connection, 0)
+        faults |= {broker_faults.OF_SUBSCRIPTIONS | code: count for code, count in self.subscriptions.items()}
         if faults != self._written and (faults or settled) and monotonic >= self._write_at:
             broker_faults.record(faults, now)
             self._written = faults

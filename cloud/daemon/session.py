@@ -16,6 +16,9 @@ PROBE_AGAIN_SECONDS = 10.0
 FIRST_ASK_PAUSE_SECONDS = 15.0
 LONGEST_ASK_PAUSE_SECONDS = 3600.0
 
+FIRST_SUBSCRIBE_PAUSE_SECONDS = 5.0
+LONGEST_SUBSCRIBE_PAUSE_SECONDS = 60.0
+
 LONGEST_CROWD_SECONDS = 60.0
 """Maximum delay of processing the presence snapshot while lamps arrive faster than they are handled."""
 
@@ -29,6 +32,8 @@ class Session:
         self.healing: Healing | None = None
         self.newest_before: int | None = None
         self._dropped: int | None = None
+        self._subscribe_at: float | None = None
+        self._subscribe_pause = FIRST_SUBSCRIBE_PAUSE_SECONDS
         self._ask_at = 0.0
         self._ask_pause = FIRST_ASK_PAUSE_SECONDS
         self.begin_reading()
@@ -49,6 +54,16 @@ class Session:
     def all_is_read(self) -> bool:
         """True once all retained messages have arrived."""
         return self._read_at is not None
+
+    def subscribing_is_due(self, monotonic: float) -> bool:
+        """Return whether to subscribe again, since the broker refuses a subscription; the pauses grow."""
+        if self._subscribe_at is None:
+            self._subscribe_at = monotonic + self._subscribe_pause
+            self._subscribe_pause = min(2 * self._subscribe_pause, LONGEST_SUBSCRIBE_PAUSE_SECONDS)
+        if monotonic < self._subscribe_at:
+            return False
+        self._subscribe_at = None
+        return True
 
     def probe_is_due(self, monotonic: float) -> bool:
         """Return whether to send the probe (again), and record it as sent."""

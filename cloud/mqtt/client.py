@@ -210,8 +210,7 @@ class BrokerClient:
             self._guarded(self._listener.received, protocol.take_messages())
         while protocol.subacks:
             identifier, codes = protocol.subacks.pop(0)
-            if any(code >= reasons.LOWEST_FAILURE for code in codes):
-                log.error("The broker at %s refuses a subscription; check the user's access rules", self._broker)
+            self._guarded(self._listener.subscribed, codes)
             if identifier == self._unanswered:  # only now are all subscriptions active
                 self._say_connected(session)
         return outcomes

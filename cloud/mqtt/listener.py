@@ -38,6 +38,9 @@ class Listener:
     def concluded(self, session: Session, outcomes: Outcomes) -> None:
         """Handle outcomes of publications."""
 
+    def subscribed(self, codes: bytes) -> None:
+        """Handle the broker's answer to a subscription: a reason code for each filter."""
+
     def may_go_on(self) -> bool:
         """Return whether to reconnect."""
         return True

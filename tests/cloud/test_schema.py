@@ -1,8 +1,10 @@
 """Migrations: new, old and newer databases."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import peewee
@@ -11,7 +13,7 @@ from playhouse.migrations import Runner
 
 from cloud import forgotten, history, lease, models, outbox
 from cloud.database import Table, open_database
-from cloud.errors import UnusableDatabase
+from cloud.errors import DatabaseAway, UnusableDatabase
 from cloud.guessing import guess_counts, live_codes, policy
 from cloud.schema import MIGRATIONS, require_current, upgrade
 
@@ -62,9 +64,19 @@ def test_a_newer_database_is_left_alone(database: peewee.Database) -> None:
 def test_a_migration_that_fails_leaves_the_database_as_it_was(empty: peewee.Database) -> None:
     Runner(empty, str(MIGRATIONS)).up("0001_lamps")
     empty.execute_sql("CREATE TABLE lease (name TEXT)")  # in the way of 0002
-    with pytest.raises(UnusableDatabase, match="Can't migrate the database"):
+    with pytest.raises(UnusableDatabase, match="Can't migrate the database: ") as raised:
         upgrade(empty)
+    assert not isinstance(raised.value, DatabaseAway)  # a daemon would retry for ever
     assert {column.name for column in empty.get_columns("lampi")} == {"device_id", "name", "user_id", "created_at"}
+
+
+def test_a_locked_database_is_away_for_now(empty: peewee.SqliteDatabase) -> None:
+    empty.execute_sql("PRAGMA busy_timeout = 0")
+    with closing(sqlite3.connect(empty.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseAway, match="Can't migrate the database now: "):
+            upgrade(empty)
+    assert upgrade(empty)
 
 
 def test_many_may_upgrade_at_once(empty_database_url: str) -> None:

@@ -1,10 +1,15 @@
 """A publisher's connection that a test plays by hand."""
 
+import sys
 from collections.abc import Sequence
 
+from cloud import broker_faults, outbox
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.verification import Verification
+from cloud.database import write_transaction
 from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.reasons import NOT_AUTHORIZED
+from cloud.outbox import Pending
 from shared.messages import Publication
 from tests.cloud.conftest import NOW
 
@@ -57,3 +62,23 @@ class HandPlayed:
 
     def payloads(self) -> list[bytes]:
         return [publication.payload for _, publication in self.taken]
+
+
+def enqueue(*messages: tuple[str, bytes]) -> None:
+    """Put messages into the outbox."""
+    with write_transaction():
+        versions = range(outbox.reserve(len(messages)), sys.maxsize)
+        outbox.put([Pending(version, *message) for version, message in zip(versions, messages, strict=False)])
+
+
+def faults() -> dict[int, int]:
+    """Return what the broker refuses: how many messages for which reason."""
+    return {fault.reason: fault.messages for fault in broker_faults.current()}
+
+
+def refuse_all(broker: HandPlayed, count: int, reason: int = NOT_AUTHORIZED) -> None:
+    """Have so many messages published for the first time, and refused."""
+    enqueue(*((f"topic {number}", b"x") for number in range(count)))
+    broker.pump()
+    broker.refuse(reason, *broker.numbers())
+    broker.taken.clear()

@@ -7,13 +7,15 @@ from unittest.mock import patch
 import peewee
 import pytest
 
-from cloud import claim_address
+from cloud import broker_faults, claim_address
+from cloud.broker_faults import Fault
 from cloud.config import CloudSettings
 from cloud.daemon.daemon import Daemon
-from cloud.daemon.events import Connection, Presence
+from cloud.daemon.events import Connection, Presence, Subscribed
 from cloud.daemon.session import Session
 from cloud.guessing import policy
 from cloud.models import Lampi
+from cloud.mqtt.reasons import NOT_AUTHORIZED
 from cloud.webhook import events
 from tests.support.broker import Mosquitto
 from tests.support.waiting import wait_until
@@ -48,6 +50,29 @@ def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: D
     assert daemon._outlet.session is not None
     assert daemon._outlet.session.newest_before == 0
     assert Lampi.named(LAMP).message_version == 1
+    daemon._leave()
+
+
+def test_a_refused_subscription_is_a_fault_until_the_broker_grants_it(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.daemon.session.FIRST_SUBSCRIBE_PAUSE_SECONDS", 2.0)
+    session = connect(daemon)
+
+    def all_is_read() -> bool:
+        daemon._step()
+        return session.all_is_read
+
+    def faults() -> list[Fault]:
+        daemon._step()
+        return broker_faults.current()
+
+    wait_until(all_is_read, "all retained messages")
+    daemon._inbox.put(Subscribed(bytes([1, NOT_AUTHORIZED])))
+
+    (fault,) = wait_until(faults, "the fault")
+    assert "subscriptions (not authorized)" in fault.text
+    wait_until(lambda: not faults(), "the broker to grant them all")
     daemon._leave()
 
 

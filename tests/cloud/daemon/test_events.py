@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cloud.daemon.events import Dropped, Inbox, Outcome, Presence
+from cloud.daemon.events import Connection, Dropped, Inbox, Outcome, Presence
 from cloud.mqtt.listener import Session
 from cloud.mqtt.protocol import Outcomes
 from tests.support.waiting import DEADLINE_SECONDS
@@ -47,6 +47,23 @@ def test_outcomes_come_before_all_else_and_all_of_them(full: Inbox) -> None:
         full.put(outcome(number))
     assert full.take(0, 3) == [*(outcome(number) for number in range(5)), UP, UP, UP]
     assert full.take(0, 1) == [UP]
+
+
+def test_outcomes_come_after_their_connection_and_before_its_presence() -> None:
+    inbox = Inbox()
+    inbox.put(outcome(1))
+    inbox.put_patiently([UP])
+    inbox.put(Connection(None))
+    inbox.put(Connection(SESSION))
+    inbox.put_patiently([UP])
+    inbox.put(outcome(2))
+    inbox.put(outcome(3))
+    assert inbox.take(0, 4) == [outcome(1), UP, Connection(None), Connection(SESSION), outcome(2)]
+    inbox.put(outcome(4))
+    assert inbox.take(0, 1) == [outcome(3)]
+    assert inbox.take(0, 1) == [outcome(4)]
+    inbox.put(outcome(5))
+    assert inbox.take(0, 1) == [outcome(5), UP]
 
 
 def test_whoever_waits_is_woken() -> None:

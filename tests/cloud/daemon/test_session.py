@@ -8,7 +8,13 @@ import peewee
 import pytest
 
 from cloud.daemon.presence import PresenceBatch, RollCall
-from cloud.daemon.session import LONGEST_CROWD_SECONDS, PROBE_AGAIN_SECONDS, Session
+from cloud.daemon.session import (
+    FIRST_SUBSCRIBE_PAUSE_SECONDS,
+    LONGEST_CROWD_SECONDS,
+    LONGEST_SUBSCRIBE_PAUSE_SECONDS,
+    PROBE_AGAIN_SECONDS,
+    Session,
+)
 from cloud.models import Lampi
 from cloud.mqtt.listener import Session as BrokerSession
 from tests.cloud.conftest import NOW
@@ -22,6 +28,15 @@ def test_the_probe_is_sent_once_and_again_only_when_it_does_not_come_back() -> N
     session.note_probe(session.word, 111.0)
     assert session.all_is_read
     assert not session.probe_is_due(1000.0)
+
+
+def test_a_refused_subscription_is_asked_for_again_at_growing_pauses() -> None:
+    session = Session(BrokerSession())
+    asked = [second for second in range(600) if session.subscribing_is_due(float(second))]
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert asked[0] == FIRST_SUBSCRIBE_PAUSE_SECONDS
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == pytest.approx(LONGEST_SUBSCRIBE_PAUSE_SECONDS, abs=2)
 
 
 def test_somebody_elses_word_is_not_ours() -> None:

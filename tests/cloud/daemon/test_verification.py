@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from cloud import broker_faults, outbox
+from cloud import outbox
 from cloud.daemon.link import WINDOW
 from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS
 from cloud.daemon.verification import Verification, verification_for
@@ -16,7 +16,7 @@ from cloud.mqtt.packets import MQTT_3_1_1
 from cloud.mqtt.reasons import NOT_RETAINED
 from cloud.outbox import Pending
 from shared.broker_url import BrokerUrl
-from tests.support.publishing import HandPlayed
+from tests.support.publishing import HandPlayed, faults
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -81,10 +81,6 @@ def enqueue(count: int, payload: bytes = b"x") -> None:
 
 def pending() -> int:
     return len(outbox.pending(0, WINDOW))
-
-
-def faults() -> dict[int, int]:
-    return {fault.reason: fault.messages for fault in broker_faults.current()}
 
 
 def test_it_is_for_brokers_that_can_t_report_refusals() -> None:

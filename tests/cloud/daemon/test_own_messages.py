@@ -1,0 +1,94 @@
+"""The daemon's own messages and its connection, where the broker refuses them."""
+
+import pytest
+
+from cloud import broker_faults
+from cloud.broker_faults import Fault
+from cloud.daemon.link import MARK, STATE
+from cloud.daemon.publisher import Publisher
+from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS
+from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.reasons import NO_RETAIN, NOT_AUTHORIZED
+from tests.support.healing import our_mark
+from tests.support.publishing import HandPlayed, faults
+
+pytestmark = pytest.mark.usefixtures("database")
+
+
+@pytest.fixture
+def broker() -> HandPlayed:
+    return HandPlayed()
+
+
+@pytest.fixture
+def publisher(broker: HandPlayed) -> Publisher:
+    return broker.publisher
+
+
+def test_a_mark_that_is_refused_is_named_and_tried_again(broker: HandPlayed, publisher: Publisher) -> None:
+    publisher.take_over_mark(our_mark)
+    broker.pump()
+    broker.refuse(NOT_AUTHORIZED, MARK)
+    broker.pump(seconds=1.0)
+    assert faults() == {NOT_AUTHORIZED: 1}
+    assert publisher.idle
+    broker.pump(LONGEST_PAUSE_SECONDS)
+    assert broker.numbers() == [MARK, MARK]
+    broker.accept(MARK)
+    broker.pump(seconds=2.0)
+    assert faults() == {}
+
+
+def test_the_daemon_s_state_is_published_again_when_it_was_refused(broker: HandPlayed) -> None:
+    broker.refuse(NOT_AUTHORIZED, STATE)
+    broker.pump(seconds=1.0)
+    assert faults() == {NOT_AUTHORIZED: 1}
+    broker.pump(LONGEST_PAUSE_SECONDS)
+    assert broker.payloads() == [b"1"]
+    assert faults() == {NOT_AUTHORIZED: 1}  # until it is accepted
+    broker.refuse(NOT_AUTHORIZED, STATE)
+    broker.pump(seconds=2.0)
+    assert (faults(), len(broker.taken)) == ({NOT_AUTHORIZED: 1}, 1)
+    broker.pump(LONGEST_PAUSE_SECONDS)
+    broker.accept(STATE)
+    broker.pump(seconds=2.0)
+    assert faults() == {}
+
+
+def test_the_daemon_s_own_messages_are_published_again_when_the_broker_had_no_room(
+    broker: HandPlayed, publisher: Publisher
+) -> None:
+    publisher.take_over_mark(our_mark)
+    broker.pump()
+    assert broker.numbers() == [MARK]
+    publisher.conclude(Outcomes(over_quota=[MARK, STATE]), broker.monotonic)
+    broker.pump()
+    assert sorted(broker.numbers()) == sorted([MARK, STATE, MARK])
+    broker.accept(MARK, STATE)
+    broker.pump()
+    assert publisher.idle
+    assert faults() == {}
+
+
+def test_subscriptions_that_are_refused_are_named_until_they_are_granted(
+    broker: HandPlayed, publisher: Publisher
+) -> None:
+    publisher.refusals.subscribed(bytes([1, NOT_AUTHORIZED, NOT_AUTHORIZED]))
+    broker.pump()
+    (fault,) = broker_faults.current()
+    assert fault.text.startswith("the broker refuses 2 subscriptions (not authorized); let the daemon's user read")
+    publisher.refusals.subscribed(bytes([1, 0, 0]))
+    broker.pump(seconds=2.0)
+    assert broker_faults.current() == []
+
+
+def test_a_broker_that_lets_nobody_in_is_named_until_it_does(broker: HandPlayed, publisher: Publisher) -> None:
+    broker.lost = True
+    publisher.refusals.turned_away(NO_RETAIN)
+    broker.pump()
+    assert broker_faults.current() == [Fault(NO_RETAIN, 0)]
+    broker.lost = False
+    broker.start_over()
+    broker.accept(STATE)
+    broker.pump(seconds=2.0)
+    assert broker_faults.current() == []
