@@ -42,7 +42,7 @@ def up(_migrator: SchemaMigrator, db: Database) -> None:
         db.execute_sql(_ENQUEUE.format(", ".join([row] * len(chunk))), values)
     parts = topics.associated(topics.lamp_prefix(" ")).split(" ")
     db.execute_sql(_NOTE_VERSIONS.replace("?", db.param), [*parts, before])
-    db.execute_sql(f"UPDATE outbox_sequence SET last_version = {db.param}", [version])
+    db.execute_sql(f"UPDATE outbox_sequence SET last_version = {db.param}", [version])  # noqa: S608 - placeholders
 
 
 def _named(db: Database) -> Iterator[tuple[str, str]]:
