@@ -1,8 +1,9 @@
 """Republish lamps that were named before screens showed names."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from peewee import BigIntegerField, CharField, Database, DateTimeField, Model, TextField
+from peewee import Database, chunked
 from playhouse.migrate import SchemaMigrator
 
 from shared import topics
@@ -10,43 +11,45 @@ from shared.payloads import Associated
 
 _UNNAMED = "My LAMPI"
 _LONGEST = 100
+_ROWS_A_STATEMENT = 500
+
+_PAGE = (
+    "SELECT device_id, name FROM lampi WHERE device_id > ? AND user_id IS NOT NULL AND name <> ? "
+    "ORDER BY device_id LIMIT ?"
+)
+_ENQUEUE = (
+    "INSERT INTO outbox_message (topic, payload, version, enqueued_at) VALUES {} "
+    "ON CONFLICT (topic) DO UPDATE SET payload = excluded.payload, version = excluded.version"
+)
+_NOTE_VERSIONS = (
+    "UPDATE lampi SET message_version = message.version FROM outbox_message AS message "
+    "WHERE message.topic = ? || lampi.device_id || ? AND message.version > ?"
+)
 
 
 def up(_migrator: SchemaMigrator, db: Database) -> None:
     """Enqueue a message for each of them, replacing a pending one."""
+    now = str(datetime.now(UTC).replace(tzinfo=None))
+    ((before,),) = db.execute_sql("SELECT last_version FROM outbox_sequence").fetchall()
+    version = before
+    for chunk in chunked(_named(db), _ROWS_A_STATEMENT):
+        values: list[object] = []
+        for device_id, shown in chunk:
+            version += 1
+            topic = topics.associated(topics.lamp_prefix(device_id))
+            values += [topic, Associated(shown).encode().decode(), version, now]
+        row = f"({', '.join([db.param] * 4)})"
+        db.execute_sql(_ENQUEUE.format(", ".join([row] * len(chunk))), values)
+    parts = topics.associated(topics.lamp_prefix(" ")).split(" ")
+    db.execute_sql(_NOTE_VERSIONS.replace("?", db.param), [*parts, before])
+    db.execute_sql(f"UPDATE outbox_sequence SET last_version = {db.param}", [version])  # noqa: S608 - placeholders
 
-    class Lampi(Model):
-        device_id = CharField(max_length=12, primary_key=True)
-        name = TextField()
-        user_id = BigIntegerField(null=True)
-        message_version = BigIntegerField()
 
-        class Meta:
-            database = db
-            table_name = "lampi"
-
-    class OutboxMessage(Model):
-        topic = TextField(primary_key=True)
-        payload = TextField()
-        version = BigIntegerField()
-        enqueued_at = DateTimeField()
-
-        class Meta:
-            database = db
-            table_name = "outbox_message"
-
-    now = datetime.now(UTC).replace(tzinfo=None)
-    ((version,),) = db.execute_sql("SELECT last_version FROM outbox_sequence").fetchall()
-    named = Lampi.select(Lampi.device_id, Lampi.name).where(Lampi.user_id.is_null(False) & (Lampi.name != _UNNAMED))
-    for device_id, name in list(named.order_by(Lampi.device_id).tuples()):
-        if not (shown := name.strip()[:_LONGEST]):
-            continue
-        version += 1
-        payload = Associated(shown).encode().decode()
-        topic = topics.associated(topics.lamp_prefix(device_id))
-        Lampi.update(message_version=version).where(Lampi.device_id == device_id).execute()
-        OutboxMessage.insert(topic=topic, payload=payload, version=version, enqueued_at=now).on_conflict(
-            conflict_target=[OutboxMessage.topic],
-            update={OutboxMessage.payload: payload, OutboxMessage.version: version},
-        ).execute()
-    db.execute_sql(f"UPDATE outbox_sequence SET last_version = {int(version)}")  # noqa: S608 - an int of ours
+def _named(db: Database) -> Iterator[tuple[str, str]]:
+    """Yield device ids and names as shown. Reads pages by primary key, to hold few rows in memory."""
+    last = ""
+    while page := db.execute_sql(_PAGE.replace("?", db.param), [last, _UNNAMED, _ROWS_A_STATEMENT]).fetchall():
+        for device_id, name in page:
+            if shown := name.strip()[:_LONGEST]:
+                yield device_id, shown
+        last = page[-1][0]

@@ -7,8 +7,9 @@
 # reach the lamp's popup and lose it again when the lamp is associated, and `test`. The target `lamp` installs the lamp's
 # program as on a Pi, without a compiler; its picture is left in .debian/.
 #
-# Needs debootstrap, and root or sudo; with ARCH=arm64 on another machine also qemu-user-static. Base systems and downloaded packages stay in .debian/ for the next time; the root
-# itself is removed at the end, unless KEEP is set. Proxies, registries and certificate bundles come from the environment.
+# Needs debootstrap, and root or sudo; with ARCH=arm64 on another machine also qemu-user-static. Base systems and
+# downloaded packages stay in .debian/ for the next time; the root itself is removed at the end, unless KEEP is set.
+# Proxies, registries and certificate bundles come from the environment.
 set -euo pipefail
 
 suite=$1 as=$2

@@ -150,6 +150,18 @@ def test_over_mqtt_3_1_1_losses_are_noticed_and_made_up_for(tmp_path: Path, line
         assert refused(cloud) == 0
 
 
+@pytest.mark.parametrize("line", ["max_inflight_messages 1", "max_inflight_messages 0"])
+def test_over_mqtt_3_1_1_all_of_a_burst_is_retained(tmp_path: Path, line: str) -> None:
+    with (
+        mosquitto(tmp_path / "broker", line) as broker,
+        OldBroker(broker.port) as old,
+        burst(tmp_path, broker, old.port) as (cloud, daemon),
+    ):
+        assert_all_are_retained(broker, cloud)
+        assert "speaks MQTT 3.1.1" in daemon.log()
+        assert refused(cloud) == 0
+
+
 @pytest.mark.parametrize(("rules", "line"), [(NO_WRITE, "acl_file {folder}/acl"), ("", "message_size_limit 50")])
 def test_over_mqtt_3_1_1_a_refusal_is_found_by_reading_back(tmp_path: Path, rules: str, line: str) -> None:
     folder = tmp_path / "broker"

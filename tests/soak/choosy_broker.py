@@ -1,14 +1,14 @@
-"""A broker that can be told to refuse what the daemon publishes for lamps."""
+"""A broker that can be told to refuse what the daemon publishes for lamps or for itself."""
 
 import signal
 from pathlib import Path
 
 from tests.support.bridge import CloudBroker
 
-_LAMPS_AND_TESTS = (
-    "topic read #\ntopic readwrite $SYS/#\ntopic readwrite lampi/#\ntopic readwrite tests/#\n"
-    "topic readwrite devices/+/lamp/changed\ntopic readwrite devices/+/lamp/connection/+/state\n"
-)
+_READ_AND_TESTS = "topic read #\ntopic readwrite $SYS/#\ntopic readwrite tests/#\n"
+_OF_LAMPS = "topic write devices/+/lamp/changed\ntopic write devices/+/lamp/connection/+/state\n"
+_FOR_LAMPS = "topic write devices/#\n"
+_OWN = "topic write lampi/#\n"
 
 
 class ChoosyBroker(CloudBroker):
@@ -22,7 +22,8 @@ class ChoosyBroker(CloudBroker):
         assert config.count(shipped) == 1
         (folder / "mosquitto.conf").write_text(config.replace(shipped, f"acl_file {self._rules}\n"))
 
-    def refuse_lamps(self, refuse: bool) -> None:
-        """Refuse from now on what is published for lamps, or take it."""
-        self._rules.write_text(_LAMPS_AND_TESTS + ("" if refuse else "topic write #\n"))
+    def refuse(self, *, lamps: bool = False, own: bool = False) -> None:
+        """Refuse from now on what the daemon publishes for lamps, or on topics of its own, and accept the rest."""
+        rules = _READ_AND_TESTS + _OF_LAMPS + ("" if lamps else _FOR_LAMPS) + ("" if own else _OWN)
+        self._rules.write_text(rules)
         self.send(signal.SIGHUP)

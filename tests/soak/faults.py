@@ -97,7 +97,9 @@ class Faults:
             Fault("broker SIGKILL, store rolled back", "broker", 3, self._roll_back),
             Fault("broker SIGKILL, store lost", "broker", 0.5, self._lose_store),
             Fault("broker away", "broker", 1.5, self._broker_away),
-            Fault("broker refuses", "broker", 1.5, self._broker_refuses),
+            Fault("broker refuses lamps' topics", "broker", 1, lambda: self._broker_refuses(lamps=True)),
+            Fault("broker refuses the daemon's topics", "broker", 1, lambda: self._broker_refuses(own=True)),
+            Fault("broker refuses both", "broker", 0.5, lambda: self._broker_refuses(lamps=True, own=True)),
             Fault("rival SIGKILL", "rivals", 4, self._kill_rival),
             Fault("rivals SIGKILL as a lamp hears", "rivals", 4, self._kill_rivals_as_a_lamp_hears),
             Fault("lamps' network cut", "lamps", 1.5, world.lamps_network.cut),
@@ -217,11 +219,11 @@ class Faults:
         self._pass(0.3, 3)
         self._world.broker.start()
 
-    def _broker_refuses(self) -> None:
+    def _broker_refuses(self, *, lamps: bool = False, own: bool = False) -> None:
         broker = self._world.broker
-        broker.refuse_lamps(True)
+        broker.refuse(lamps=lamps, own=own)
         self._pass(0.5, 4)
-        broker.refuse_lamps(False)
+        broker.refuse()
 
     def _hold_database(self) -> None:
         self._world.hold_database(self._ending, self._dice.uniform(0.3, 3))

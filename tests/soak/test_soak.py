@@ -20,7 +20,7 @@ def test_nothing_is_lost_whatever_dies(database: str) -> None:
         ("publish-before-commit", "as a lamp hears"),
         ("removal-without-version", "paused, short"),
         ("lease-without-check", "standby SIGKILL"),
-        ("ignored-refusals", "broker refuses"),
+        ("ignored-refusals", "broker refuses lamps"),
     ],
 )
 def test_a_build_that_is_broken_on_purpose_is_caught(broken: str, fault: str) -> None:
