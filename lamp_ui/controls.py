@@ -114,6 +114,7 @@ class TrackSlider(Widget):
         on_words = touch.y >= self.top - LABEL_ROW * self.unit
         if not self._known or on_words or not self.collide_point(*touch.pos):
             return False
+        self.release()
         touch.grab(self)
         self._touch = touch
         self._point(touch)

@@ -53,6 +53,13 @@ class Touched:
 
 
 @dataclass(frozen=True)
+class FingerHeld:
+    """The finger that counts came down, or was lifted; while it is down, the screen does not dim."""
+
+    held: bool
+
+
+@dataclass(frozen=True)
 class ControlMoved:
     """A finger set a control to a value from 0 to 1, and is still on it."""
 
@@ -85,7 +92,7 @@ class StatusLeft:
 News = LinkChanged | LinkTroubled | BridgeChanged | AssociationChanged | LampChanged | RequestLost
 """What the network tells."""
 
-Touch = Touched | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
+Touch = Touched | FingerHeld | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
 """What a finger does."""
 
 Event = News | Touch

@@ -125,6 +125,8 @@ class Presenter:
         match event:
             case events.Touched():
                 pass
+            case events.FingerHeld(held):
+                self._rest.hold(held)
             case events.ControlMoved(control, value):
                 self._lamp.move(control, value)
             case events.ControlLetGo(control):

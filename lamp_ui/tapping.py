@@ -1,4 +1,4 @@
-"""What a tap presses: it shows that it is pressed, acts on release inside, and a finger that slides off cancels it."""
+"""A widget that takes taps: shows that it is pressed, acts on release inside, cancels when the finger slides off."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +9,7 @@ from kivy.uix.widget import Widget
 
 
 class Tappable(Widget):
-    """A place that takes a tap; subclasses draw it. Not "Button": Kivy styles whatever has that name."""
+    """A widget that takes a tap; subclasses draw it. Not named "Button": Kivy styles every class of that name."""
 
     pressed = BooleanProperty(False)
     live = BooleanProperty(True)
@@ -20,26 +20,27 @@ class Tappable(Widget):
         self._touch: MotionEvent | None = None
 
     def hits(self, x: float, y: float) -> bool:
-        """Tell whether a finger at a place is on it."""
+        """Return whether a finger at a position is on it."""
         return bool(self.collide_point(x, y))
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        """Begin to be pressed."""
+        """Show that it is pressed."""
         if not self.live or not self.hits(*touch.pos):
             return False
+        self.release()
         touch.grab(self)
         self._touch, self.pressed = touch, True
         return True
 
     def on_touch_move(self, touch: MotionEvent) -> bool:
-        """Follow the finger: off it nothing is pressed, back on it it is again."""
+        """Follow the finger: released while the finger is outside, pressed again when it is back."""
         if touch.grab_current is not self:
             return False
         self.pressed = self.hits(*touch.pos)
         return True
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
-        """Act, where the finger is still on it."""
+        """Act, if the finger is still on it."""
         if touch.grab_current is not self:
             return False
         hit = self.live and self.hits(*touch.pos)
@@ -49,7 +50,7 @@ class Tappable(Widget):
         return True
 
     def release(self) -> None:
-        """Let the finger go without acting."""
+        """Release the finger without acting."""
         if self._touch is not None:
             self._touch.ungrab(self)
             self._touch = None

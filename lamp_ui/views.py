@@ -1,4 +1,4 @@
-"""Everything on the screen: shows a view state, as often as one likes, and says what the finger does."""
+"""The root widget: shows a view state and reports what the finger does."""
 
 import time
 from typing import Any
@@ -8,7 +8,7 @@ from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
-from lamp_ui.events import StatusAsked, Touched
+from lamp_ui.events import FingerHeld, StatusAsked, Touched
 from lamp_ui.layout import place_mark, unit_of
 from lamp_ui.one_finger import Down, OneFinger
 from lamp_ui.screens import ConfirmationScreen, MainScreen, PopupScreen, Screen
@@ -18,10 +18,10 @@ from lamp_ui.widgets import ConnectionMark, Emit, put
 
 
 class LampView(Widget):
-    """One screen at a time, the connection's mark above it, and over all the veil of a screen that rests.
+    """One screen at a time, the connection's mark above it, and on top a veil that darkens a dimmed screen.
 
-    No Kivy popup: it would have to be opened and dismissed, and what is an edge can be missed. Here
-    a state says which screen is there, and a screen that is not there gets no touch; a finger that was on it lets go.
+    It uses no Kivy popup: that is opened and dismissed by events, which can be missed. Here the view state names the
+    screen. A screen that is not shown gets no touches, and releases the finger that was on it.
     """
 
     def __init__(self, emit: Emit, *, motion: bool, veil: bool, **properties: Any) -> None:
@@ -44,7 +44,7 @@ class LampView(Widget):
         self.fbind("size", self._place)
 
     def render(self, state: ViewState) -> None:
-        """Make the screen show a state, whatever it showed before."""
+        """Show a state, whatever was shown before."""
         self._mark.connection = state.connection
         if state.popup is None:
             self._popup.forget()
@@ -65,37 +65,43 @@ class LampView(Widget):
         self._veil_tint.rgba = theme.DIMMED if state.dimmed and self._veiled else (0, 0, 0, 0)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        """Give the touch to whom it is meant for.
+        """Dispatch the touch, if it counts.
 
-        That which wakes the screen is for nobody else; neither is a mouse's wheel, to Kivy a touch like any other.
+        The touch that wakes the screen does nothing else. A mouse's wheel, which Kivy reports as a touch, is ignored.
         """
         self._emit(Touched())
         if touch.is_mouse_scrolling:
             return True
         unit = unit_of(*self.size)
         down = Down(touch.uid, touch.device, touch.x / unit, touch.y / unit)
-        if not self._finger.takes(down, time.monotonic()) or self._dimmed:
+        if not self._finger.takes(down, time.monotonic()):
             return True
-        return bool(super().on_touch_down(touch))
+        self._emit(FingerHeld(True))
+        self._release()  # a finger that this one replaces
+        return self._dimmed or bool(super().on_touch_down(touch))
 
     def on_touch_move(self, touch: MotionEvent) -> bool:
-        """Follow the finger; what it is on has grabbed it."""
+        """Follow the finger; the widget under it has grabbed the touch."""
         self._finger.moved(touch.uid, time.monotonic())
         return False
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
-        """Note that the finger is gone; what it was on has grabbed it."""
-        self._finger.lifted(touch.uid, time.monotonic())
+        """Record that the finger was lifted; the widget under it has grabbed the touch."""
+        if self._finger.lifted(touch.uid, time.monotonic()):
+            self._emit(FingerHeld(False))
         return False
 
     def _show(self, screen: Screen) -> None:
         if screen is not self._screen:
-            self._screen.release()
-            self._mark.release()
+            self._release()
             self.remove_widget(self._screen)
             self._screen = screen
             self._place()
             self.add_widget(screen, index=len(self.children))
+
+    def _release(self) -> None:
+        self._screen.release()
+        self._mark.release()
 
     def _place(self, *_: object) -> None:
         self._screen.size = self.size

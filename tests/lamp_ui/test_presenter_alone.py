@@ -32,6 +32,7 @@ TESTS = [
     "code_life",
     "names",
     "one_finger",
+    "rest",
     "claim",
     "status",
     "words",
