@@ -1,4 +1,4 @@
-"""A thin wrapper around paho-mqtt: what every client of ours needs, done once.
+"""A thin wrapper around paho-mqtt with what every client here needs.
 
 Will before connect; birth and subscriptions on every connect; reconnecting with growing pauses, also at the
 very start; and the guard that no message gets past, because an exception inside a paho callback kills paho's
@@ -25,8 +25,8 @@ from shared.trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Trouble, 
 log = logging.getLogger(__name__)
 
 KEEPALIVE_SECONDS = 20
-"""We notice a dead connection within twice this, the broker after one and a half times this; with paho's own
-60 a screen would be wrong for long."""
+"""The client detects a dead connection within twice this, the broker after 1.5 times this. With paho's default of
+60 a screen would show outdated values for up to two minutes."""
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STOP_SECONDS = 2.0
@@ -43,7 +43,7 @@ _RIVAL = (
 
 
 def _ignore(_: object) -> None:
-    """Stand in for a callback that nobody asked for."""
+    """Do nothing: the default callback."""
 
 
 class BrokerLink:
@@ -102,9 +102,9 @@ class BrokerLink:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Say goodbye and end paho's thread, within a few seconds whatever the network does.
+        """Disconnect and end paho's thread, within a few seconds whatever the network does.
 
-        A clean goodbye makes the broker drop the will, so its message is published first.
+        A clean disconnect makes the broker drop the will, so its message is published first.
         """
         self._stopping = True
         if self._will is not None and self._session is not None:
@@ -122,14 +122,14 @@ class BrokerLink:
 
     @property
     def session(self) -> object | None:
-        """What stands for the present connection: another object for each, None where there is none."""
+        """An object that identifies the current connection, or None without one."""
         return self._session
 
     def publish(self, publication: Publication, over: object | None = None) -> int | None:
-        """Hand a message to the broker without waiting; with ``over`` a session, over that or not at all.
+        """Publish a message without waiting; with ``over``, only over that session.
 
         Returns the number that ``on_confirmed`` will get, or None when there is no (such) connection. What is
-        not confirmed when the connection breaks is dropped: whoever published it says it again.
+        not confirmed when the connection breaks is dropped; the caller publishes it again.
         """
         session = self._session
         if session is None or over not in (None, session):
