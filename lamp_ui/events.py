@@ -1,4 +1,4 @@
-"""What the touchscreen is told: by the network, decoded, and by the finger. Each crosses as one of these."""
+"""The events that the touchscreen handles: decoded messages from the network, and touches."""
 
 from dataclasses import dataclass
 
