@@ -1,6 +1,6 @@
-"""The button on the lamp's case: a GPIO line whose edges the kernel reports, and what counts as holding it.
+"""The button on the lamp's case: a GPIO line whose edges the kernel reports.
 
-It imports gpiod, which comes with the extra `pi`: whoever imports this module handles its absence.
+It imports gpiod, which comes with the extra `pi`: callers handle the ImportError.
 """
 
 import errno
@@ -16,10 +16,12 @@ from pathlib import Path
 import gpiod
 from gpiod.line import Bias, Direction, Edge, Value
 
+from lamp_ui.hold import Hold
+
 log = logging.getLogger(__name__)
 
 STATUS_BUTTON_GPIO = 17
-"""The PiTFT's button that a LAMPI has always shown its status by, numbered as the chip does (BCM)."""
+"""The PiTFT's button that opens the status page, in the chip's numbering (BCM)."""
 
 HOLD_SECONDS = 0.7
 HEADER_CHIPS = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
@@ -29,44 +31,14 @@ Not a device number: /dev/gpiochip0 is the header on a Pi 3, but on some kernels
 """
 
 _DEBOUNCE = timedelta(milliseconds=20)
-_NS = 1_000_000_000
 
 
 class NoButton(Exception):
     """The button can't be used; the text is the reason."""
 
 
-class Hold:
-    """Decides when a press has lasted long enough; instants are nanoseconds of one monotonic clock."""
-
-    def __init__(self, seconds: float) -> None:
-        self._ns = round(seconds * _NS)
-        self._pressed_at: int | None = None
-
-    def press(self, at: int) -> None:
-        """Start a press. A second press without a release, whose event was lost, starts over."""
-        self._pressed_at = at
-
-    def release(self, at: int) -> bool:
-        """End the press; return whether it had lasted long enough without `expire` having noticed."""
-        was_held = self.expire(at)
-        self._pressed_at = None
-        return was_held
-
-    def seconds_left(self, now: int) -> float | None:
-        """Return the seconds until the press counts as held, at least 0; None while no press is under way."""
-        return None if self._pressed_at is None else max(0, self._pressed_at + self._ns - now) / _NS
-
-    def expire(self, now: int) -> bool:
-        """Return True once for each press that has lasted long enough."""
-        if self.seconds_left(now) != 0:
-            return False
-        self._pressed_at = None
-        return True
-
-
 class Button:
-    """Calls back, on a thread of its own, each time the button is held.
+    """Runs a callback on its own thread each time the button is held.
 
     ``devices`` is the folder with the GPIO chips' device files.
     """
@@ -116,7 +88,7 @@ class Button:
                             hold.press(event.timestamp_ns)
                         elif hold.release(event.timestamp_ns):
                             self._on_held()
-                # The line has the last word: events are lost when the kernel's buffer overflows.
+                # Read the line as well: events are lost when the kernel's buffer overflows.
                 elif hold.expire(time.monotonic_ns()) and request.get_value(STATUS_BUTTON_GPIO) is Value.ACTIVE:
                     self._on_held()
         except OSError as fault:

@@ -1,4 +1,4 @@
-"""What a finger moves and presses: the sliders, whose tracks show what they set, and the lamp that is its switch."""
+"""The lamp's controls: sliders whose tracks show their values, and the disc that switches the lamp."""
 
 from math import hypot
 from typing import Any
@@ -19,10 +19,10 @@ from lamp_ui.view_state import ControlWords
 from lamp_ui.widgets import Emit, glow_texture, round_texture, texture_of
 
 _TRACK, _LABEL = 24, 16
-"""Units: how high a track and the words above it are."""
+"""The height of a track and of the labels above it, in units."""
 
 _AT_REST = 0.22
-"""How much of a track is seen whose value is not known."""
+"""The opacity of a track whose value is unknown."""
 
 
 def _rainbow(at: float) -> theme.Colour:
@@ -42,7 +42,7 @@ def _plain(_at: float) -> theme.Colour:
 
 
 _PAINTS: dict[Control, tuple[Paint, Paint]] = {
-    # The ground takes the lamp's colour, what lies over it does not: so a new colour costs no new picture.
+    # Only the ground is tinted in the lamp's colour, so that a new colour needs no new texture.
     Control.HUE: (_rainbow, lambda _at: (0.0, 0.0, 0.0, 0.0)),
     Control.SATURATION: (_plain, _fade_from_white),
     Control.BRIGHTNESS: (_plain, _fade_from_dark),
@@ -50,9 +50,9 @@ _PAINTS: dict[Control, tuple[Paint, Paint]] = {
 
 
 class TrackSlider(Widget):
-    """A value from 0 to 1 on a track that shows what each value means; the words above it take no finger.
+    """A slider from 0 to 1 whose track shows what each value means; the labels above it ignore touches.
 
-    While the value is not known, it is at rest: a faint track without a knob, which takes no finger either.
+    While the value is unknown, it is a faint track without a knob, and ignores touches.
     """
 
     unit = NumericProperty(1)
@@ -84,7 +84,7 @@ class TrackSlider(Widget):
         self.fbind("value", self._place_knob)
 
     def render(self, lamp: Lamp, words: ControlWords) -> None:
-        """Show what the lamp has."""
+        """Show the lamp's value."""
         self._name.text, self._value_words.text = words.name, words.value
         value = getattr(lamp, self._control.value)
         self._known = value is not None
@@ -110,31 +110,32 @@ class TrackSlider(Widget):
             self._tint.rgba = (*theme.QUIET_TEXT[:3], _AT_REST)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
-        """Take the finger, and the value that it points at."""
+        """Grab the touch, and set the value at its position."""
         on_words = touch.y >= self.top - LABEL_ROW * self.unit
         if not self._known or on_words or not self.collide_point(*touch.pos):
             return False
+        self.release()
         touch.grab(self)
         self._touch = touch
         self._point(touch)
         return True
 
     def on_touch_move(self, touch: MotionEvent) -> bool:
-        """Follow the finger wherever it goes."""
+        """Follow the finger, also outside the slider."""
         if touch.grab_current is not self:
             return False
         self._point(touch)
         return True
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
-        """Let the finger go."""
+        """Release the finger."""
         if touch.grab_current is not self:
             return False
         self.release()
         return True
 
     def release(self) -> None:
-        """Let the finger go, where one is on it."""
+        """Release the finger, if one is on it."""
         if self._touch is not None:
             self._touch.ungrab(self)
             self._touch = None
@@ -145,7 +146,7 @@ class TrackSlider(Widget):
         self._emit(ControlMoved(self._control, round(min(1.0, max(0.0, (touch.x - left) / reach)), 3)))
 
     def _run(self) -> tuple[float, float]:
-        """Return where the knob's middle is at 0, and how far it can go."""
+        """Return the x of the knob's centre at 0, and the length of its travel."""
         half = _TRACK * self.unit / 2
         return self.x + half, max(1.0, self.width - 2 * half)
 
@@ -176,7 +177,7 @@ class TrackSlider(Widget):
 
 
 class PowerButton(Tappable):
-    """The lamp itself, glowing in its colour; a tap on the disc switches it."""
+    """A disc in the lamp's colour; a tap on it switches the lamp."""
 
     unit = NumericProperty(1)
 
@@ -197,7 +198,7 @@ class PowerButton(Tappable):
             self.fbind(name, self._place)
 
     def render(self, lamp: Lamp, knowledge: Knowledge) -> None:
-        """Show whether the lamp is on, in what colour, and whether that is known or only asked for."""
+        """Show whether the lamp is on, its colour, and whether a request is pending."""
         self.live = lamp.on is not None
         if not self.live:
             self.release()
@@ -213,7 +214,7 @@ class PowerButton(Tappable):
         self._wait_tint.rgba = theme.LOCAL_ONLY if knowledge is Knowledge.PENDING else (0, 0, 0, 0)
 
     def hits(self, x: float, y: float) -> bool:
-        """Tell whether a finger at a place is on the disc, give or take a millimetre."""
+        """Return whether a position is on the disc, with a margin of a millimetre."""
         return bool(hypot(x - self.center_x, y - self.center_y) <= self.width / 2 + 5 * self.unit)
 
     def _place(self, *_: object) -> None:

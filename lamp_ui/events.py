@@ -53,6 +53,13 @@ class Touched:
 
 
 @dataclass(frozen=True)
+class FingerHeld:
+    """The finger that counts came down, or was lifted; while it is down, the screen does not dim."""
+
+    held: bool
+
+
+@dataclass(frozen=True)
 class ControlMoved:
     """A finger set a control to a value from 0 to 1, and is still on it."""
 
@@ -84,6 +91,6 @@ class StatusLeft:
 
 NetworkEvent = LinkChanged | LinkTroubled | BridgeChanged | AssociationChanged | LampChanged | RequestLost
 
-TouchEvent = Touched | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
+TouchEvent = Touched | FingerHeld | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
 
 Event = NetworkEvent | TouchEvent

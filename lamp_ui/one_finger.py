@@ -1,24 +1,27 @@
-"""One finger at a time, and one tap once: what several touches mean on a lamp. Pure; time is an argument.
+"""Filters touches: one finger counts at a time, and each tap counts once. Pure; time is an argument.
 
-A Pi often delivers one finger twice, by mtdev and as an emulated mouse (kivy#3801), at once or one after the other.
+A Pi often reports one finger twice, by mtdev and as an emulated mouse (kivy#3801), at once or one after the other.
 """
 
 from dataclasses import dataclass
 from math import hypot
 
 ECHO_SECONDS = 0.3
-"""How long after a finger another device may still deliver the same tap."""
+"""How long after a touch another device may report the same tap."""
 
 ECHO_REACH = 30.0
-"""Within how many units of it."""
+"""The distance, in units, within which it is the same tap."""
 
 LOST_SECONDS = 10.0
-"""A finger that is not heard of for so long is gone: the event that lifted it was lost."""
+"""After so long without an event, a new finger replaces the one that is down, whose touch-up may have been lost.
+
+A finger that rests on the screen sends no events either. It counts until another one comes.
+"""
 
 
 @dataclass(frozen=True)
 class Down:
-    """A touch that came down: ``uid`` is its own, ``device`` that of what delivered it, the place in units."""
+    """A touch-down: the touch's ``uid``, the input device that reported it, and the position in units."""
 
     uid: int
     device: str
@@ -35,7 +38,10 @@ class OneFinger:
         self._heard_at = 0.0
 
     def takes(self, down: Down, now: float) -> bool:
-        """Tell whether a touch that comes down counts: not a second finger, and not the same tap again."""
+        """Return whether a touch-down counts; False for a second finger, and for the same tap again.
+
+        A touch that counts replaces the one before it, whose later events don't count.
+        """
         if self._down is not None and now < self._heard_at + LOST_SECONDS:
             return False
         if self._is_echo(down, now):
@@ -45,15 +51,17 @@ class OneFinger:
         return True
 
     def moved(self, uid: int, now: float) -> None:
-        """Note that a touch is still there."""
+        """Record that a touch has moved."""
         if self._down is not None and self._down.uid == uid:
             self._heard_at = now
 
-    def lifted(self, uid: int, now: float) -> None:
-        """Note that a touch has ended."""
-        if self._down is not None and self._down.uid == uid:
-            self._down = None
-            self._heard_at = now
+    def lifted(self, uid: int, now: float) -> bool:
+        """Record that a touch has ended; return whether it was the one that counts."""
+        if self._down is None or self._down.uid != uid:
+            return False
+        self._down = None
+        self._heard_at = now
+        return True
 
     def _is_echo(self, down: Down, now: float) -> bool:
         last = self._last

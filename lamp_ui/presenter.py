@@ -129,6 +129,8 @@ class Presenter:
         match event:
             case events.Touched():
                 pass
+            case events.FingerHeld(held):
+                self._rest.hold(held)
             case events.ControlMoved(control, value):
                 if self._link.usable:
                     self._lamp.move(control, value)

@@ -27,6 +27,7 @@ class Tappable(Widget):
         """Show that it is pressed."""
         if not self.live or not self.hits(*touch.pos):
             return False
+        self.release()
         touch.grab(self)
         self._touch, self.pressed = touch, True
         return True

@@ -8,7 +8,7 @@ from kivy.input.motionevent import MotionEvent
 from kivy.uix.widget import Widget
 
 from lamp_ui import theme
-from lamp_ui.events import StatusAsked, Touched
+from lamp_ui.events import FingerHeld, StatusAsked, Touched
 from lamp_ui.layout import place_mark, unit_of
 from lamp_ui.one_finger import Down, OneFinger
 from lamp_ui.screens import ConfirmationScreen, MainScreen, PopupScreen, Screen
@@ -71,9 +71,11 @@ class LampView(Widget):
             return True
         unit = unit_of(*self.size)
         down = Down(touch.uid, touch.device, touch.x / unit, touch.y / unit)
-        if not self._finger.takes(down, time.monotonic()) or self._dimmed:
+        if not self._finger.takes(down, time.monotonic()):
             return True
-        return bool(super().on_touch_down(touch))
+        self._emit(FingerHeld(True))
+        self._release()  # a finger that this one replaces
+        return self._dimmed or bool(super().on_touch_down(touch))
 
     def on_touch_move(self, touch: MotionEvent) -> bool:
         """Note the movement; the widget under the finger has grabbed the touch."""
@@ -82,17 +84,21 @@ class LampView(Widget):
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
         """Note the end of the touch; the widget under the finger has grabbed it."""
-        self._finger.lifted(touch.uid, time.monotonic())
+        if self._finger.lifted(touch.uid, time.monotonic()):
+            self._emit(FingerHeld(False))
         return False
 
     def _show(self, screen: Screen) -> None:
         if screen is not self._screen:
-            self._screen.release()
-            self._mark.release()
+            self._release()
             self.remove_widget(self._screen)
             self._screen = screen
             self._place()
             self.add_widget(screen, index=len(self.children))
+
+    def _release(self) -> None:
+        self._screen.release()
+        self._mark.release()
 
     def _place(self, *_: object) -> None:
         self._screen.size = self.size

@@ -1,4 +1,4 @@
-"""The accounts that services run as: whether they exist, and whether they can run a program."""
+"""Checks that the accounts of services exist and can run a program."""
 
 import grp
 import os
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _START_SECONDS = 60.0
-"""A first start from a Pi's SD card takes several seconds."""
+"""Seconds; a first start from a Pi's SD card takes several."""
 
 
 def missing_accounts(users: Iterable[str], groups: Iterable[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The settings that say where the broker is and how it knows us: the same for every program."""
+"""The broker's address and credentials in the settings, the same for every program."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ _NAMES = {"ca": CA, "certificate": CERTIFICATE, "key": KEY}
 
 
 def read_broker(settings: SettingsReader, default: BrokerUrl) -> BrokerUrl:
-    """Return the broker with its TLS files, which are opened here once to see that they can be used."""
+    """Return the broker with its TLS files, which are opened once here to check them."""
     broker = settings.read(BROKER_URL, parse_broker_url, default)
     files = TlsFiles(*(settings.read(name, _path, None) for name in _NAMES.values()))
     if files == TlsFiles() and not broker.tls:

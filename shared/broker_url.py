@@ -1,4 +1,4 @@
-"""Where the broker is: `mqtt://user:password@host:1883` or `mqtts://...`."""
+"""The broker's URL: `mqtt://user:password@host:1883` or `mqtts://...`."""
 
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -40,7 +40,7 @@ def parse_broker_url(text: str) -> BrokerUrl:
     """
     try:
         parts = urlsplit(text.strip())
-    except ValueError:  # its text may quote what stands before the host: the password
+    except ValueError:  # its text may quote the user info, which contains the password
         raise ValueError("not a URL; is every special character in the password percent-encoded?") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise ValueError("must start with mqtt:// or mqtts://")
@@ -66,7 +66,7 @@ def parse_broker_url(text: str) -> BrokerUrl:
 def _port(parts: SplitResult) -> int | None:
     try:
         port = parts.port
-    except ValueError:  # its text quotes the port, which is half a password where the other half has a slash in it
+    except ValueError:  # its text quotes the port, which is part of the password if that contains a slash
         port = 0
     if port == 0:
         raise ValueError(
@@ -76,7 +76,7 @@ def _port(parts: SplitResult) -> int | None:
 
 
 def _refuse_impossible_host(host: str) -> None:
-    """Refuse what makes the resolver raise something other than OSError, at every attempt."""
+    """Reject host names for which the resolver raises something other than OSError."""
     try:
         host.encode("idna")
         possible = host.isprintable() and " " not in host

@@ -1,4 +1,4 @@
-"""The look of association codes, on the wire and to a person."""
+"""The format of association codes, on the wire and on screens."""
 
 import re
 
@@ -12,7 +12,7 @@ _ASSOCIATION_CODE = re.compile(r"[0-9a-f]{32}")
 
 
 def is_association_code(text: str) -> bool:
-    """Tell whether text is an association code exactly as the wire spells it."""
+    """Return whether a text is an association code in the wire format."""
     return _ASSOCIATION_CODE.fullmatch(text) is not None
 
 

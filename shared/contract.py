@@ -1,4 +1,4 @@
-"""The wire for machines: the JSON Schema of each payload, and all topics as one AsyncAPI document.
+"""The machine-readable wire format: the JSON Schema of each payload, and all topics as one AsyncAPI document.
 
 They describe what `topics` and `payloads` do; tests hold the two together.
 """

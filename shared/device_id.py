@@ -12,11 +12,11 @@ _NETWORK_INTERFACES = Path("/sys/class/net")
 
 
 class BadDeviceId(ValueError):
-    """Not the id of a lamp."""
+    """The text is not a device id."""
 
 
 def read_device_id(text: str) -> str:
-    """Return the device id that a person or a setting wrote, as the wire spells it.
+    """Return a device id from user input or a setting, in the wire format.
 
     Upper case and the usual separators of a MAC address are accepted.
 
@@ -30,7 +30,7 @@ def read_device_id(text: str) -> str:
 
 
 def is_device_id(text: str) -> bool:
-    """Tell whether a text is a device id exactly as the wire spells it."""
+    """Return whether a text is a device id in the wire format."""
     return _TWELVE_HEX.fullmatch(text) is not None
 
 
@@ -40,7 +40,7 @@ def own_device_id(interfaces: Path = _NETWORK_INTERFACES) -> str:
     ``interfaces`` is the kernel's list of network interfaces (sysfs). A machine that shows none
     (a container, a Mac) falls back on what Python's ``uuid.getnode`` finds.
     """
-    # Only hardware has a "device"; a bridge of Docker's comes first by name and has another address at every start.
+    # Only hardware has a "device"; a Docker bridge sorts first and gets a new address at every start.
     candidates = sorted(
         interfaces.glob("*/address"),
         key=lambda path: (path.parent.name != "eth0", not (path.parent / "device").exists(), path),

@@ -1,4 +1,4 @@
-"""What can be wrong with a message that comes off the wire, and how to speak of it."""
+"""Errors in received messages, and how to quote untrusted text."""
 
 
 class BadMessage(ValueError):
@@ -12,13 +12,13 @@ class BadMessage(ValueError):
 
 
 class BadTopic(BadMessage):
-    """A topic that does not have the form its subscription promises."""
+    """A topic that does not match its subscription's format."""
 
     kind = "topic"
 
 
 class BadPayload(BadMessage):
-    """A payload that is not what its topic carries."""
+    """A malformed payload."""
 
     kind = "payload"
 
@@ -30,5 +30,5 @@ class BadMember(BadPayload):
 
 
 def quoted(text: str, longest: int = 80) -> str:
-    """Return a stranger's text as one line can bear it: in quotes, no control characters, not too long."""
+    """Return untrusted text for a log line: quoted, without control characters, truncated."""
     return repr(text if len(text) <= longest else text[:longest] + "...")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that everyone may enter and read, and missing ones above it, whatever the umask.
+    """Make a folder with mode 755, and its missing parents, whatever the umask.
 
     One that exists stays as it is.
 

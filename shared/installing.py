@@ -1,4 +1,4 @@
-"""Laying out files on a machine: what is missing is made, and what somebody changed by hand stays as it is.
+"""Installs files on a machine: creates missing ones and keeps those that were edited by hand.
 
 As Debian does with its configuration files: a file that nobody touched since it was laid out is renewed; beside one
 that was changed by hand a newer one is put as `.dpkg-dist`, a name that programs which read whole folders pass over.
@@ -21,7 +21,7 @@ OFFERED = ".dpkg-dist"
 
 
 class CantInstall(Exception):
-    """Something can't be laid out; the text is one line that says what to do."""
+    """A row can't be installed; the text is one line that says what to do."""
 
 
 class Installation:
@@ -44,7 +44,7 @@ class Installation:
         return self._prefix is None
 
     def lay_out(self, rows: Iterable[Row]) -> None:
-        """Lay out each row; again, it changes nothing.
+        """Install each row; a second run changes nothing.
 
         Raises:
             CantInstall: an account is missing and nothing was changed, or a row can't be laid out; those before it are.
@@ -82,7 +82,7 @@ class Installation:
             self._write(self.place(self._record), lines.encode(), 0o644, ROOT)
 
     def place(self, path: Path) -> Path:
-        """Return where an absolute path is, prefix and all."""
+        """Return an absolute path below the prefix."""
         return path if self._prefix is None else self._prefix / path.relative_to("/")
 
     def _lay_out_user(self, row: SystemUser) -> None:
@@ -126,7 +126,7 @@ class Installation:
         self._say(f"make   {row.path}/  {row.owner} {row.mode:04o}")
         if not self._dry_run:
             make_folder(place.parent)
-            place.mkdir(mode=row.mode & 0o700)  # closed until it has its owner
+            place.mkdir(mode=row.mode & 0o700)  # private until it has its owner
             self._give(place, row.owner)
             place.chmod(row.mode)  # whatever the umask says
 
@@ -155,7 +155,7 @@ class Installation:
         self._say(f"same   {row.path}{differs}")
 
     def _write(self, place: Path, content: bytes, mode: int, owner: Owner) -> None:
-        """Write a file, whole or not at all, that nobody can read before its owner and mode are as they must be."""
+        """Write a file atomically; it is readable only once its owner and mode are set."""
         if self._dry_run:
             return
         make_folder(place.parent)

@@ -1,4 +1,4 @@
-"""Reading the members of a JSON object; each function raises `BadPayload` where a member is missing or wrong."""
+"""Reads the members of a JSON object; each function raises `BadPayload` if a member is missing or invalid."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from shared.errors import BadPayload
 
 
 def member(members: dict[str, Any], name: str) -> Any:
-    """Return a member that has to be there."""
+    """Return a required member."""
     if name not in members:
         raise BadPayload(f"{name!r} is missing")
     return members[name]
@@ -33,9 +33,11 @@ def text(members: dict[str, Any], name: str) -> str:
 
 
 def whole(members: dict[str, Any], name: str, lowest: int, highest: int) -> int:
-    """Return a whole number within bounds, both included."""
+    """Return an integer within inclusive bounds."""
     value = member(members, name)
-    whole = type(value) is int or (isinstance(value, float) and value.is_integer())  # to JSON, 6.0 is 6
+    whole = type(value) is int or (
+        isinstance(value, float) and value.is_integer()
+    )  # JSON does not distinguish 6.0 from 6
     if not whole or not lowest <= value <= highest:
         raise BadPayload(f"{name!r} is not a whole number from {lowest} to {highest}")
     return int(value)

@@ -1,19 +1,19 @@
-"""Warnings that strangers can cause: the first at once, the rest counted, the log never full."""
+"""Rate-limits warnings that outsiders can cause: the first is logged at once, repeats are counted."""
 
 import logging
 import threading
 
 INTERVAL_SECONDS = 60.0
-"""How long repeats are counted before one line sums them up."""
+"""How long repeats are counted before one line reports their number."""
 
 MOST_KINDS = 20
-"""How many different warnings an interval may bring; what is beyond them is counted together."""
+"""How many different warnings are logged in an interval; further ones are counted together."""
 
 
 class LogThrottle:
-    """Writes each warning once an interval, then how many more like it came.
+    """Logs each warning once in an interval, then the number of its repeats.
 
-    Strangers choose topics and payloads, so neither lines nor memory may grow with what they send:
+    Outsiders choose topics and payloads, so neither lines nor memory may grow with what they send:
     an interval brings at most ``most_kinds`` warnings, as many sums and one sum of all others.
     Every instant ``now`` is in seconds of one clock that doesn't go backwards, such as
     ``time.monotonic``. May be called from any thread.
@@ -31,7 +31,7 @@ class LogThrottle:
         self._others = 0
 
     def warning(self, text: str, now: float, fault: BaseException | None = None) -> None:
-        """Log a warning, or count it where the same text, or too much else, was logged in this interval.
+        """Log a warning, or count it if this interval has already logged the same text or too many others.
 
         A ``fault`` is logged with its traceback, as an error in the program.
         """
@@ -48,13 +48,13 @@ class LogThrottle:
                 self._log.log(logging.WARNING if fault is None else logging.ERROR, "%s", text, exc_info=fault)
 
     def tick(self, now: float) -> None:
-        """Log the sums if the interval is over; costs next to nothing when it isn't, so call it often."""
+        """Log the counts if the interval is over; cheap otherwise, so call it often."""
         if self._began is not None:
             with self._lock:
                 self._sum_up_if_due(now)
 
     def finish(self, now: float) -> None:
-        """Log what is counted so far and begin anew: for the end of a program."""
+        """Log the counts so far and reset them, at the end of a program."""
         with self._lock:
             if self._began is not None:
                 self._sum_up(now - self._began)
@@ -73,6 +73,6 @@ class LogThrottle:
                 self._log.warning("%s ... and %s more like it %s", text, f"{count:,}", span)
         if self._others:
             self._log.warning("... and %s other warnings of such kinds %s", f"{self._others:,}", span)
-        # What goes on is only summed up from now on; what has ended is news when it comes again.
+        # Warnings that continue are only counted from now on; one that has stopped is logged when it recurs.
         self._repeats = {text: 0 for text, count in self._repeats.items() if count}
         self._others = 0

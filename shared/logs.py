@@ -1,4 +1,4 @@
-"""One line a log record, the same in every program."""
+"""Log formatting, shared by all programs: one line for each record."""
 
 import json
 import logging
@@ -38,15 +38,15 @@ def parse_format(text: str) -> str:
 
 
 def about(device_id: str) -> dict[str, str]:
-    """Return the ``extra`` of a record that tells of one lamp: in JSON its id is a member of its own."""
+    """Return the ``extra`` for a record about one lamp; the JSON format has its id as a separate member."""
     return {_DEVICE_ID: device_id}
 
 
 class JsonFormatter(logging.Formatter):
-    """A JSON object a record, on one line whatever the message holds."""
+    """Formats each record as a JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record with its instant (UTC, milliseconds), level, logger and message."""
+        """Return the record with its timestamp (UTC, milliseconds), level, logger and message."""
         instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         said = {
             "time": instant.replace("+00:00", "Z"),
@@ -62,7 +62,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def start_logging(level: str, log_format: str = "text") -> None:
-    """Log to standard error from now on: instant (UTC), level, part of the program, what happened."""
+    """Log to standard error: timestamp (UTC), level, logger, message."""
     formatter: logging.Formatter = JsonFormatter()
     if log_format == "text":
         formatter = logging.Formatter("%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")

@@ -1,4 +1,4 @@
-"""What goes over a link to the broker."""
+"""The messages and subscriptions of a broker connection."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Message(NamedTuple):
-    """What the broker delivered; the payload stays out of ``repr``, since it may hold a code."""
+    """A message from the broker; ``repr`` omits the payload, which may contain a code."""
 
     topic: str
     payload: bytes
@@ -17,7 +17,7 @@ class Message(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """What the broker is to be told; the payload stays out of ``repr``, since it may hold a code."""
+    """A message to publish; ``repr`` omits the payload, which may contain a code."""
 
     topic: str
     payload: bytes
@@ -30,7 +30,7 @@ class Publication(NamedTuple):
 
 @dataclass(frozen=True)
 class Subscription:
-    """A topic filter and what takes its messages, called on paho's thread; it may raise `BadMessage`."""
+    """A topic filter and the callback for its messages, which runs on paho's thread and may raise `BadMessage`."""
 
     topic_filter: str
     qos: int

@@ -1,4 +1,4 @@
-"""A thin wrapper around paho-mqtt: what every client of ours needs, done once.
+"""A thin wrapper around paho-mqtt with what every client here needs.
 
 Will before connect; birth and subscriptions on every connect; reconnecting with growing pauses, also at the
 very start; and the guard that no message gets past, because an exception inside a paho callback kills paho's
@@ -40,7 +40,7 @@ _RIVAL = "The broker at %s accepts each connection and ends it soon: another cli
 
 
 def _ignore(_: object) -> None:
-    """Stand in for a callback that nobody asked for."""
+    """Do nothing: the default callback."""
 
 
 class BrokerLink:
@@ -98,9 +98,9 @@ class BrokerLink:
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Say goodbye and end paho's thread, within a few seconds whatever the network does.
+        """Disconnect and end paho's thread, within a few seconds whatever the network does.
 
-        A clean goodbye makes the broker drop the will, so its message is published first.
+        A clean disconnect makes the broker drop the will, so its message is published first.
         """
         self._stopping = True
         if self._will is not None and self._session is not None:
@@ -118,14 +118,14 @@ class BrokerLink:
 
     @property
     def session(self) -> object | None:
-        """What stands for the present connection: another object for each, None where there is none."""
+        """An object that identifies the current connection, or None without one."""
         return self._session
 
     def publish(self, publication: Publication, over: object | None = None) -> int | None:
-        """Hand a message to the broker without waiting; with ``over`` a session, over that or not at all.
+        """Publish a message without waiting; with ``over``, only over that session.
 
         Returns the number that ``on_confirmed`` will get, or None when there is no (such) connection. What is
-        not confirmed when the connection breaks is dropped: whoever published it says it again.
+        not confirmed when the connection breaks is dropped; the caller publishes it again.
         """
         session = self._session
         if session is None or over not in (None, session):

@@ -1,4 +1,4 @@
-"""paho's client, whose thread outlives what paho does not expect."""
+"""A paho client whose thread survives unexpected exceptions."""
 
 import logging
 import socket
@@ -44,7 +44,7 @@ class SturdyClient(paho.Client):
             self.username_pw_set(broker.username, broker.password)
 
     def take_refusal(self) -> str | None:
-        """Return, once, what the broker last had against us in TLS, as `explained` does."""
+        """Return the broker's last TLS error, as `explained` does, and clear it."""
         refusal, self._refusal = self._refusal, None
         return explained(refusal)
 
@@ -67,12 +67,12 @@ class SturdyClient(paho.Client):
             except Exception as fault:
                 log.debug("paho raised", exc_info=True)
                 self._on_fault(fault)
-                # A closed socket sends paho's loop into its own pause and its own next attempt.
+                # Closing the socket makes paho's loop pause and reconnect.
                 connection = self.socket()
                 if connection is not None:
                     connection.close()
 
     def loop_misc(self) -> MQTTErrorCode:
-        """Do what paho does between messages, and tick."""
+        """Run paho's housekeeping, and tick."""
         self._on_tick()
         return super().loop_misc()

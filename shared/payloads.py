@@ -1,4 +1,4 @@
-"""Every payload on the wire: what it means, how it is written, and how it is read from strangers."""
+"""Every payload on the wire: its meaning, encoding and validation."""
 
 import json
 from collections.abc import Callable
@@ -16,9 +16,11 @@ _Value = TypeVar("_Value")
 UP = b"1"
 DOWN = b"0"
 LONGEST_GOOD_FOR = 2**31 - 1
-"""Seconds; 68 years, and what a reader of any language counts in 32 bits."""
+"""Seconds; 68 years, the largest signed 32-bit integer."""
+
 MOST_PUBLICATIONS = 2**53
-"""The highest version of a publication: up to here every JSON reader counts exactly."""
+"""The highest version of a publication; every JSON parser represents integers up to it exactly."""
+
 LONGEST_LAMP_NAME = 100
 """Characters (code points) of the name that an owner gives a lamp."""
 
@@ -28,7 +30,7 @@ CLEARED = b""
 
 @dataclass(frozen=True)
 class Unassociated:
-    """Nobody owns the lamp: it shows the first ``short_code_length`` characters of its code.
+    """The lamp is unclaimed: it shows the first ``short_code_length`` characters of its code.
 
     ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log. ``url`` is
     where to claim the lamp, for text and QR. When ``identify`` changes, the screen shows for a few seconds that this is
@@ -43,7 +45,7 @@ class Unassociated:
 
     def encode(self) -> bytes:
         """Return the payload; optional members appear only where they differ from their defaults."""
-        # Most have no more than this; to write it out takes a tenth of what `json` does.
+        # The common case; formatting it directly takes a tenth of the time of `json`.
         required = f'"associated": false, "code": {encode_basestring_ascii(self.code)}'
         if self.good_for is not None:
             required += f', "good_for": {self.good_for}'
@@ -60,12 +62,12 @@ class Unassociated:
 
 @dataclass(frozen=True)
 class Associated:
-    """The lamp has an owner; ``name`` is what the owner calls it, None where it has no name of its own."""
+    """The lamp has an owner; ``name`` is the owner's name for it, or None."""
 
     name: str | None = None
 
     def encode(self) -> bytes:
-        """Return the payload; the name appears only where there is one."""
+        """Return the payload, with the name if there is one."""
         members: dict[str, Any] = {"associated": True}
         if self.name is not None:
             members["name"] = self.name
@@ -180,7 +182,7 @@ class HighWaterMark:
 
 
 def decode_high_water_mark(payload: bytes) -> HighWaterMark:
-    """Return the mark that the broker retained.
+    """Return the mark from the broker's retained message.
 
     Raises:
         BadPayload: see `decode_object`; or a member is missing or of the wrong type.
@@ -191,7 +193,7 @@ def decode_high_water_mark(payload: bytes) -> HighWaterMark:
 
 
 def decode_count(payload: bytes) -> int:
-    """Return a counter of Mosquitto's.
+    """Return one of Mosquitto's counters.
 
     Raises:
         BadPayload: it is not a whole number in digits.
@@ -202,7 +204,7 @@ def decode_count(payload: bytes) -> int:
 
 
 def decode_up(payload: bytes) -> bool:
-    """Return what a presence or connection state says: True for up, False for down.
+    """Return a presence or connection state: True for up, False for down.
 
     Raises:
         BadPayload: it is neither `1` nor `0`.

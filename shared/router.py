@@ -1,4 +1,4 @@
-"""From the topic of a message to whoever subscribed to it."""
+"""Routes a message to its subscriptions by topic."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,10 +11,10 @@ Receive = Callable[[Message], None]
 
 
 class Router:
-    """Hands messages to the subscriptions that match; ``on_ignored`` gets why one was not taken, and of what kind."""
+    """Routes messages to the matching subscriptions; ``on_ignored`` gets the reason and kind of each ignored one."""
 
     def __init__(self, subscriptions: Sequence[Subscription], on_ignored: Callable[[str, str], None]) -> None:
-        # paho's own look-up takes ten times as long: a storm of a million messages would not fit through it.
+        # paho's own lookup takes ten times as long, too slow for a burst of a million messages.
         self._exact: dict[str, list[Receive]] = {}
         self._patterns: list[tuple[re.Pattern[str], Receive]] = []
         for each in subscriptions:
@@ -25,7 +25,7 @@ class Router:
         self._on_ignored = on_ignored
 
     def deliver(self, topic: str, payload: bytes, retained: bool) -> None:
-        """Hand on a message; what a subscription finds bad, and what none asked for, is ignored."""
+        """Route a message; malformed and unsubscribed messages are ignored."""
         message = Message(topic, payload, retained)
         receivers = self._exact.get(topic, [])
         receivers = [*receivers, *(receive for pattern, receive in self._patterns if pattern.fullmatch(topic))]

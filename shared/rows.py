@@ -1,4 +1,4 @@
-"""What `shared.installing` lays out on a machine: accounts, programs, folders and files."""
+"""What `shared.installing` installs on a machine: accounts, programs, folders and files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class File:
-    """A file, by its absolute path, and what it is to hold."""
+    """A file, by its absolute path, and its content."""
 
     path: Path
     content: bytes

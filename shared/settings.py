@@ -1,4 +1,4 @@
-"""Reading settings: from strings, once, all faults reported together."""
+"""Parses settings from strings and reports all faults together."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -69,15 +69,15 @@ class SettingsReader:
             return default
 
     def has(self, name: str) -> bool:
-        """Tell whether the setting is set, usable or not."""
+        """Return whether the setting is set, valid or not."""
         return name in self._values
 
     def refuse(self, name: str, reason: str) -> None:
-        """Count a setting as faulty that can't be judged by itself, such as one that needs another beside it."""
+        """Report a fault in a setting that `read` can't check alone, such as one that requires another."""
         self._faults.append(f"{name}: {reason}")
 
     def finish(self) -> None:
-        """Call once all is read.
+        """Report the faults of everything read so far.
 
         Raises:
             BadSettings: something that was read is faulty.

@@ -1,4 +1,4 @@
-"""JSON from strangers: small, flat, finite, and every member once."""
+"""Parses untrusted JSON: small, flat, finite numbers, no duplicate members."""
 
 import json
 from typing import Any, NoReturn
@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from shared.errors import BadPayload
 
 MAX_BYTES = 8192
-"""The largest payload that is looked at; the longest that anybody needs has under 1,000 bytes."""
+"""The largest payload that is parsed; the longest valid one has under 1,000 bytes."""
 
 MAX_DEPTH = 8
 """How deep objects and arrays may nest; the formats need two."""
@@ -31,7 +31,7 @@ def decode_object(payload: bytes) -> dict[str, Any]:
         raise
     except RecursionError:
         raise BadPayload("nested too deeply") from None
-    except ValueError:  # also Python's own bound on the digits of an integer
+    except ValueError:  # includes Python's limit on the digits of an integer
         raise BadPayload("not JSON") from None
     if not isinstance(value, dict):
         raise BadPayload("not a JSON object")

@@ -6,7 +6,7 @@ import sys
 
 _ERRORS = "lampi-escape"
 _PLAIN = str.maketrans("─│╭╮╰╯", "-|++++")
-"""Frames are drawn, not read: escapes would make them illegible."""
+"""Replacements for box-drawing characters, which escapes would make illegible."""
 
 
 def escape_unshowable() -> None:

@@ -1,4 +1,4 @@
-"""TLS to the broker: whose word we take for its name, the certificate by which it knows us, and what can be wrong."""
+"""TLS to the broker: the trusted authority, the client certificate, and explanations of errors."""
 
 import ssl
 from collections.abc import Callable
@@ -37,7 +37,7 @@ _NO_CERTIFICATE = "has no certificate in PEM form"
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files: the authority that we trust (None: the system's), our certificate and its key (both or neither)."""
+    """PEM files: the trusted authority (None: the system's), the client certificate and its key (both or neither)."""
 
     ca: Path | None = None
     certificate: Path | None = None
@@ -86,15 +86,15 @@ def _load(which: str, otherwise: str, load: Callable[[], None]) -> None:
         raise BadTlsFile(which, otherwise) from None
     except OSError as fault:
         raise BadTlsFile(which, f"can't be read ({fault.strerror})") from None
-    except ValueError:  # with a NUL or half a character in it, which no file's name can have
+    except ValueError:  # contains a NUL or a lone surrogate, which no file name can
         raise BadTlsFile(which, "is not the name of a file") from None
 
 
 def explained(fault: BaseException | None) -> str | None:
-    """Return what a fault of TLS means for a person, to be read after "The broker at ..."; None for other faults."""
+    """Return an explanation of a TLS error that completes "The broker at ..."; None for other errors."""
     if isinstance(fault, ssl.SSLCertVerificationError):
         return _SERVER_FAULTS.get(fault.verify_code, _UNKNOWN_AUTHORITY)
-    if isinstance(fault, ssl.SSLEOFError):  # it hung up on our first word
+    if isinstance(fault, ssl.SSLEOFError):  # the server closed the connection at the ClientHello
         return _NO_TLS
     if isinstance(fault, ssl.SSLError):
         reason = fault.reason or ""
@@ -103,10 +103,10 @@ def explained(fault: BaseException | None) -> str | None:
 
 
 def note_faults(context: ssl.SSLContext, note: Callable[[ssl.SSLError], None]) -> None:
-    """Have ``note`` called with what the server says against us after the handshake.
+    """Call ``note`` with errors that the server sends after the handshake.
 
-    In TLS 1.3 a client has shaken hands before the server looks at its certificate, so a refusal comes with the first
-    reading; and paho keeps from its callbacks what a reading raises.
+    In TLS 1.3 the handshake completes on the client before the server checks its certificate, so a rejection arrives
+    with the first read; and paho does not pass a read's exception to its callbacks.
     """
 
     class NotingSocket(ssl.SSLSocket):

@@ -1,4 +1,4 @@
-"""Every topic on the wire, built and parsed here and nowhere else."""
+"""Builds and parses every topic on the wire."""
 
 import re
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def lamp_prefix(device_id: str) -> str:
 
 
 def presence(device_id: str) -> str:
-    """Return the topic on which a LAMPI's bridge says `1` (up) or `0` (down), as LAMPI names it."""
+    """Return the topic on which a LAMPI's bridge publishes `1` (up) or `0` (down), as LAMPI names it."""
     return f"$SYS/broker/connection/{device_id}_broker/state"
 
 
@@ -70,7 +70,7 @@ def presence_topics(device_id: str) -> tuple[str, ...]:
 
 
 def parse_presence(topic: str) -> str | None:
-    """Return the device id that a presence topic names, or None for some other bridge.
+    """Return the device id in a presence topic, or None for another bridge.
 
     Case does not matter: bridges are named by hand, and a MAC is often written in upper case.
     """
@@ -117,16 +117,16 @@ ASSOCIATED_FILTER = "devices/+/lamp/associated"
 """Matches the `associated` topic of every lamp."""
 
 HIGH_WATER_MARK = "lampi/cloud/high_water_mark"
-"""Where the daemon retains up to which publication the broker has everything."""
+"""The topic of the daemon's retained mark: the version up to which the broker has every publication."""
 
 PROBE = "lampi/cloud/probe"
-"""Where the daemon hears its own word again, and with it knows that all that was retained has come."""
+"""The topic on which the daemon receives its own message, after all retained messages have arrived."""
 
 STATE = "lampi/cloud/state"
-"""Where the daemon that publishes says that it is there; its will says that it is not."""
+"""The topic on which the active daemon announces that it is online; its will announces the opposite."""
 
 DROPPED = "$SYS/broker/publish/messages/dropped"
-"""Where Mosquitto counts the messages that it dropped because a client's queue was full."""
+"""Mosquitto's count of messages that it dropped because a client's queue was full."""
 
 
 def filter_pattern(topic_filter: str) -> re.Pattern[str]:
@@ -141,15 +141,15 @@ def filter_pattern(topic_filter: str) -> re.Pattern[str]:
 
 
 def set_config(prefix: str) -> str:
-    """Return the topic on which a lamp is asked to take a colour, a brightness, or to switch."""
+    """Return the topic for requests to change a lamp's colour or brightness, or to switch it."""
     return f"{prefix}lamp/set_config"
 
 
 def changed(prefix: str) -> str:
-    """Return the topic on which a lamp says what it shows now."""
+    """Return the topic on which a lamp publishes its current state."""
     return f"{prefix}lamp/changed"
 
 
 def connection(prefix: str, client_name: str) -> str:
-    """Return the topic on which one client on a lamp says `1`, and its will says `0`."""
+    """Return the topic on which a client on a lamp publishes `1`, and its will `0`."""
     return f"{prefix}lamp/connection/{client_name}/state"

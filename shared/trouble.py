@@ -1,4 +1,4 @@
-"""What can be wrong with a connection that the broker accepts, and how it is noticed. Pure; time is an argument."""
+"""Detects problems of a connection that the broker accepts. Pure; time is an argument."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -9,23 +9,23 @@ LONGEST_PAUSE_SECONDS = 30
 
 STEADY_SECONDS = 2.0 * LONGEST_PAUSE_SECONDS
 """How long a connection must have lasted for the next pause to be the first one again. Two clients with one id, each of
-which waits for its longest pause, throw each other off within less than this."""
+which waits for its longest pause, disconnect each other within less than this."""
 
 RIVAL_AFTER = 3
-"""So many connections in a row that the broker accepted at once and ended soon are no accident."""
+"""After so many short connections in a row, another client is assumed to use the same id."""
 
 
 class Trouble(Enum):
-    """A fault that lasts until it is mended elsewhere, while connecting again seems to work."""
+    """A fault that reconnecting does not fix, although the broker accepts the connection."""
 
     REFUSED = auto()
-    """The broker refuses a subscription: what would come on it is never heard."""
+    """The broker refuses a subscription, so its messages never arrive."""
     TAKEN_OVER = auto()
-    """The broker ends each connection soon: another client has the same id, and each throws the other off."""
+    """The broker ends each connection soon: another client has the same id, and each disconnects the other."""
 
 
 class TroubleWatch:
-    """Judges connections by how they went; ``on_trouble`` gets each change, None where nothing is wrong any more."""
+    """Watches connections; ``on_trouble`` gets each change of the trouble, None once it is resolved."""
 
     def __init__(self, on_trouble: Callable[[Trouble | None], None]) -> None:
         self._on_trouble = on_trouble
@@ -36,7 +36,7 @@ class TroubleWatch:
 
     @property
     def pause(self) -> int:
-        """How many seconds to wait at least before the next attempt."""
+        """The least number of seconds to wait before the next attempt."""
         return int(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** max(0, self._brief - RIVAL_AFTER + 1)))
 
     def accepted(self, now: float) -> None:
@@ -46,7 +46,7 @@ class TroubleWatch:
         self._have(Trouble.TAKEN_OVER if self._has_rival else None)
 
     def refused(self) -> None:
-        """Note that it refuses a subscription over this connection."""
+        """Record that it refuses a subscription over this connection."""
         self._have(Trouble.REFUSED)
 
     def lost(self, now: float) -> bool:
@@ -62,12 +62,12 @@ class TroubleWatch:
         self._was_cut = True
 
     def failed(self) -> None:
-        """Note that the broker could not be reached: that explains the connections before, and no more is known."""
+        """Record that the broker could not be reached, which explains the earlier short connections."""
         self._brief = 0
         self._have(None)
 
     def tick(self, now: float) -> None:
-        """Note that time passes over a connection."""
+        """Record that a connection is still up."""
         if self._trouble is Trouble.TAKEN_OVER and self._steady(now):
             self._have(None)
 

@@ -10,8 +10,9 @@ import gpiod
 import pytest
 from gpiod.line import Bias, Direction, Edge
 
-from lamp_ui.button import HEADER_CHIPS, STATUS_BUTTON_GPIO, Button, Hold, NoButton
+from lamp_ui.button import HEADER_CHIPS, STATUS_BUTTON_GPIO, Button, NoButton
 from lamp_ui.hardware import LampHardware
+from lamp_ui.hold import Hold
 from tests.support.gpio import BUSY, FakeChip, make_chip
 from tests.support.waiting import wait_until
 

@@ -1,4 +1,4 @@
-"""The panel's backlight: the real code on files that only look real. And what the machine says of itself."""
+"""The panel's backlight, on plain files in place of sysfs, and what the machine reports about itself."""
 
 from pathlib import Path
 
@@ -9,9 +9,15 @@ from lamp_ui.machine import read_machine
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what the program remembers in the test's own folder."""
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the program's state in the test's own folder; return the file with the full level."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home-state"))
+    return tmp_path / "home-state" / "lampi-ui" / "backlight"
+
+
+def killed_while_dimmed(backlights: Path) -> None:
+    """Leave behind what a program does that is killed while the screen is dimmed."""
+    LampHardware(backlights).rest(True)
 
 
 def backlight(folder: Path, steps: int, level: int) -> Path:
@@ -37,38 +43,118 @@ def test_a_backlight_rests_and_is_left_as_it_was_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", [200, 255, 120])
 def test_a_program_that_was_killed_while_it_rested_leaves_no_darker_light_behind(tmp_path: Path, level: int) -> None:
-    brightness, memory = backlight(tmp_path, 255, level), tmp_path / "state" / "lampi-ui" / "backlight"
+    brightness = backlight(tmp_path, 255, level)
     for _ in range(4):
-        hardware = LampHardware(tmp_path, memory=memory)
+        hardware = LampHardware(tmp_path)
         hardware.rest(True)  # and here it is killed
         assert int(brightness.read_text()) == round(0.12 * level)
     hardware.rest(False)
     assert int(brightness.read_text()) == level
 
 
-@pytest.mark.parametrize("remembered", ["0", "1", "-5", "256", "x", ""])
-def test_a_memory_that_can_not_be_right_is_not_believed(tmp_path: Path, remembered: str) -> None:
-    brightness, memory = backlight(tmp_path, 255, 1), tmp_path / "memory"
-    memory.write_text(remembered)
-    LampHardware(tmp_path, memory=memory).rest(False)
+def test_the_next_start_restores_what_a_killed_run_left_dimmed(tmp_path: Path) -> None:
+    brightness = backlight(tmp_path, 255, 200)
+    for _ in range(3):
+        killed_while_dimmed(tmp_path)
+        hardware = LampHardware(tmp_path, tmp_path)
+        hardware.start(lambda: None)
+        assert int(brightness.read_text()) == 200
+
+
+@pytest.mark.parametrize("level", [1, 2, 20, 24, 30])
+def test_a_dark_level_of_a_person_is_restored(tmp_path: Path, level: int) -> None:
+    brightness = backlight(tmp_path, 255, level)
+    for _ in range(3):
+        killed_while_dimmed(tmp_path)
+        hardware = LampHardware(tmp_path)
+        hardware.rest(True)
+        assert 1 <= int(brightness.read_text()) <= level
+        hardware.rest(False)
+        assert int(brightness.read_text()) == level
+
+
+@pytest.mark.parametrize("level", [80, 24, 20, 3, 255, 0])
+def test_a_level_that_was_set_while_running_is_restored(tmp_path: Path, level: int) -> None:
+    brightness = backlight(tmp_path, 255, 200)
+    hardware = LampHardware(tmp_path)
+    hardware.rest(True)
+    hardware.rest(False)
+    brightness.write_text(f"{level}\n")
+    hardware.rest(True)
+    hardware.rest(False)
+    assert int(brightness.read_text()) == level
+    hardware.stop()
+    assert int(brightness.read_text()) == level
+
+
+@pytest.mark.parametrize("level", [80, 20, 250, 0])
+def test_a_level_that_was_set_while_dimmed_stays(tmp_path: Path, level: int) -> None:
+    brightness = backlight(tmp_path, 255, 200)
+    hardware = LampHardware(tmp_path)
+    hardware.rest(True)
+    brightness.write_text(f"{level}\n")
+    hardware.rest(False)
+    assert int(brightness.read_text()) == level
+    hardware.rest(True)
+    hardware.stop()
+    assert int(brightness.read_text()) == level
+
+
+def test_a_dark_level_that_was_set_after_waking_is_not_taken_for_dimming(tmp_path: Path) -> None:
+    brightness = backlight(tmp_path, 255, 200)
+    hardware = LampHardware(tmp_path)
+    hardware.rest(True)
+    dimmed = brightness.read_text()
+    hardware.rest(False)
+    brightness.write_text(dimmed)  # by a person; then the program is killed
+    hardware = LampHardware(tmp_path)
+    hardware.rest(True)
+    hardware.rest(False)
+    assert brightness.read_text() == dimmed
+
+
+def test_the_level_that_an_earlier_version_saved_is_restored(tmp_path: Path, record: Path) -> None:
+    brightness = backlight(tmp_path, 255, 24)
+    record.parent.mkdir(parents=True)
+    record.write_text("200\n")
+    LampHardware(tmp_path).rest(False)
+    assert int(brightness.read_text()) == 200
+
+
+@pytest.mark.parametrize("remembered", ["0", "1", "-5", "256", "x", "", "1 1", "300 1", "5 9"])
+def test_a_memory_that_can_not_be_right_is_not_believed(tmp_path: Path, record: Path, remembered: str) -> None:
+    brightness = backlight(tmp_path, 255, 1)
+    record.parent.mkdir(parents=True)
+    record.write_text(remembered)
+    LampHardware(tmp_path).rest(False)
     assert int(brightness.read_text()) == 255
 
 
-def test_without_a_memory_a_light_left_dimmed_becomes_a_full_one(tmp_path: Path) -> None:
+def test_without_a_memory_a_light_left_dimmed_becomes_a_full_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     brightness = backlight(tmp_path, 255, 200)
-    nowhere = brightness / "no" / "folder"
-    LampHardware(tmp_path, memory=nowhere).rest(True)
-    hardware = LampHardware(tmp_path, memory=nowhere)
+    monkeypatch.setenv("XDG_STATE_HOME", str(brightness / "no" / "folder"))
+    killed_while_dimmed(tmp_path)
+    hardware = LampHardware(tmp_path)
     hardware.rest(True)
     hardware.rest(False)
     assert int(brightness.read_text()) == 255
 
 
-def test_a_light_that_was_set_anew_meanwhile_is_the_full_one(tmp_path: Path) -> None:
-    brightness, memory = backlight(tmp_path, 255, 200), tmp_path / "memory"
-    LampHardware(tmp_path, memory=memory).rest(True)
+def test_a_level_that_can_not_be_saved_is_not_dimmed(tmp_path: Path, record: Path) -> None:
+    brightness = backlight(tmp_path, 255, 200)
+    record.mkdir(parents=True)
+    hardware = LampHardware(tmp_path)
+    hardware.rest(True)
+    assert int(brightness.read_text()) == 200
+
+
+def test_a_light_that_was_set_again_meanwhile_is_the_full_one(tmp_path: Path) -> None:
+    brightness = backlight(tmp_path, 255, 200)
+    killed_while_dimmed(tmp_path)
     brightness.write_text("90\n")
-    hardware = LampHardware(tmp_path, memory=memory)
+    hardware = LampHardware(tmp_path)
     hardware.rest(True)
     hardware.rest(False)
     assert int(brightness.read_text()) == 90

@@ -51,3 +51,19 @@ def test_a_finger_whose_end_was_lost_does_not_block_the_screen() -> None:
     finger.moved(9, 14)
     assert not finger.takes(down(2), 4.9 + LOST_SECONDS)
     assert finger.takes(down(3), 5 + LOST_SECONDS)
+
+
+def test_a_finger_that_rests_counts_until_it_is_lifted() -> None:
+    finger = OneFinger()
+    assert finger.takes(down(1), 0)
+    assert finger.lifted(1, 100 * LOST_SECONDS)
+
+
+def test_a_finger_that_was_replaced_does_not_count_any_more() -> None:
+    finger = OneFinger()
+    assert finger.takes(down(1), 0)
+    assert finger.takes(down(2, x=10), LOST_SECONDS)
+    finger.moved(1, 2 * LOST_SECONDS - 1)
+    assert not finger.lifted(1, 2 * LOST_SECONDS - 1)
+    assert not finger.takes(down(3, x=10), 2 * LOST_SECONDS - 1)
+    assert finger.lifted(2, 2 * LOST_SECONDS)

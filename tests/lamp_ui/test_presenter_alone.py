@@ -37,6 +37,7 @@ TESTS = [
     "code_life",
     "names",
     "one_finger",
+    "rest",
     "claim",
     "status",
     "words",

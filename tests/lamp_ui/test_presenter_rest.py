@@ -10,6 +10,7 @@ from lamp_ui.events import (
     ControlLetGo,
     ControlMoved,
     Event,
+    FingerHeld,
     LampChanged,
     LinkChanged,
     StatusAsked,
@@ -116,3 +117,16 @@ def test_the_status_page_says_that_the_code_has_expired() -> None:
     assert advice(START + 29) == "Everything works."
     expired = "The code has expired, and no new one has come. Check that the cloud's daemon is running."
     assert advice(START + 30) == expired
+
+
+def test_a_finger_that_is_down_keeps_the_screen_awake() -> None:
+    presenter = presenter_after()
+    presenter.receive(Touched(), START)
+    presenter.receive(FingerHeld(True), START)
+    assert not presenter.view_state(START + 9 * DIM_AFTER).dimmed
+    assert presenter.next_at(START + 9 * DIM_AFTER) == inf
+    lifted_at = START + 10 * DIM_AFTER
+    presenter.receive(FingerHeld(False), lifted_at)
+    assert presenter.next_at(lifted_at) == lifted_at + DIM_AFTER
+    assert not presenter.view_state(lifted_at + DIM_AFTER - 1).dimmed
+    assert presenter.view_state(lifted_at + DIM_AFTER).dimmed
