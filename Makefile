@@ -68,7 +68,7 @@ help: ## Say what can be made
 .PHONY: run
 run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, one lamp
 	@$(call install,$(RUN_PACKAGES))
-	exec $(BIN)/python -m cloud.desk
+	exec $(BIN)/python -m cloud.devtools.local_stack
 
 .PHONY: test
 test: .venv/test-ready $(NODE_MODULES) ## Run every test
@@ -80,8 +80,8 @@ quick: .venv/test-ready ## Run the tests that need no server, without the slow o
 	@exec $(BIN)/pytest -q -n 4 --dist worksteal -m 'not server and not slow' --hypothesis-profile quick
 
 # What differs between distributions: Python, and the programs that the distribution brings.
-DISTRIBUTION_TESTS := tests/security tests/cloud/backup tests/cloud/provisioning tests/test_dependencies.py \
-    tests/test_packaging.py $(patsubst %,tests/integration/test_%.py,bridge desk loop odd_places restore supervisord web_nginx) \
+DISTRIBUTION_TESTS := tests/security tests/cloud/ops/backup tests/cloud/ops/provisioning tests/test_dependencies.py \
+    tests/test_packaging.py $(patsubst %,tests/integration/test_%.py,bridge local_stack loop odd_places restore supervisord web_nginx) \
     $(patsubst %,tests/lamp_ui/test_%.py,deploy pi popup screen start touch)
 
 .PHONY: test-distribution

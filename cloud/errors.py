@@ -3,22 +3,22 @@
 from datetime import timedelta
 
 
-class Refusal(Exception):
+class UserError(Exception):
     """A request that can't be fulfilled. Its text is the one-line message shown to the user."""
 
 
-class MalformedCode(Refusal):
+class MalformedCode(UserError):
     """The text is not a well-formed code."""
 
 
-class UnknownCode(Refusal):
+class UnknownCode(UserError):
     """No lamp has this code: mistyped, expired or already used. The message does not reveal which."""
 
     def __init__(self) -> None:
         super().__init__("No lamp found for this code. Check the code on the lamp's screen.")
 
 
-class TooManyGuesses(Refusal):
+class TooManyGuesses(UserError):
     """Rate limit for wrong codes. This code was not checked; ``retry_after`` is how long to wait."""
 
     def __init__(self, retry_after: timedelta) -> None:
@@ -28,42 +28,42 @@ class TooManyGuesses(Refusal):
         self.retry_after = retry_after
 
 
-class AlreadyAssociated(Refusal):
+class AlreadyAssociated(UserError):
     """The lamp has an owner."""
 
 
-class NotAssociated(Refusal):
+class NotAssociated(UserError):
     """The lamp has no owner."""
 
 
-class UnknownLamp(Refusal):
+class UnknownLamp(UserError):
     """No lamp has this device id."""
 
 
-class UnknownUser(Refusal):
+class UnknownUser(UserError):
     """No user has this name."""
 
 
-class BadUserName(Refusal):
+class BadUserName(UserError):
     """The username is invalid or taken."""
 
 
-class BadLampName(Refusal):
+class BadLampName(UserError):
     """The lamp name is invalid."""
 
 
-class BadPassword(Refusal):
+class BadPassword(UserError):
     """The password does not meet the requirements."""
 
 
-class WrongPassword(Refusal):
+class WrongPassword(UserError):
     """Unknown username or wrong password. The message does not reveal which."""
 
     def __init__(self, text: str = "Incorrect username or password.") -> None:
         super().__init__(text)
 
 
-class TooManyAttempts(Refusal):
+class TooManyAttempts(UserError):
     """Rate limit for attempts; ``retry_after`` is how long to wait."""
 
     def __init__(self, retry_after: timedelta) -> None:
@@ -71,23 +71,23 @@ class TooManyAttempts(Refusal):
         self.retry_after = retry_after
 
 
-class BadTokenName(Refusal):
+class BadTokenName(UserError):
     """The token name is invalid, or the user has too many tokens."""
 
 
-class UnknownToken(Refusal):
+class UnknownToken(UserError):
     """The user has no token with this number."""
 
 
-class UnusableDatabase(Refusal):
+class UnusableDatabase(UserError):
     """The database is missing, not migrated, from a newer release, or can't be opened."""
 
 
-class UnusableBackup(Refusal):
+class UnusableBackup(UserError):
     """A backup file can't be written, or is not a complete backup."""
 
 
-class BrokerAway(Refusal):
+class BrokerAway(UserError):
     """The broker can't be reached or stopped responding."""
 
 

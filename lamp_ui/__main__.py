@@ -8,15 +8,15 @@ from pathlib import Path
 import click
 
 import shared
-from lamp_ui import config as settings
-from lamp_ui.config import Config, read_config
+from lamp_ui import settings
 from lamp_ui.install import install
-from lamp_ui.kivy_stage import prepare_home
-from lamp_ui.signals import EndSignals
+from lamp_ui.platform.kivy_config import prepare_home
+from lamp_ui.platform.signals import EndSignals
+from lamp_ui.settings import Config, read_config
 from shared.logs import start_logging
+from shared.protocol.topics import lamp_prefix
 from shared.settings import BadSettings
 from shared.terminal import escape_unshowable
-from shared.topics import lamp_prefix
 
 log = logging.getLogger("lamp_ui")
 
@@ -136,7 +136,7 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
     start_logging(config.log_level, config.log_format)
     settings_file = _set_stage_for_kivy(config)
     # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
-    from lamp_ui.app import NoDisplay, Touchscreen  # noqa: PLC0415
+    from lamp_ui.view.app import NoDisplay, Touchscreen  # noqa: PLC0415
 
     log.info("This is lamp %s, on the broker at %s", config.device_id, config.broker)
     try:

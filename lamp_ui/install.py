@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from shared.installing import CantInstall, Installation
-from shared.rows import Accounts, File, Folder, Owner, Program, Row
+from shared.install.installation import CantInstall, Installation
+from shared.install.rows import Accounts, File, Folder, Owner, Program, Row
 
 RECORD = Path("/etc/lampi/installed.sha256")
 SERVICES = ("systemd", "supervisord")

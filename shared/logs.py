@@ -5,7 +5,7 @@ import logging
 import time
 from datetime import UTC, datetime
 
-from shared.errors import quoted
+from shared.protocol.errors import quoted
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 FORMATS = ("text", "json")

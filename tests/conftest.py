@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from cloud.database import connect_database
-from cloud.schema import upgrade
+from cloud.db.database import connect_database
+from cloud.db.schema import upgrade
 from tests.support.attempts import pytest_terminal_summary  # noqa: F401 - pytest finds it by its name
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud

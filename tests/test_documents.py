@@ -150,7 +150,7 @@ def documented_settings() -> set[str]:
 
 def settings_that_the_code_reads() -> set[str]:
     """Return the names that are strings of the programs, outside of `make run`."""
-    literals = (text for package in PACKAGES for text in literals_of(package, leave_out="desk"))
+    literals = (text for package in PACKAGES for text in literals_of(package, leave_out="local_stack"))
     return {text for text in literals if re.fullmatch(r"LAMPI_[A-Z_]+[A-Z]", text)}
 
 

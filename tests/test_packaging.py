@@ -13,7 +13,7 @@ import setuptools
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("shared", "cloud", "lamp_ui")
 PROJECT_FILES = ("MANIFEST.in", "README.md", "build_backend.py", "pyproject.toml", "setup.cfg")
-GONE = "cloud/migrations/0099_gone.py"
+GONE = "cloud/db/migrations/0099_gone.py"
 FOR_PEOPLE = (".po", ".png", ".md")
 """What is for those who work on it; the program reads the compiled catalogues."""
 

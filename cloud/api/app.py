@@ -14,7 +14,7 @@ from cloud import errors
 from cloud.api import problems
 from cloud.api.lamps import lamps
 from cloud.api.problems import Problem
-from cloud.database import database_proxy, drop_connections, one_line
+from cloud.db.database import database_proxy, drop_connections, one_line
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def register_api(app: Flask) -> None:
     for status in default_exceptions:
         api.register_error_handler(status, _http_fault)
     api.register_error_handler(Problem, Problem.response)
-    api.register_error_handler(errors.Refusal, _refusal)
+    api.register_error_handler(errors.UserError, _refusal)
     for kind in (peewee.PeeweeException, MaxConnectionsExceeded):
         api.register_error_handler(kind, _database_fault)
     api.register_error_handler(Exception, _fault)
@@ -85,11 +85,11 @@ def _http_fault(fault: HTTPException) -> Response:
     return problems.of_http(fault).response()
 
 
-def _refusal(refusal: errors.Refusal) -> Response:
+def _refusal(refusal: errors.UserError) -> Response:
     return problem_of(refusal).response()
 
 
-def problem_of(refusal: errors.Refusal) -> Problem:
+def problem_of(refusal: errors.UserError) -> Problem:
     """Return the problem details for a refusal."""
     match refusal:
         case errors.MalformedCode():

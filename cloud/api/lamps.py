@@ -5,10 +5,10 @@ from http import HTTPStatus
 
 from flask import Blueprint, Response, jsonify, url_for
 
-from cloud import association, identifying, ownership
 from cloud.api.requests import read_page, read_source, read_text_member, read_user, refuse_parameters
-from cloud.instants import shown_instant, utc_now
-from cloud.models import Lampi
+from cloud.db.timestamps import shown_instant, utc_now
+from cloud.services import claiming, identification, ownership
+from cloud.store.lamps import Lampi
 
 PAGE = 100
 
@@ -37,7 +37,7 @@ def associate() -> tuple[Response, int, dict[str, str]]:
     code = read_text_member("code")
     lampi, status = ownership.taken_just_now(user, code, now), HTTPStatus.OK
     if lampi is None:
-        lampi = association.associate_by_code(code, user, now, read_source())
+        lampi = claiming.associate_by_code(code, user, now, read_source())
         status = HTTPStatus.CREATED
     return _answer(lampi), status, {"Location": url_for(".show", device_id=lampi.device_id)}
 
@@ -65,7 +65,7 @@ def release(device_id: str) -> tuple[str, int]:
     now = utc_now()
     user = read_user(now)
     refuse_parameters()
-    ownership.give_back(user, device_id, now, read_source())
+    ownership.release_own(user, device_id, now, read_source())
     return "", HTTPStatus.NO_CONTENT
 
 
@@ -75,8 +75,8 @@ def identify() -> tuple[Response, int]:
     now = utc_now()
     user = read_user(now)
     refuse_parameters()
-    waiting = association.waiting_under(read_text_member("code"), user, now, read_source())
-    lampi = identifying.identify(waiting.device_id, now)
+    waiting = claiming.waiting_under(read_text_member("code"), user, now, read_source())
+    lampi = identification.identify(waiting.device_id, now)
     shown = {
         "device_id_ending": lampi.device_id[-4:],
         "connected": lampi.connected,

@@ -9,11 +9,11 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cloud.api.problems import Problem, bad_member, unauthenticated
-from cloud.guessing.sources import client
-from cloud.identity.tokens import bearer
-from cloud.models import User
-from shared.errors import BadPayload
-from shared.strict_json import MAX_BYTES, decode_object
+from cloud.auth.api_tokens import bearer
+from cloud.rate_limit.sources import client
+from cloud.store.lamps import User
+from shared.protocol.errors import BadPayload
+from shared.protocol.strict_json import MAX_BYTES, decode_object
 
 JSON = "application/json"
 LONGEST_TEXT = 200

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import shared
-from cloud.cli.edge import Commands
+from cloud.cli.options import Commands
 from shared.settings import read_settings_file
 
 _COMMANDS = {

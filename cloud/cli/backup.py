@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from cloud.backup import back_up, restore
-from cloud.cli.edge import database_option, settings_from
-from cloud.instants import utc_now
+from cloud.cli.options import database_option, settings_from
+from cloud.db.timestamps import utc_now
+from cloud.ops.backup import back_up, restore
 
 
 @click.command()

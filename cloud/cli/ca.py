@@ -6,12 +6,17 @@ from pathlib import Path
 
 import click
 
-from cloud.instants import utc_now
-from cloud.provisioning.authorities import CLOUD, KINDS, LAMPS, Authorities
-from cloud.provisioning.broker_files import MOSQUITTO_FOLDER, PROGRAM_FOLDER, write_broker_files, write_program_files
-from cloud.provisioning.certificates import DAEMON
-from cloud.provisioning.files import write_file
-from cloud.provisioning.provision import RENEW_BEFORE, read_address
+from cloud.db.timestamps import utc_now
+from cloud.ops.provisioning.authorities import CLOUD, KINDS, LAMPS, Authorities
+from cloud.ops.provisioning.broker_files import (
+    MOSQUITTO_FOLDER,
+    PROGRAM_FOLDER,
+    write_broker_files,
+    write_program_files,
+)
+from cloud.ops.provisioning.certificates import DAEMON
+from cloud.ops.provisioning.files import write_file
+from cloud.ops.provisioning.provision import RENEW_BEFORE, read_address
 
 CA_FOLDER = Path("/etc/lampi/ca")
 _MOST_LINES = 20

@@ -4,10 +4,10 @@ import sys
 
 import click
 
-from cloud.copying import copy_database, rows_to_copy
-from cloud.database import connect_database
-from cloud.database_url import parse_database_url, shown_url
-from cloud.instants import utc_now
+from cloud.db.database import connect_database
+from cloud.db.timestamps import utc_now
+from cloud.db.url import parse_database_url, shown_url
+from cloud.ops.copy_database import copy_database, rows_to_copy
 
 
 class DatabaseUrl(click.ParamType[str]):

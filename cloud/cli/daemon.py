@@ -4,7 +4,7 @@ import logging
 
 import click
 
-from cloud.cli.edge import (
+from cloud.cli.options import (
     broker_options,
     claim_url_option,
     code_ttl_option,
@@ -23,8 +23,8 @@ from cloud.cli.edge import (
     webhook_secret_option,
     webhook_url_option,
 )
-from cloud.database import open_database
-from cloud.schema import upgrade
+from cloud.db.database import open_database
+from cloud.db.schema import upgrade
 from shared.logs import start_logging
 
 log = logging.getLogger(__name__)

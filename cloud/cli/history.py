@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import click
 
-from cloud.cli.edge import DeviceId, with_database
-from cloud.history import Event, History, Selection, read
-from cloud.instants import shown_instant
+from cloud.cli.options import DeviceId, with_database
+from cloud.db.timestamps import shown_instant
+from cloud.store.audit_log import AuditEvent, History, Selection, read
 
 
 class Instant(click.ParamType[datetime]):
@@ -51,7 +51,7 @@ def _in_words(row: History) -> str:
     lamp = f" {row.device_id}" if row.device_id else ""
     if row.user_name is None:
         return what + lamp
-    by = {Event.RELEASED: " of", Event.USER_ADDED: ""}.get(Event(row.event), " by")
+    by = {AuditEvent.RELEASED: " of", AuditEvent.USER_ADDED: ""}.get(AuditEvent(row.event), " by")
     return f"{what}{lamp}{by} {row.user_name}"
 
 

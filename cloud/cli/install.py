@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from cloud.errors import Refusal
-from cloud.installation import RECORD, SERVICES, certify, kept_page, lay_out_rules, read_page, rows
-from cloud.instants import utc_now
-from cloud.nginx import installed_version
-from cloud.provisioning.provision import read_address
-from shared.installing import CantInstall, Installation
+from cloud.db.timestamps import utc_now
+from cloud.errors import UserError
+from cloud.ops.deploy.install import RECORD, SERVICES, certify, kept_page, lay_out_rules, read_page, rows
+from cloud.ops.deploy.nginx import installed_version
+from cloud.ops.provisioning.provision import read_address
+from shared.install.installation import CantInstall, Installation
 
 _START = {
     "supervisord": "systemctl restart mosquitto && supervisorctl update",
@@ -43,11 +43,11 @@ def install(host: str | None, service: str, page: str | None, prefix: Path | Non
     installation = Installation(RECORD, prefix, dry_run=dry_run, say=click.echo)
     page = kept_page(installation.place) if page is None else read_page(page)
     if page is not None and find_spec("waitress") is None:
-        raise Refusal("The web page needs the extra 'web': pip install -c constraints.txt '.[cloud,web]'")
+        raise UserError("The web page needs the extra 'web': pip install -c constraints.txt '.[cloud,web]'")
     try:
         installation.lay_out(rows(service, page, installed_version()))
     except CantInstall as fault:
-        raise Refusal(str(fault)) from None
+        raise UserError(str(fault)) from None
     if address is not None:
         certify(address, utc_now(), installation.place, dry_run=dry_run, say=click.echo)
     lay_out_rules(utc_now(), installation.place, dry_run=dry_run, say=click.echo)

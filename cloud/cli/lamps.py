@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import click
 from peewee import JOIN
 
-from cloud import association, identifying
-from cloud.cli.edge import DeviceId, with_database
-from cloud.guessing.sources import command_line
-from cloud.instants import shown_instant, utc_now
-from cloud.models import Lampi, User
+from cloud.cli.options import DeviceId, with_database
+from cloud.db.timestamps import shown_instant, utc_now
+from cloud.rate_limit.sources import command_line
+from cloud.services import claiming, identification
+from cloud.store.lamps import Lampi, User
 
 
 @click.command()
@@ -36,11 +36,11 @@ def associate(code: str | None, device_id: str | None, user_name: str) -> None:
     """Associate a lamp with a user, by the CODE on its screen or by its device id."""
     if (code is None) == (device_id is None):
         raise click.UsageError("Give either CODE or --device-id.")
-    user = association.user_named(user_name)
+    user = claiming.user_named(user_name)
     if code is not None:
-        lampi = association.associate_by_code(code, user, utc_now(), command_line())
+        lampi = claiming.associate_by_code(code, user, utc_now(), command_line())
     else:
-        lampi = association.associate_by_device_id(str(device_id), user, utc_now(), command_line())
+        lampi = claiming.associate_by_device_id(str(device_id), user, utc_now(), command_line())
     click.echo(f"The lamp {lampi.device_id} ({lampi.name}) now belongs to {user.name}.")
 
 
@@ -49,7 +49,7 @@ def associate(code: str | None, device_id: str | None, user_name: str) -> None:
 @with_database
 def release(device_id: str) -> None:
     """Remove a lamp's owner; its screen shows a new code."""
-    association.release(device_id, utc_now(), command_line())
+    claiming.release(device_id, utc_now(), command_line())
     click.echo(f"Released the lamp {device_id}; its screen shows a new code.")
 
 
@@ -58,7 +58,7 @@ def release(device_id: str) -> None:
 @with_database
 def rotate(device_id: str) -> None:
     """Replace an unassociated lamp's code now, for example because the wrong person may have seen it."""
-    association.rotate(device_id, utc_now(), command_line())
+    claiming.rotate(device_id, utc_now(), command_line())
     click.echo(f"Rotated the code of the lamp {device_id}.")
 
 
@@ -67,8 +67,8 @@ def rotate(device_id: str) -> None:
 @with_database
 def identify(device_id: str) -> None:
     """Have an unassociated lamp identify itself on its screen for a few seconds."""
-    lampi = identifying.identify(device_id, utc_now())
-    shown = f"The lamp {device_id} identifies itself on its screen for {identifying.IDENTIFY_FOR.seconds} seconds"
+    lampi = identification.identify(device_id, utc_now())
+    shown = f"The lamp {device_id} identifies itself on its screen for {identification.IDENTIFY_FOR.seconds} seconds"
     click.echo(f"{shown}." if lampi.connected else f"{shown}, if it is connected; it was last seen offline.")
 
 
@@ -77,7 +77,7 @@ def identify(device_id: str) -> None:
 @with_database
 def forget(device_id: str) -> None:
     """Delete a lamp and clear its retained message; if it connects again, it is registered as new."""
-    association.forget(device_id, utc_now(), command_line())
+    claiming.forget(device_id, utc_now(), command_line())
     click.echo(f"Deleted the lamp {device_id}.")
 
 

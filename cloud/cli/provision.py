@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from cloud.cli.ca import ca_option, folder_type, mosquitto_option
-from cloud.cli.edge import broker_options, settings_from
-from cloud.instants import utc_now
-from cloud.provisioning.authorities import Authorities
-from cloud.provisioning.deprovision import LAMPS_PORT, RELOAD, BrokerSide, deprovision
-from cloud.provisioning.errors import BadName
-from cloud.provisioning.provision import Order, Outcome, provision, read_address
-from cloud.provisioning.rules import write_shut_out
-from shared.device_id import read_device_id
+from cloud.cli.options import broker_options, settings_from
+from cloud.db.timestamps import utc_now
+from cloud.ops.provisioning.authorities import Authorities
+from cloud.ops.provisioning.deprovision import LAMPS_PORT, RELOAD, BrokerSide, deprovision
+from cloud.ops.provisioning.errors import BadName
+from cloud.ops.provisioning.provision import Order, Outcome, provision, read_address
+from cloud.ops.provisioning.rules import write_shut_out
+from shared.protocol.device_id import read_device_id
 
 _MOST_FAULTS = 10
 

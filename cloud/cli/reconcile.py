@@ -5,10 +5,10 @@ import sys
 
 import click
 
-from cloud.agreement.reconcile import Drift, find_drift, repair
-from cloud.cli.edge import broker_options, settings_from, with_database
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.cli.options import broker_options, settings_from, with_database
+from cloud.db.timestamps import utc_now
+from cloud.reconciliation.reconcile import Drift, find_drift, repair
+from cloud.store.lamps import Lampi
 
 _WORDS = {
     "missing": "the broker has no retained message for this lamp",

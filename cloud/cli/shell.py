@@ -4,9 +4,9 @@ import code
 
 import click
 
-from cloud import association, codes
-from cloud.cli.edge import with_database
-from cloud.models import Lampi, User
+from cloud.cli.options import with_database
+from cloud.services import claiming, codes
+from cloud.store.lamps import Lampi, User
 
 _BANNER = """\
 Lampi and User are peewee models; association has associate_by_code, associate_by_device_id, release and forget.
@@ -28,7 +28,7 @@ def shell() -> None:
         local={
             "Lampi": Lampi,
             "User": User,
-            "association": association,
+            "association": claiming,
             "generate_association_code": codes.generate_association_code,
         },
     )

@@ -4,11 +4,11 @@ import signal
 
 import click
 
-from cloud import simulator
-from cloud.cli.edge import DeviceId, broker_options, log_level_option, settings_from
-from shared.device_id import own_device_id
+from cloud.cli.options import DeviceId, broker_options, log_level_option, settings_from
+from cloud.devtools import simulator
 from shared.logs import start_logging
-from shared.payloads import Association
+from shared.protocol.device_id import own_device_id
+from shared.protocol.payloads import Association
 
 _STOP_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 _DEVICE_IDS = 16**12

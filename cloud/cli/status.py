@@ -7,16 +7,14 @@ from typing import Any
 import click
 import peewee
 
-from cloud.cli.edge import broker_options, database_option, settings_from
-from cloud.config import CloudSettings
-from cloud.database import one_line
+from cloud.cli.options import broker_options, database_option, settings_from
+from cloud.db.database import one_line
+from cloud.db.schema import open_current
+from cloud.db.timestamps import utc_now
 from cloud.errors import BrokerAway, UnusableDatabase
-from cloud.figures import Figures, read_figures
-from cloud.instants import utc_now
-from cloud.renewal import check_renewal, read_ends
-from cloud.schema import open_current
-from cloud.status import (
-    BrokerFigures,
+from cloud.ops.certificate_expiry import check_renewal, read_ends
+from cloud.ops.health import (
+    BrokerStatistics,
     Check,
     Level,
     Limits,
@@ -27,6 +25,8 @@ from cloud.status import (
     read_broker,
     summary,
 )
+from cloud.services.statistics import Statistics, read_statistics
+from cloud.settings import CloudSettings
 from shared.settings import BadSettings
 
 BUSY_SECONDS = 2.0
@@ -76,11 +76,11 @@ def status(as_json: bool, warning: float, critical: float, dropped: int, **optio
     sys.exit(level_of(checks))
 
 
-def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Figures | None, list[Check]]:
+def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Statistics | None, list[Check]]:
     try:
         database = open_current(settings.database_url, busy_seconds=BUSY_SECONDS)
         try:
-            figures = read_figures(utc_now())
+            figures = read_statistics(utc_now())
         finally:
             database.close()
     except UnusableDatabase as fault:
@@ -90,7 +90,7 @@ def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Figures 
     return figures, [Check("database", Level.OK, "the database is available"), *check_database(figures, limits)]
 
 
-def _look_at_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerFigures | None, list[Check]]:
+def _look_at_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerStatistics | None, list[Check]]:
     try:
         figures = read_broker(settings.broker)
     except BrokerAway:

@@ -4,12 +4,12 @@ import sys
 
 import click
 
-from cloud import association
-from cloud.cli.edge import with_database
-from cloud.guessing.sources import command_line
-from cloud.identity import accounts, tokens
-from cloud.instants import utc_now
-from cloud.models import User
+from cloud.auth import accounts, api_tokens
+from cloud.cli.options import with_database
+from cloud.db.timestamps import utc_now
+from cloud.rate_limit.sources import command_line
+from cloud.services import claiming
+from cloud.store.lamps import User
 
 
 @click.group()
@@ -22,7 +22,7 @@ def user() -> None:
 @with_database
 def add(name: str) -> None:
     """Create a user."""
-    click.echo(f"Created the user {association.add_user(name, utc_now(), command_line()).name}.")
+    click.echo(f"Created the user {claiming.add_user(name, utc_now(), command_line()).name}.")
 
 
 @user.command(name="list")
@@ -42,7 +42,7 @@ def password(name: str) -> None:
     All the user's web sessions are ended. API tokens stay valid; list them with `user tokens` and revoke one with `user
     revoke`.
     """
-    found = association.user_named(name)
+    found = claiming.user_named(name)
     if sys.stdin.isatty():
         given = click.prompt("Password", hide_input=True, confirmation_prompt="Repeat the password")
     else:
@@ -57,7 +57,7 @@ def password(name: str) -> None:
 @with_database
 def token(name: str, purpose: str) -> None:
     """Create an API token for a user; it is shown only once."""
-    click.echo(tokens.make_token(association.user_named(name), purpose, utc_now()))
+    click.echo(api_tokens.make_token(claiming.user_named(name), purpose, utc_now()))
 
 
 @user.command(name="tokens")
@@ -65,7 +65,7 @@ def token(name: str, purpose: str) -> None:
 @with_database
 def list_tokens(name: str) -> None:
     """List a user's tokens, one per line: number, purpose, creation and last use."""
-    for found in tokens.tokens_of(association.user_named(name)):
+    for found in api_tokens.tokens_of(claiming.user_named(name)):
         used = "never used" if found.last_used_at is None else f"last used {found.last_used_at:%Y-%m-%d %H:%M} UTC"
         click.echo(f"{found.id:>4}  {found.name}  created {found.created_at:%Y-%m-%d %H:%M} UTC, {used}")
 
@@ -76,5 +76,5 @@ def list_tokens(name: str) -> None:
 @with_database
 def revoke(name: str, number: int) -> None:
     """Revoke a user's token; NUMBER is shown by `user tokens`."""
-    tokens.revoke(association.user_named(name), number)
+    api_tokens.revoke(claiming.user_named(name), number)
     click.echo(f"Revoked the token {number} of {name}.")

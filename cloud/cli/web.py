@@ -4,8 +4,8 @@ import os
 
 import click
 
-from cloud.cli.edge import database_option, log_format_option, log_level_option
-from cloud.errors import Refusal
+from cloud.cli.options import database_option, log_format_option, log_level_option
+from cloud.errors import UserError
 from shared.logs import start_logging
 
 
@@ -30,10 +30,10 @@ from shared.logs import start_logging
 def web(host: str, port: int, **options: str | None) -> None:
     """Run the web page on which people associate lamps, for supervisord or systemd."""
     try:
-        from cloud.web.config import read_web_settings  # noqa: PLC0415 - Flask comes only with the extra 'web'
         from cloud.web.server import serve  # noqa: PLC0415
+        from cloud.web.settings import read_web_settings  # noqa: PLC0415 - Flask comes only with the extra 'web'
     except ModuleNotFoundError as missing:
-        raise Refusal(f"The web page needs {missing.name}: install the project with the extra 'web'.") from None
+        raise UserError(f"The web page needs {missing.name}: install the project with the extra 'web'.") from None
     given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
     settings = read_web_settings(os.environ | given)
     start_logging(settings.log_level, settings.log_format)

@@ -3,11 +3,11 @@
 import logging
 from contextlib import suppress
 
-from cloud.outbox import Pending
-from shared import topics
-from shared.errors import BadTopic
+from cloud.store.outbox import Pending
 from shared.logs import about
-from shared.payloads import CLEARED, Associated
+from shared.protocol import topics
+from shared.protocol.errors import BadTopic
+from shared.protocol.payloads import CLEARED, Associated
 
 log = logging.getLogger(__name__)
 

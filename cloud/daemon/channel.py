@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from shared.messages import Publication
+from shared.mqtt.messages import Publication
 
 
 class Channel(Protocol):

@@ -9,30 +9,40 @@ from types import FrameType
 
 import peewee
 
-from cloud import claim_address
-from cloud.config import CloudSettings
-from cloud.daemon.events import Connection, Dropped, Event, Inbox, Outcome, Presence, Probe, Subscribed, TurnedAway
-from cloud.daemon.leadership import Leadership
-from cloud.daemon.link import DaemonLink
+from cloud.daemon.change_notifier import change_notifier_for
+from cloud.daemon.code_rotation import CodeRotation
+from cloud.daemon.inbox import (
+    ConnectionChanged,
+    ConnectionRejected,
+    Dropped,
+    Inbox,
+    InboxEvent,
+    Outcome,
+    Presence,
+    Probe,
+    Subscribed,
+)
+from cloud.daemon.leader_election import LeaderElection
+from cloud.daemon.maintenance import Maintenance
 from cloud.daemon.metrics import Metrics, MetricsPort
-from cloud.daemon.news import news_from
+from cloud.daemon.mqtt_link import DaemonLink
 from cloud.daemon.outlet import Outlet
-from cloud.daemon.presence import OtherBridges, PresenceBatch, say_new
+from cloud.daemon.presence import OtherBridges, PresenceBatch, log_new_lamps
 from cloud.daemon.publisher import Publisher
-from cloud.daemon.reading_back import ReadingBack
-from cloud.daemon.rotation import Rotation
+from cloud.daemon.resync import Resync
 from cloud.daemon.session import Session
-from cloud.daemon.sqlite_log import SqliteLog
-from cloud.daemon.upkeep import Upkeep
 from cloud.daemon.verification import verification_for
-from cloud.database import database_proxy, expect_crowds, one_line
+from cloud.daemon.wal_checkpoints import WalCheckpoints
+from cloud.db.database import database_proxy, one_line, tune_for_bursts
+from cloud.db.schema import open_current
+from cloud.db.timestamps import utc_now
 from cloud.errors import DatabaseAway
-from cloud.figures import read_figures
-from cloud.guessing import policy
-from cloud.instants import utc_now
-from cloud.schema import open_current
+from cloud.rate_limit import policy
+from cloud.services.statistics import read_statistics
+from cloud.settings import CloudSettings
+from cloud.store import claim_url
 from cloud.webhook.sender import WebhookSender
-from shared.payloads import HighWaterMark
+from shared.protocol.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
@@ -65,17 +75,17 @@ class Daemon:
         self._now = now
         self._database_ready = self._stopping = False
         self._inbox = Inbox()
-        self._leadership = Leadership(now)
+        self._election = LeaderElection(now)
         self._metrics = Metrics()
         self._presence = PresenceBatch()
         self._other_bridges = OtherBridges()
-        self._news = news_from(settings.database_url, lambda: self._inbox.wake())  # noqa: PLW0108 - each link has one
-        self._outlet = Outlet(self._leadership, self._metrics.published)
+        self._changes = change_notifier_for(settings.database_url, lambda: self._inbox.wake())  # noqa: PLW0108 - each link has one
+        self._outlet = Outlet(self._election, self._metrics.published)
         self._publisher = Publisher(self._outlet)
-        self._reading_back = ReadingBack(settings.broker, self._leadership, self._publisher, now)
-        self._rotation = Rotation(settings.codes.ttl)
-        self._upkeep = Upkeep()
-        self._sqlite_log = SqliteLog(settings.database_url)
+        self._resync = Resync(settings.broker, self._election, self._publisher, now)
+        self._rotation = CodeRotation(settings.codes.ttl)
+        self._maintenance = Maintenance()
+        self._wal_checkpoints = WalCheckpoints(settings.database_url)
         self._webhook = WebhookSender(settings.webhook, now)
         self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
 
@@ -111,30 +121,30 @@ class Daemon:
     def _step(self) -> None:
         """Run one round: renew the lease, take events, write to the database, publish."""
         if not self._database_ready:
-            expect_crowds(open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS))
+            tune_for_bursts(open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS))
             self._database_ready = True
-        if self._leadership.keep():
+        if self._election.keep():
             self._connect()
         else:
             self._disconnect()
         self._await()
-        self._reading_back.begin(self._outlet.session)
+        self._resync.begin(self._outlet.session)
         self._register()
         if self._outlet.session is not None:
-            self._reading_back.step(self._outlet.session, self._outlet.link, crowded=self._inbox.is_crowded)
+            self._resync.step(self._outlet.session, self._outlet.link, crowded=self._inbox.is_crowded)
             self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
-            self._sqlite_log.step(time.monotonic(), crowded=self._inbox.is_crowded)
-            self._upkeep.step(self._now(), time.monotonic())  # before the pump: don't publish expired state
-        if self._leadership.held():
+            self._wal_checkpoints.step(time.monotonic(), crowded=self._inbox.is_crowded)
+            self._maintenance.step(self._now(), time.monotonic())  # before the pump: don't publish expired state
+        if self._election.held():
             self._publisher.pump(self._now(), time.monotonic())
-        self._metrics_port.look(time.monotonic(), lambda: read_figures(self._now()))
+        self._metrics_port.look(time.monotonic(), lambda: read_statistics(self._now()))
 
     def _connect(self) -> None:
         if self._outlet.link is not None and self._outlet.link.ended:
             self._disconnect()
         if self._outlet.link is None:
             policy.announce(self._settings.codes)  # database writes first: if they fail, no link has been created
-            claim_address.announce(self._settings.claim_url)
+            claim_url.announce(self._settings.claim_url)
             self._webhook.start()
             self._inbox = Inbox()  # discards late events of the previous link
             self._outlet.link = DaemonLink(
@@ -143,17 +153,17 @@ class Daemon:
                 self._settings.presence_filters,
                 self._inbox,
                 self._other_bridges,
-                again=self._leadership.held,
+                again=self._election.held,
                 on_ignored=self._metrics.ignore,
             )
             self._outlet.link.start()
-            self._news.start()
+            self._changes.start()
             self._metrics.leader.set(1)
 
     def _disconnect(self) -> None:
         if self._outlet.link is not None:
             self._webhook.stop()
-            self._news.stop()
+            self._changes.stop()
             self._inbox.close()  # otherwise the link's thread could block on a full inbox, and `stop` on that thread
             self._outlet.link.stop()
             self._outlet.link = self._outlet.session = None
@@ -164,12 +174,14 @@ class Daemon:
     def _await(self) -> None:
         """Take events, or wait for something new to publish, for at most one round."""
         session = self._outlet.session
-        looks = 1 if session is not None and self._reading_back.is_under_way(session) else LOOKS_A_ROUND
-        if self._news.comes_unasked:
+        looks = 1 if session is not None and self._resync.is_under_way(session) else LOOKS_A_ROUND
+        if self._changes.pushes:
             self._take(looks * LOOK_SECONDS)
             return
         for _ in range(looks):
-            if self._take(LOOK_SECONDS) or (session and self._news.may_be() and self._publisher.has_news()):
+            if self._take(LOOK_SECONDS) or (
+                session and self._changes.may_have_changed() and self._publisher.has_pending()
+            ):
                 return
 
     def _take(self, seconds: float) -> bool:
@@ -177,18 +189,18 @@ class Daemon:
             self._note(event)
         return bool(events)
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: InboxEvent) -> None:
         """Record an event in memory."""
         if isinstance(event, Outcome):
             if self._outlet.session is not None and event.session is self._outlet.session.of_link:
                 self._publisher.conclude(event.outcomes, time.monotonic())
                 self._metrics.conclude(event.outcomes)
-        elif isinstance(event, Connection):
+        elif isinstance(event, ConnectionChanged):
             self._publisher.start_over(verification_for(event.session, self._settings.broker, self._inbox.wake))
             self._outlet.session = None if event.session is None else Session(event.session)
             self._metrics.connected.set(event.session is not None)
-        elif isinstance(event, TurnedAway):
-            self._publisher.refusals.turned_away(event.reason)
+        elif isinstance(event, ConnectionRejected):
+            self._publisher.refusals.connection_rejected(event.reason)
         elif isinstance(event, Subscribed):
             self._publisher.refusals.subscribed(event.codes)
         elif self._outlet.session is None:
@@ -210,13 +222,13 @@ class Daemon:
             self._outlet.link.ask_again(session.of_link)
 
     def _register(self) -> None:
-        if not self._presence or not self._leadership.held():
+        if not self._presence or not self._election.held():
             return
         with self._metrics.batch_seconds.time():
             created = self._presence.register(self._now())
         self._presence.clear()
         self._metrics.created.inc(len(created))
-        say_new(created)
+        log_new_lamps(created)
 
     def _wait_out(self, seconds: float) -> None:
         """Wait before a retry of the database, while still taking events; a stop request ends the wait."""
@@ -236,7 +248,7 @@ class Daemon:
             while self._outlet.session is not None and time.monotonic() < end:
                 self._take(LOOK_SECONDS)
                 self._register()
-                if self._leadership.held():
+                if self._election.held():
                     self._publisher.pump(self._now(), time.monotonic())
                 if self._publisher.idle and not self._presence:
                     break
@@ -244,7 +256,7 @@ class Daemon:
             log.error("Database error on shutdown, remaining work left to the next start: %s", one_line(fault))
         self._disconnect()
         if self._database_ready:
-            self._leadership.give_back()
+            self._election.resign()
             database_proxy.close()
-        self._other_bridges.say_how_many()
+        self._other_bridges.log_count()
         log.info("Daemon stopped")

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
 import shared
-from cloud.figures import Figures
 from cloud.mqtt import reasons
 from cloud.mqtt.protocol import Outcomes
+from cloud.services.statistics import Statistics
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class Metrics:
         for _number, reason in outcomes.refused:
             self.refused.labels(reasons.name_of(reason)).inc()
 
-    def take(self, figures: Figures) -> None:
+    def take(self, figures: Statistics) -> None:
         """Set the gauges from the database's statistics."""
         self.database.set(1)
         self._lamps.labels("waiting").set(figures.waiting)
@@ -101,7 +101,7 @@ class MetricsPort:
             self._try_at = monotonic + TRY_AGAIN_SECONDS
             self._open(self._port)
 
-    def look(self, monotonic: float, read: Callable[[], Figures]) -> None:
+    def look(self, monotonic: float, read: Callable[[], Statistics]) -> None:
         """Read the database's statistics when they are due."""
         if self._serving and monotonic >= self._look_at:
             began = time.perf_counter()

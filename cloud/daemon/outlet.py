@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter
 
-from cloud.daemon.leadership import Leadership
-from cloud.daemon.link import DaemonLink
+from cloud.daemon.leader_election import LeaderElection
+from cloud.daemon.mqtt_link import DaemonLink
 from cloud.daemon.session import Session
-from shared.messages import Publication
+from shared.mqtt.messages import Publication
 
 
 class Outlet:
     """Holds the link while this daemon leads, and its session while it is connected."""
 
-    def __init__(self, leadership: Leadership, published: Counter) -> None:
-        self._leadership = leadership
+    def __init__(self, leadership: LeaderElection, published: Counter) -> None:
+        self._election = leadership
         self._published = published
         self.link: DaemonLink | None = None
         self.session: Session | None = None
@@ -23,11 +23,11 @@ class Outlet:
     def is_open(self) -> bool:
         """True while this daemon may publish."""
         # Checked for each batch, too: the database may have taken longer than the lease lasts.
-        return self.link is not None and self.session is not None and self._leadership.held()
+        return self.link is not None and self.session is not None and self._election.held()
 
     def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
         """Queue numbered messages; return False if none was queued, since this daemon may not publish now."""
-        if self.link is None or self.session is None or not self._leadership.held():
+        if self.link is None or self.session is None or not self._election.held():
             return False
         # In the known session only: a mark computed before the broker lost its state must not reach it afterwards.
         handed = self.link.publish(messages, self.session.of_link)

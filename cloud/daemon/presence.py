@@ -6,11 +6,11 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from cloud import bulk
-from cloud.database import write_transaction
-from cloud.models import Lampi
-from shared.errors import quoted
+from cloud.db import bulk
+from cloud.db.database import write_transaction
+from cloud.store.lamps import Lampi
 from shared.logs import about
+from shared.protocol.errors import quoted
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class PresenceBatch:
         return created
 
 
-def say_new(device_ids: Sequence[str]) -> None:
+def log_new_lamps(device_ids: Sequence[str]) -> None:
     """Log new lamps: each one, or only their number if there are many, with each one at DEBUG."""
     crowd = len(device_ids) > MOST_NAMED
     if crowd:
@@ -82,7 +82,7 @@ def say_new(device_ids: Sequence[str]) -> None:
             log.log(level, "New lamp %s", device_id, extra=about(device_id))
 
 
-class RollCall:
+class PresenceSnapshot:
     """Presence snapshot: the lamps that the broker retains as connected; eight bytes a lamp.
 
     A restarted broker has lost its presence, and no `0` arrives for a lamp that disconnected meanwhile. Lamps missing
@@ -152,7 +152,7 @@ class OtherBridges:
             self._names.add(topic)
             log.info("Ignoring bridge %s: its name is not <device id> or <device id>_broker", quoted(topic))
 
-    def say_how_many(self) -> None:
+    def log_count(self) -> None:
         """Log the number of ignored messages, if any."""
         if self.messages:
             log.info("Ignored %d messages from bridges that are not lamps", self.messages)

@@ -4,18 +4,18 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from cloud import outbox
 from cloud.daemon.accepted import log_accepted
 from cloud.daemon.channel import Channel
-from cloud.daemon.link import MARK, PROBE, STATE, WINDOW, state
+from cloud.daemon.mqtt_link import MARK, PROBE, STATE, WINDOW, state
 from cloud.daemon.refusals import Refusals
 from cloud.daemon.verification import Verification
 from cloud.mqtt import reasons
 from cloud.mqtt.protocol import Outcomes
-from cloud.outbox import Pending
-from shared import topics
-from shared.messages import Publication
-from shared.payloads import UP, HighWaterMark
+from cloud.store import outbox
+from cloud.store.outbox import Pending
+from shared.mqtt.messages import Publication
+from shared.protocol import topics
+from shared.protocol.payloads import UP, HighWaterMark
 
 log = logging.getLogger(__name__)
 
@@ -109,9 +109,9 @@ class Publisher:
 
     def keeps_up(self) -> bool:
         """Return whether new messages would be published soon: few are unconfirmed and none are queued."""
-        return len(self._under_way) <= WINDOW // 2 and not self.has_news()
+        return len(self._under_way) <= WINDOW // 2 and not self.has_pending()
 
-    def has_news(self) -> bool:
+    def has_pending(self) -> bool:
         """Return whether the outbox has messages not yet published on this connection."""
         return outbox.newest_version() > self._sent_up_to
 
@@ -128,11 +128,11 @@ class Publisher:
             self._mark_may_have_moved = True
         if monotonic >= self._own_at:
             self._publish_own(monotonic)
-        if (has_news := self.has_news()) and self._room() >= WORTHWHILE:
+        if (has_pending := self.has_pending()) and self._room() >= WORTHWHILE:
             self._send(outbox.pending(after=self._sent_up_to, limit=self._room()))
         if self.refusals.due(monotonic) and not self._retrying and self._room() >= WORTHWHILE:
             self._retry(monotonic)
-        self.refusals.record(now, monotonic, settled=not (has_news or self._under_way or self._unverified))
+        self.refusals.record(now, monotonic, settled=not (has_pending or self._under_way or self._unverified))
 
     def _room(self) -> int:
         return WINDOW - len(self._under_way) - len(self._unverified)

@@ -4,8 +4,8 @@ import logging
 from collections import Counter
 from datetime import datetime
 
-from cloud import broker_faults
 from cloud.mqtt import reasons
+from cloud.store import broker_faults
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Refusals:
             self.own[number] = reason
             self._count(reason, topic)
 
-    def turned_away(self, reason: int) -> None:
+    def connection_rejected(self, reason: int) -> None:
         """Record that the broker refused the connection; the client has logged it."""
         self._connection = reason
 

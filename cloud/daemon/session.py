@@ -3,10 +3,10 @@
 import logging
 import uuid
 
-from cloud.agreement.healing import Healing
-from cloud.daemon.presence import RollCall
+from cloud.daemon.presence import PresenceSnapshot
 from cloud.mqtt.listener import Session as BrokerSession
-from shared.payloads import HighWaterMark
+from cloud.reconciliation.replay import Replay
+from shared.protocol.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Session:
     def __init__(self, of_link: BrokerSession) -> None:
         self.of_link = of_link
         self.mark: HighWaterMark | None = None
-        self.healing: Healing | None = None
+        self.replay: Replay | None = None
         self.newest_before: int | None = None
         self._dropped: int | None = None
         self._subscribe_at: float | None = None
@@ -40,15 +40,15 @@ class Session:
 
     def begin_reading(self) -> None:
         """Expect all retained messages and then a new probe."""
-        self.roll: RollCall | None = RollCall()
+        self.snapshot: PresenceSnapshot | None = PresenceSnapshot()
         self.word = uuid.uuid4().hex.encode()
         self._probed_at: float | None = None
         self._read_at: float | None = None
 
     @property
-    def is_healed(self) -> bool:
+    def is_replayed(self) -> bool:
         """True once all messages that the broker lost are enqueued."""
-        return self.healing is not None and self.healing.done
+        return self.replay is not None and self.replay.done
 
     @property
     def all_is_read(self) -> bool:
@@ -67,7 +67,7 @@ class Session:
 
     def probe_is_due(self, monotonic: float) -> bool:
         """Return whether to send the probe (again), and record it as sent."""
-        if self.roll is None or self.all_is_read:
+        if self.snapshot is None or self.all_is_read:
             return False
         if self._probed_at is not None and monotonic < self._probed_at + PROBE_AGAIN_SECONDS:
             return False
@@ -79,14 +79,14 @@ class Session:
         if word == self.word:
             self._read_at = monotonic
 
-    def roll_is_due(self, crowded: bool, monotonic: float) -> bool:
+    def snapshot_is_due(self, crowded: bool, monotonic: float) -> bool:
         """Return whether to process the snapshot. During a burst it can wait: lamps in the burst are online."""
         return self._read_at is not None and (not crowded or monotonic >= self._read_at + LONGEST_CROWD_SECONDS)
 
     def note_presence(self, device_id: str, up: bool) -> None:
         """Add a connected lamp to the presence snapshot while it is open."""
-        if up and self.roll is not None:
-            self.roll.add(device_id)
+        if up and self.snapshot is not None:
+            self.snapshot.add(device_id)
 
     def note_dropped(self, count: int, monotonic: float) -> bool:
         """Process Mosquitto's count of dropped messages; return whether to request all states again.

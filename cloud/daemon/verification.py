@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cloud import outbox
-from cloud.agreement.retained import retained_batches
 from cloud.errors import BrokerAway, BrokerSilent
 from cloud.mqtt.listener import Session
-from cloud.outbox import Pending
-from shared.broker_url import BrokerUrl
+from cloud.reconciliation.retained import retained_batches
+from cloud.store import outbox
+from cloud.store.outbox import Pending
+from shared.mqtt.broker_url import BrokerUrl
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from cloud.mqtt.packets import Login
 from cloud.mqtt.protocol import Outcomes, Protocol
 from cloud.mqtt.reading import Ended, ProtocolError
 from cloud.mqtt.transport import Transport
-from shared.broker_url import BrokerUrl
 from shared.log_throttle import LogThrottle
-from shared.messages import Publication
-from shared.tls import explained
+from shared.mqtt.broker_url import BrokerUrl
+from shared.mqtt.messages import Publication
+from shared.mqtt.tls import explained
 
 log = logging.getLogger(__name__)
 
@@ -126,11 +126,11 @@ class BrokerClient:
             try:
                 self._connect_once()
             except Unreachable as fault:
-                self._say_outage(str(fault))
+                self._log_outage(str(fault))
                 if fault.reason is not None:
-                    self._guarded(self._listener.turned_away, fault.reason)
+                    self._guarded(self._listener.connection_rejected, fault.reason)
             except Exception as fault:
-                self._say_outage(f"failed ({type(fault).__name__}: {fault})")
+                self._log_outage(f"failed ({type(fault).__name__}: {fault})")
                 log.debug("Broker thread error", exc_info=True)
             self._throttle.tick(time.monotonic())
             self._stopping.wait(self._pause)
@@ -158,7 +158,7 @@ class BrokerClient:
                 self._session = self._transport = None
                 self._guarded(self._listener.lost)
         if why is not None:
-            self._say_outage(why)
+            self._log_outage(why)
 
     def _begin(self, transport: Transport, protocol: Protocol, session: Session) -> None:
         self._handed.clear()
@@ -167,7 +167,7 @@ class BrokerClient:
             protocol.publish(*self._birth)
         self._transport, self._session = transport, session
         if not self._filters:
-            self._say_connected(session)
+            self._log_connected(session)
         self._guarded(self._listener.connected, session)
 
     def _converse(self, transport: Transport, protocol: Protocol, session: Session) -> str | None:
@@ -187,7 +187,7 @@ class BrokerClient:
             outcomes = self._hand_out(protocol, session)
             if protocol.ended is not None:
                 if protocol.ended.reason in reasons.OF_SETTINGS - {reasons.TAKEN_OVER}:
-                    self._guarded(self._listener.turned_away, protocol.ended.reason)
+                    self._guarded(self._listener.connection_rejected, protocol.ended.reason)
                 return _said(protocol.ended)
             if leave_by is not None and (self._has_parted(outcomes) or time.monotonic() >= leave_by):
                 protocol.disconnect()
@@ -212,7 +212,7 @@ class BrokerClient:
             identifier, codes = protocol.subacks.pop(0)
             self._guarded(self._listener.subscribed, codes)
             if identifier == self._unanswered:  # only now are all subscriptions active
-                self._say_connected(session)
+                self._log_connected(session)
         return outcomes
 
     def _has_parted(self, outcomes: Outcomes) -> bool:
@@ -229,12 +229,12 @@ class BrokerClient:
             what = f"Internal error in a broker callback, continuing: {type(fault).__name__}"
             self._throttle.warning(what, time.monotonic(), fault)
 
-    def _say_outage(self, what: str) -> None:
+    def _log_outage(self, what: str) -> None:
         if not self._outage_said and not self._stopping.is_set():  # an attempt may end long after stop()
             self._outage_said = True
             log.warning("The broker at %s %s; retrying", self._broker, what)
 
-    def _say_connected(self, session: Session) -> None:
+    def _log_connected(self, session: Session) -> None:
         # Not at CONNACK: a broker that closes each connection at once is one outage, logged once.
         self._outage_said = False
         self._pause = FIRST_PAUSE_SECONDS

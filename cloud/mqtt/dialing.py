@@ -11,8 +11,8 @@ from cloud.mqtt import reasons
 from cloud.mqtt.packets import Login
 from cloud.mqtt.protocol import Protocol
 from cloud.mqtt.reading import ProtocolError
-from shared.broker_url import BrokerUrl
-from shared.tls import explained
+from shared.mqtt.broker_url import BrokerUrl
+from shared.mqtt.tls import explained
 
 log = logging.getLogger(__name__)
 

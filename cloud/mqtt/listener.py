@@ -29,7 +29,7 @@ class Listener:
     def lost(self) -> None:
         """Handle the loss of the connection."""
 
-    def turned_away(self, reason: int) -> None:
+    def connection_rejected(self, reason: int) -> None:
         """Handle a refused connection, or one that the broker ended because of its configuration."""
 
     def received(self, messages: Sequence[Message]) -> None:

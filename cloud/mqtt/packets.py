@@ -4,7 +4,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.messages import Publication
+from shared.mqtt.messages import Publication
 
 MQTT_3_1_1, MQTT_5 = 4, 5
 """Protocol levels in CONNECT."""

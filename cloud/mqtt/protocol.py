@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from cloud.mqtt import packets, reading, reasons
 from cloud.mqtt.packets import CONNACK, DISCONNECT, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK
 from cloud.mqtt.reading import Connack, Ended, Limits, Message, ProtocolError
-from shared.messages import Publication
+from shared.mqtt.messages import Publication
 
 _HIGHEST_IDENTIFIER = 65_535
 _PACKET_KIND = 0xF0

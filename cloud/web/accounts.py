@@ -4,9 +4,9 @@ from flask import Blueprint, abort, flash, make_response, redirect, render_templ
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from cloud.auth import accounts, api_tokens
 from cloud.errors import BadPassword, BadUserName, TooManyAttempts, WrongPassword
-from cloud.identity import accounts, tokens
-from cloud.web.access import leave, let_in, present, refused, signed_in, source, the_user
+from cloud.web.auth import leave, let_in, present, refused, signed_in, source, the_user
 from cloud.web.forms import PasswordForm, SignInForm
 
 
@@ -87,4 +87,4 @@ def password() -> Response:
 
 
 def _password_page(form: PasswordForm) -> str:
-    return render_template("password.html", form=form, tokens=tokens.tokens_of(the_user()))
+    return render_template("password.html", form=form, tokens=api_tokens.tokens_of(the_user()))

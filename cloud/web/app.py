@@ -7,13 +7,13 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from cloud.api.app import register_api
-from cloud.identity.sign_ins import LASTS_FOR
-from cloud.instants import utc_now
-from cloud.web import accounts, associate, faults, lamps, live, security, shown
-from cloud.web.access import Access
-from cloud.web.config import WebSettings
+from cloud.auth.sessions import LASTS_FOR
+from cloud.db.timestamps import utc_now
+from cloud.web import accounts, associate, error_pages, lamps, live, security, template_filters
+from cloud.web.auth import Access
 from cloud.web.cookies import SecureCookies
-from cloud.web.store import Store
+from cloud.web.db_session import Store
+from cloud.web.settings import WebSettings
 from cloud.web.watch import Watcher
 
 LARGEST_REQUEST = 32 * 1024
@@ -40,8 +40,8 @@ def create_app(settings: WebSettings, *, now: Callable[[], datetime] = utc_now) 
     CSRFProtect(app)
     Access(now).serve(app)
     security.serve(app)
-    faults.serve(app, store)
-    shown.serve(app)
+    error_pages.serve(app, store)
+    template_filters.serve(app)
     for pages in (accounts.pages(settings.sign_up_open), lamps.pages, associate.pages, live.pages(watcher)):
         app.register_blueprint(pages)
     register_api(app)

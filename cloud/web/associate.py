@@ -8,13 +8,14 @@ from typing import Any
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from cloud import association, identifying, lease, ownership
-from cloud.codes import read_code
-from cloud.errors import AlreadyAssociated, MalformedCode, Refusal, TooManyGuesses, UnknownCode, UnknownLamp
-from cloud.models import Lampi
-from cloud.web.access import present, refused, signed_in, source, the_user
+from cloud.errors import AlreadyAssociated, MalformedCode, TooManyGuesses, UnknownCode, UnknownLamp, UserError
+from cloud.services import claiming, identification, ownership
+from cloud.services.codes import read_code
+from cloud.store import lease
+from cloud.store.lamps import Lampi
+from cloud.web.auth import present, refused, signed_in, source, the_user
 from cloud.web.forms import CodeForm, FoundForm
-from shared.codes import CODE_LENGTH
+from shared.protocol.codes import CODE_LENGTH
 
 FOUND_FOR = timedelta(minutes=10)
 """How long a found lamp can be confirmed before the code must be entered again."""
@@ -49,12 +50,12 @@ def find() -> Response:
     form = CodeForm()
     session.pop("code", None)
     try:
-        lampi = association.waiting_under(form.text("code"), the_user(), present(), source())
+        lampi = claiming.waiting_under(form.text("code"), the_user(), present(), source())
     except (MalformedCode, UnknownCode, TooManyGuesses) as refusal:
         form.refuse("code", refusal)
         return refused(make_response(render_template("associate.html", form=form)), refusal)
     with suppress(UnknownLamp, AlreadyAssociated):  # deleted or claimed meanwhile: the next page reports it
-        identifying.identify(lampi.device_id, present())
+        identification.identify(lampi.device_id, present())
     session["found"] = {
         "device_id": lampi.device_id,
         "code": read_code(form.text("code")),  # normalized to stay short: browsers drop cookies larger than 4 KB
@@ -76,12 +77,12 @@ def found() -> Response:
     if lampi.user_id == the_user().id:
         return redirect(url_for("lamps.yours", device_id=lampi.device_id))
     try:
-        association.still_waiting(lampi.device_id, which["code"], present())
+        claiming.still_waiting(lampi.device_id, which["code"], present())
     except UnknownCode as refusal:
         return _enter_again(refusal)
     form = FoundForm(formdata=None, ticket=which["ticket"])
     daemon_runs = lease.somebody_publishes(present())
-    identifies = identifying.is_identifying(lampi, present())
+    identifies = identification.is_identifying(lampi, present())
     return make_response(
         render_template("this_lamp.html", lampi=lampi, daemon_runs=daemon_runs, identifies=identifies, form=form)
     )
@@ -93,9 +94,9 @@ def identify() -> Response:
     """Light up the screen of the lamp that was found."""
     try:
         which = _what_is_meant()
-        association.still_waiting(which["device_id"], which["code"], present())
-        identified_already = identifying.is_identifying(Lampi.named(which["device_id"]), present())
-        lampi = identifying.identify(which["device_id"], present())
+        claiming.still_waiting(which["device_id"], which["code"], present())
+        identified_already = identification.is_identifying(Lampi.named(which["device_id"]), present())
+        lampi = identification.identify(which["device_id"], present())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
         return _enter_again("This page has expired. Enter the code again.")
     if not lampi.connected:
@@ -120,7 +121,7 @@ def associate() -> Response:
         return _enter_again("This page has expired. Enter the code again.")
     device_id = which["device_id"]
     try:
-        association.associate_found(device_id, which["code"], user, present(), source())
+        claiming.associate_found(device_id, which["code"], user, present(), source())
     except UnknownCode as refusal:
         try:
             ownership.lamp_of(user, device_id)  # the form was submitted twice
@@ -154,6 +155,6 @@ def _what_is_meant() -> dict[str, Any]:
     return which
 
 
-def _enter_again(reason: Refusal | str) -> Response:
+def _enter_again(reason: UserError | str) -> Response:
     flash(str(reason))
     return redirect(url_for("associate.scanned"))

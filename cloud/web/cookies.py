@@ -7,7 +7,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from peewee import PeeweeException
 
 from cloud.errors import UnusableDatabase
-from cloud.web.store import Store
+from cloud.web.db_session import Store
 
 
 class SecureCookies(SecureCookieSessionInterface):

@@ -3,7 +3,7 @@
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, StringField
 
-from cloud.errors import Refusal
+from cloud.errors import UserError
 
 
 class Form(FlaskForm):
@@ -13,7 +13,7 @@ class Form(FlaskForm):
         """Return a field's text, empty if the field is missing."""
         return self[name].data or ""
 
-    def refuse(self, name: str, refusal: Refusal | str) -> None:
+    def refuse(self, name: str, refusal: UserError | str) -> None:
         """Show an error below a field."""
         self[name].errors = [str(refusal)]
 

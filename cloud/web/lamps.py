@@ -5,11 +5,12 @@ from flask_login import current_user
 from peewee import fn
 from werkzeug.wrappers import Response
 
-from cloud import lease, ownership
 from cloud.errors import BadLampName
-from cloud.models import Lampi
-from cloud.outbox import OutboxMessage
-from cloud.web.access import present, signed_in, source, the_user
+from cloud.services import ownership
+from cloud.store import lease
+from cloud.store.lamps import Lampi
+from cloud.store.outbox import OutboxMessage
+from cloud.web.auth import present, signed_in, source, the_user
 from cloud.web.forms import Form, NameForm
 from cloud.web.live import current_state
 
@@ -87,7 +88,7 @@ def release(device_id: str) -> Response:
     form = Form()
     lampi = ownership.lamp_of(the_user(), device_id)
     if form.is_submitted():
-        ownership.give_back(the_user(), device_id, present(), source())
+        ownership.release_own(the_user(), device_id, present(), source())
         shows = "shows a new code" if lampi.connected else "shows a new code when it reconnects"
         flash(f"{lampi.name} was released. It {shows}.")
         return redirect(url_for("lamps.mine"))

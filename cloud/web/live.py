@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from flask import Blueprint, Response, request
 
-from cloud.web.access import later, present, signed_in, the_user
+from cloud.web.auth import later, present, signed_in, the_user
 from cloud.web.watch import Watcher, states_of
 
 MOST_STREAMS = 200

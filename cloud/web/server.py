@@ -11,10 +11,10 @@ from types import FrameType
 
 from waitress.server import create_server
 
-from cloud.errors import Refusal
+from cloud.errors import UserError
 from cloud.web.app import LARGEST_REQUEST, create_app
-from cloud.web.config import WebSettings
 from cloud.web.live import MOST_STREAMS
+from cloud.web.settings import WebSettings
 from cloud.web.watch import Watcher
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
     """Serve requests until SIGTERM or SIGINT, then stop within seconds.
 
     Raises:
-        Refusal: the address can't be listened on.
+        UserError: the address can't be listened on.
     """
     app = create_app(settings)
     watcher: Watcher = app.extensions["watcher"]
@@ -56,7 +56,7 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
             **proxy,
         )
     except OSError as fault:
-        raise Refusal(f"Can't listen on {host}, port {port}: {fault.strerror}.") from None
+        raise UserError(f"Can't listen on {host}, port {port}: {fault.strerror}.") from None
 
     def stop(_signal_number: int, _frame: FrameType | None) -> None:
         watcher.request_stop()  # otherwise the server would wait for the stream threads

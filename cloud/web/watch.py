@@ -13,12 +13,12 @@ import peewee
 from peewee import JOIN, fn
 from playhouse.pool import MaxConnectionsExceeded
 
-from cloud import lease
-from cloud.database import one_line
+from cloud.db.database import one_line
 from cloud.errors import UnusableDatabase
-from cloud.models import Lampi
-from cloud.outbox import OutboxMessage
-from cloud.web.store import Store
+from cloud.store import lease
+from cloud.store.lamps import Lampi
+from cloud.store.outbox import OutboxMessage
+from cloud.web.db_session import Store
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from typing import Any
 import urllib3
 
 from cloud.webhook.events import WebhookEvent
-from cloud.webhook.receiver import Receiver
+from cloud.webhook.requests import Receiver
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 10.0

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from peewee import AutoField, BooleanField, CharField, IntegerField, TextField, fn
 
-from cloud.database import Table, run_sql, write_transaction
-from cloud.instants import InstantField, shown_instant, stored
+from cloud.db.database import Table, run_sql, write_transaction
+from cloud.db.timestamps import TimestampField, shown_instant, stored
 
 GIVEN_UP_AFTER = timedelta(days=3)
 FIRST_PAUSE = timedelta(seconds=5)
@@ -26,8 +26,8 @@ class WebhookEvent(Table):
     message_id = CharField(max_length=40, unique=True)
     device_id = CharField(max_length=12)
     body = TextField()
-    happened_at: datetime = InstantField(index=True)
-    due_at: datetime = InstantField()
+    happened_at: datetime = TimestampField(index=True)
+    due_at: datetime = TimestampField()
     attempts = IntegerField(default=0)
 
 

@@ -11,10 +11,10 @@ from datetime import datetime
 
 import peewee
 
-from cloud.database import database_proxy, one_line
+from cloud.db.database import database_proxy, one_line
 from cloud.webhook import events as webhook_events
 from cloud.webhook.delivery import NotDelivered, deliver
-from cloud.webhook.receiver import Receiver
+from cloud.webhook.requests import Receiver
 
 log = logging.getLogger(__name__)
 

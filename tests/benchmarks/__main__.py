@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
 from tests.benchmarks.fairness import fairness
 from tests.benchmarks.growth import growth
-from tests.benchmarks.healing import healing
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latency
 from tests.benchmarks.new_lamps import KINDS, new_lamps
+from tests.benchmarks.replay import replay
 from tests.benchmarks.stage import Stage, stage
 from tests.benchmarks.storm import storm
 from tests.benchmarks.table import Row, document
@@ -32,7 +32,7 @@ class Sizes:
     usual: int
     storm: Mapping[str, int]
     storm_seconds: float
-    healing: int
+    replay: int
     growth: Mapping[str, tuple[int, ...]]
     growth_new: int
     growth_rounds: int
@@ -48,7 +48,7 @@ def sized(large: int, rounds: int, times: int) -> Sizes:
         usual=500,
         storm={"sqlite": large, "postgresql": large // 10},
         storm_seconds=20.0,
-        healing=large // 10,
+        replay=large // 10,
         growth={"sqlite": (1_000, large // 10, large), "postgresql": (1_000, large // 10)},
         growth_new=10_000,
         growth_rounds=rounds,
@@ -63,7 +63,7 @@ QUICK = Sizes(
     usual=20,
     storm=dict.fromkeys(KINDS, 2000),
     storm_seconds=0.5,
-    healing=1000,
+    replay=1000,
     growth=dict.fromkeys(KINDS, (100, 1000)),
     growth_new=200,
     growth_rounds=1,
@@ -89,7 +89,7 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
         "fairness": of_each(lambda on, kind: fairness(on, kind, sizes.fairness_seconds)),
         "growth": of_each(lambda on, kind: growth(on, kind, sizes.growth[kind], sizes.growth_new, sizes.growth_rounds)),
         "storm": of_each(lambda on, kind: storm(on, kind, sizes.storm[kind], sizes.storm_seconds)),
-        "healing": of_each(lambda on, kind: healing(on, kind, sizes.healing)),
+        "healing": of_each(lambda on, kind: replay(on, kind, sizes.replay)),
         "idle": lambda on: idle(on, kinds, sizes.idle_seconds),
     }
 

@@ -14,12 +14,12 @@ import paho.mqtt.client as paho
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud.claim_terms import ClaimTerms
-from cloud.database import database_proxy
-from cloud.instants import utc_now
-from cloud.models import Lampi
-from shared import topics
-from shared.payloads import Unassociated
+from cloud.db.database import database_proxy
+from cloud.db.timestamps import utc_now
+from cloud.services.claim_terms import ClaimTerms
+from cloud.store.lamps import Lampi
+from shared.protocol import topics
+from shared.protocol.payloads import Unassociated
 from tests.benchmarks.wire import Wire, publish_packet_of_qos_2
 from tests.support.waiting import DEADLINE_SECONDS
 

@@ -5,11 +5,11 @@ import time
 from datetime import timedelta
 from statistics import median
 
-from cloud import outbox
-from cloud.association import add_user, associate_by_code
-from cloud.database import write_transaction
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.db.database import write_transaction
+from cloud.db.timestamps import utc_now
+from cloud.services.claiming import add_user, associate_by_code
+from cloud.store import outbox
+from cloud.store.lamps import Lampi
 from tests.benchmarks.contenders import percentile
 from tests.benchmarks.stage import Stage, Watch, daemon, fill, opened, presence, retain_mark, retain_presence
 from tests.benchmarks.table import Row

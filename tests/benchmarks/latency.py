@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Iterator
 
-from cloud.association import add_user, associate_by_device_id, release, user_named
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
+from cloud.services.claiming import add_user, associate_by_device_id, release, user_named
 from tests.benchmarks.contenders import percentile
 from tests.benchmarks.growth import NEW
 from tests.benchmarks.stage import PATIENCE_SECONDS, Stage, daemon, opened, presence

@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cloud import bulk, outbox
-from cloud.association import add_user
-from cloud.database import database_proxy, open_database, write_transaction
-from cloud.database_url import sqlite_file
-from cloud.instants import utc_now
-from cloud.models import Lampi
-from cloud.outbox import OutboxSequence
-from cloud.schema import upgrade
-from shared import topics
-from shared.payloads import HighWaterMark
+from cloud.db import bulk
+from cloud.db.database import database_proxy, open_database, write_transaction
+from cloud.db.schema import upgrade
+from cloud.db.timestamps import utc_now
+from cloud.db.url import sqlite_file
+from cloud.services.claiming import add_user
+from cloud.store import outbox
+from cloud.store.lamps import Lampi
+from cloud.store.outbox import OutboxSequence
+from shared.protocol import topics
+from shared.protocol.payloads import HighWaterMark
 from tests.benchmarks.wire import Wire, publish_packet
 from tests.support.bridge import CloudBroker
 from tests.support.broker import Mosquitto, free_port

@@ -10,7 +10,7 @@ import threading
 import time
 from itertools import chain, count, islice
 
-from cloud import outbox
+from cloud.store import outbox
 from tests.benchmarks.contenders import percentile
 from tests.benchmarks.newcomers import EACH_SECONDS, waits
 from tests.benchmarks.processes import peak_megabytes, resident_megabytes

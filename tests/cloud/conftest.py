@@ -8,9 +8,9 @@ from pathlib import Path
 import peewee
 import pytest
 
-from cloud.association import add_user
-from cloud.database import open_database
-from cloud.models import User
+from cloud.db.database import open_database
+from cloud.services.claiming import add_user
+from cloud.store.lamps import User
 from tests.support.postgres import Postgres
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from tests.shared.json_documents import mutated
+from tests.shared.protocol.json_documents import mutated
 
 _PIECES = st.sampled_from(["", ":", "/", "//", "@", "%", "%2F", "%zz", "[", "]", "#", "?", "\x00", "\u0661", "\ud800"])
 

@@ -4,24 +4,24 @@ import click
 from hypothesis import strategies as st
 
 from cloud.cli.history import Instant
-from cloud.codes import read_code
-from cloud.config import read_settings
-from cloud.database_url import parse_database_url, shown_url
+from cloud.db.url import parse_database_url, shown_url
 from cloud.errors import MalformedCode
-from cloud.guessing import sources
-from cloud.provisioning.errors import BadName
-from cloud.provisioning.provision import read_address
-from lamp_ui.claim import scanned_address, shown_address
-from lamp_ui.config import read_config
-from shared import payloads, topics
-from shared.broker_url import parse_broker_url
-from shared.device_id import BadDeviceId, read_device_id
-from shared.errors import BadPayload, BadTopic
+from cloud.ops.provisioning.errors import BadName
+from cloud.ops.provisioning.provision import read_address
+from cloud.rate_limit import sources
+from cloud.services.codes import read_code
+from cloud.settings import read_settings
+from lamp_ui.core.claim_url import scanned_address, shown_address
+from lamp_ui.settings import read_config
 from shared.logs import parse_level
+from shared.mqtt.broker_url import parse_broker_url
+from shared.protocol import payloads, topics
+from shared.protocol.device_id import BadDeviceId, read_device_id
+from shared.protocol.errors import BadPayload, BadTopic
+from shared.protocol.strict_json import decode_object
 from shared.settings import BadSettings
-from shared.strict_json import decode_object
 from tests.fuzz.target import of_bytes, of_settings, of_text
-from tests.shared.json_documents import (
+from tests.shared.protocol.json_documents import (
     ASSOCIATIONS,
     LAMP_CONFIGS,
     NEARLY_ASSOCIATIONS,
@@ -121,6 +121,8 @@ TARGETS = (
         "2026-11-23",
         "2026-11-23T12:00+14:00",
     ),
-    of_settings("cloud.config", read_settings, BadSettings, _CLOUD_SETTINGS),
-    of_settings("lamp_ui.config", lambda values: read_config(values, lambda: "0" * 12), BadSettings, _SCREEN_SETTINGS),
+    of_settings("cloud.settings", read_settings, BadSettings, _CLOUD_SETTINGS),
+    of_settings(
+        "lamp_ui.settings", lambda values: read_config(values, lambda: "0" * 12), BadSettings, _SCREEN_SETTINGS
+    ),
 )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud import association
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
 from tests.support.broker import Mosquitto
 from tests.support.cloud import RUNNING, Cloud, DaemonProcess
 from tests.support.loop import (
@@ -32,7 +32,7 @@ PASSWORD = "correct horse"
 
 def _associate(cloud: Cloud, device_id: str = LAMP) -> None:
     with opened_database(cloud):
-        association.associate_by_device_id(device_id, association.user_named(USER), utc_now())
+        claiming.associate_by_device_id(device_id, claiming.user_named(USER), utc_now())
 
 
 def test_a_broker_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from cloud import association, outbox
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
+from cloud.store import outbox
+from cloud.store.lamps import Lampi
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import (
@@ -51,12 +52,12 @@ def seconds_to_the_wire(loop: Loop) -> list[float]:
     loop.new_lamp(LAMP)
     took = []
     with opened_database(loop.cloud):
-        ada = association.user_named(USER)
+        ada = claiming.user_named(USER)
         for number in range(CHANGES):
             if number % 2:
-                association.release(LAMP, utc_now())
+                claiming.release(LAMP, utc_now())
             else:
-                association.associate_by_device_id(LAMP, ada, utc_now())
+                claiming.associate_by_device_id(LAMP, ada, utc_now())
             committed_at = time.monotonic()
             heard = loop.next(seconds=1)
             took.append(time.monotonic() - committed_at)
@@ -67,10 +68,10 @@ def seconds_to_the_wire(loop: Loop) -> list[float]:
 def test_the_latest_of_many_quick_changes_is_what_stays(loop: Loop) -> None:
     loop.new_lamp(LAMP)
     with opened_database(loop.cloud):
-        ada = association.user_named(USER)
+        ada = claiming.user_named(USER)
         for _ in range(20):
-            association.associate_by_device_id(LAMP, ada, utc_now())
-            association.release(LAMP, utc_now())
+            claiming.associate_by_device_id(LAMP, ada, utc_now())
+            claiming.release(LAMP, utc_now())
         code = Lampi.named(LAMP).association_code
     wait_for_state(loop.broker, LAMP, waiting(code))
     last = [one for one in loop.settled() if one.topic.startswith(f"devices/{LAMP}/")][-1]
@@ -84,7 +85,7 @@ def test_verbs_of_the_model_reach_the_wire(loop: Loop) -> None:
         lampi = Lampi.named(LAMP)
         lampi.publish_unassociated_msg()
         assert loop.new_code(LAMP) == code
-        lampi.associate_and_publish_associated_msg(association.user_named(USER))
+        lampi.associate_and_publish_associated_msg(claiming.user_named(USER))
     assert loop.next().payload == ASSOCIATED
 
 
@@ -96,11 +97,11 @@ def test_five_hundred_lamps_at_once_are_all_told(loop: Loop) -> None:
         codes[heard.topic] = code_in(heard.payload)
     assert loop.settled() == []
     with opened_database(loop.cloud):
-        ada = association.user_named(USER)
+        ada = claiming.user_named(USER)
         # A list: a write inside an open read fails at once when the daemon has written meanwhile.
         for lampi in list(Lampi.select().where(Lampi.device_id << list(device_ids(500)))):
             assert codes[f"devices/{lampi.device_id}/lamp/associated"] == lampi.association_code
-            association.associate_by_device_id(lampi.device_id, ada, utc_now())
+            claiming.associate_by_device_id(lampi.device_id, ada, utc_now())
     told = {loop.next().topic for _ in range(500)}
     assert told == set(codes)
     kept = loop.broker.retained("devices/+/lamp/associated")

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from shared import payloads, topics
-from shared.broker_url import BrokerUrl
-from shared.messages import Message, Publication, Subscription
-from shared.mqtt import BrokerLink
-from shared.payloads import Associated, Association, Unassociated, decode_association, decode_high_water_mark
+from shared.mqtt.broker_url import BrokerUrl
+from shared.mqtt.client import MqttClient
+from shared.mqtt.messages import Message, Publication, Subscription
+from shared.protocol import payloads, topics
+from shared.protocol.payloads import Associated, Association, Unassociated, decode_association, decode_high_water_mark
 from tests.support.broker import Ear
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.cluster import Cluster
@@ -26,7 +26,7 @@ class Lamp:
     def __init__(self, port: int) -> None:
         self.shown: queue.SimpleQueue[Association | None] = queue.SimpleQueue()
         state = topics.connection(PREFIX, "bridge")
-        self._link = BrokerLink(
+        self._link = MqttClient(
             BrokerUrl("127.0.0.1", port),
             f"{DEVICE_ID}_bridge",
             subscriptions=[Subscription(topics.associated(PREFIX), 2, self._receive)],

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cloud.identifying import IDENTIFY_FOR, identify
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
+from cloud.services.identification import IDENTIFY_FOR, identify
 from tests.support.cloud import DaemonProcess
 from tests.support.loop import USER, Loop, associated, opened_database, retained_state
 from tests.support.waiting import wait_until

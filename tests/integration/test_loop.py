@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from cloud.models import Lampi
+from cloud.store.lamps import Lampi
 from tests.support.cloud import DaemonProcess
 from tests.support.loop import (
     ASSOCIATED,

@@ -3,7 +3,7 @@
 import sqlite3
 from contextlib import closing
 
-from cloud.daemon.events import Inbox
+from cloud.daemon.inbox import Inbox
 from cloud.daemon.presence import PresenceBatch
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud.models import Lampi
-from cloud.shipped import PROJECT
+from cloud.ops.deploy.package_files import PROJECT
+from cloud.store.lamps import Lampi
 from tests.support.cloud import Cloud
-from tests.support.desk import DeskProcess
+from tests.support.local_stack import DeskProcess
 from tests.support.loop import opened_database
 
 LAMP = "b827ebba0387"

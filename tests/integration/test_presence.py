@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.topics import provisioned_presence
+from shared.protocol.topics import provisioned_presence
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import (

@@ -144,7 +144,7 @@ def test_over_mqtt_3_1_1_losses_are_noticed_and_made_up_for(tmp_path: Path, line
         burst(tmp_path, broker, old.port) as (cloud, daemon),
     ):
         assert_all_are_retained(broker, cloud)
-        assert old.turned_away == 1
+        assert old.connection_rejected == 1
         assert "speaks MQTT 3.1.1" in daemon.log()
         assert ("lost messages" in daemon.log()) == (line != "max_inflight_messages 20")
         assert refused(cloud) == 0

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud import outbox
-from cloud.association import add_user
-from cloud.database import open_database
-from cloud.schema import upgrade
+from cloud.db.database import open_database
+from cloud.db.schema import upgrade
+from cloud.services.claiming import add_user
+from cloud.store import outbox
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import (

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from cloud import association
-from cloud.guessing.policy import CodePolicy, announce
-from cloud.models import Lampi
+from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.services import claiming
+from cloud.store.lamps import Lampi
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import ASSOCIATED, USER, Loop, code_in, opened_database, retained_state
@@ -25,7 +25,7 @@ def crowd(loop: Loop) -> Cloud:
     with opened_database(loop.cloud):
         announce(CodePolicy(risk=1.0, guesses_per_user=1000, guesses_per_source=10_000))  # losing is no fault of theirs
         for user in USERS:
-            association.add_user(user)
+            claiming.add_user(user)
     return loop.cloud
 
 

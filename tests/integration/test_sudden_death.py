@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud import association
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
 from tests.support.broker import Mosquitto
 from tests.support.cloud import RUNNING, Cloud, DaemonProcess
 from tests.support.loop import (
@@ -35,7 +35,7 @@ LAMPS_A_ROUND = 300
 
 def _associate(cloud: Cloud) -> None:
     with opened_database(cloud):
-        association.associate_by_device_id(LAMP, association.user_named(USER), utc_now())
+        claiming.associate_by_device_id(LAMP, claiming.user_named(USER), utc_now())
 
 
 def _freeze(daemon: DaemonProcess, cloud: Cloud) -> None:
@@ -161,7 +161,7 @@ def test_a_frozen_daemon_that_wakes_up_after_another_took_over_stands_by(
         os.kill(daemon.pid, signal.SIGCONT)
     daemon.wait_to_say("Standing by")
     with opened_database(cloud):
-        association.release(LAMP, utc_now())
+        claiming.release(LAMP, utc_now())
     loop.new_code(LAMP)
     assert loop.settled() == []
     assert second.stop() == 0

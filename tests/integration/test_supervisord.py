@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud import association, shipped
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.db.timestamps import utc_now
+from cloud.ops.deploy import package_files
+from cloud.services import claiming
+from cloud.store.lamps import Lampi
 from tests.support.accounts import this_user
 from tests.support.broker import Mosquitto
 from tests.support.cloud import RUNNING, Cloud
@@ -68,17 +69,17 @@ def test_stop_ends_it_soon_and_nothing_pending_is_lost(supervisor: Supervisor, b
     broker.publish_all([(presence(device_id), b"1") for device_id in ids])
     wait_until(lambda: len(broker.retained("devices/#")) == LAMPS, "all lamps to be told their codes")
     with opened_database(cloud):
-        ada = association.user_named(USER)
+        ada = claiming.user_named(USER)
         for device_id in ids[: LAMPS // 2]:  # right before the stop
-            association.associate_by_device_id(device_id, ada, utc_now())
+            claiming.associate_by_device_id(device_id, ada, utc_now())
         asked_at = time.monotonic()
         supervisor.control("stop", PROGRAM)
         assert time.monotonic() - asked_at < 5
         assert "STOPPED" in supervisor.control("status", status=3)
         for device_id in ids[LAMPS // 2 :]:  # while it is stopped
-            association.associate_by_device_id(device_id, ada, utc_now())
-        association.forget(ids[0])
-        association.release(ids[1], utc_now())
+            claiming.associate_by_device_id(device_id, ada, utc_now())
+        claiming.forget(ids[0])
+        claiming.release(ids[1], utc_now())
         code = Lampi.named(ids[1]).association_code
     supervisor.control("start", PROGRAM)
     wait_for_state(broker, ids[0], None)
@@ -115,8 +116,8 @@ def test_its_log_is_rotated_and_no_line_is_lost(supervisor: Supervisor, broker: 
     log = supervisor.program_log
     config = tmp_path / "logrotate.conf"
     config.write_text(
-        shipped.filled_in(
-            shipped.LOG_ROTATION,
+        package_files.filled_in(
+            package_files.LOG_ROTATION,
             {
                 "/var/log/lampi/*.log": str(log),
                 "root adm": f"{this_user()} {grp.getgrgid(os.getgid()).gr_name}",
@@ -146,7 +147,7 @@ def test_its_log_is_rotated_and_no_line_is_lost(supervisor: Supervisor, broker: 
     assert log.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("program", [shipped.DAEMON_PROGRAM, shipped.WEB_PROGRAM], ids=["daemon", "web"])
+@pytest.mark.parametrize("program", [package_files.DAEMON_PROGRAM, package_files.WEB_PROGRAM], ids=["daemon", "web"])
 def test_a_disk_that_is_mounted_late_is_waited_for(tmp_path: Path, cloud: Cloud, program: Path) -> None:
     unmounted = tmp_path / "unmounted"
     cloud.folder.rename(unmounted)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playhouse.migrations import Runner
 
-from cloud.database import open_database
-from cloud.guessing.live_codes import live_codes
-from cloud.guessing.policy import CodePolicy, announced
-from cloud.instants import utc_now
-from cloud.schema import MIGRATIONS
+from cloud.db.database import open_database
+from cloud.db.schema import MIGRATIONS
+from cloud.db.timestamps import utc_now
+from cloud.rate_limit.live_codes import live_codes
+from cloud.rate_limit.policy import CodePolicy, announced
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import ASSOCIATED, USER, Loop, associated, code_in, device_ids, opened_database

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud import shipped
-from cloud.models import Lampi
+from cloud.ops.deploy import package_files
+from cloud.store.lamps import Lampi
 from cloud.web.live import MOST_STREAMS_OF_ONE
 from tests.support.broker import free_port, listens
 from tests.support.browsing import Client, RawStream, cookie_for
@@ -164,7 +164,7 @@ def test_fifty_people_with_one_code_get_one_lamp(loop: Loop, cloud: Cloud, web: 
 def test_under_supervisord_it_runs_and_is_back_when_killed(cloud: Cloud, tmp_path: Path) -> None:
     port = free_port()
     values = {"--port 8000": f"--port {port}"}
-    with Supervisor(tmp_path / "supervisor", cloud, shipped.WEB_PROGRAM, values) as supervisor:
+    with Supervisor(tmp_path / "supervisor", cloud, package_files.WEB_PROGRAM, values) as supervisor:
         supervisor.wait_to_say(f"Listening on http://127.0.0.1:{port}")
         os.kill(supervisor.pid(), signal.SIGKILL)
         supervisor.wait_to_say("Listening on http", times=2)

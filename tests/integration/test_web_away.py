@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Page, expect
 
-from cloud import association
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
 from tests.support.cloud import Cloud
 from tests.support.loop import opened_database
 from tests.support.web import WebProcess, sign_up
@@ -30,7 +30,7 @@ def test_what_is_shown_stays_while_it_can_t_be_renewed(page: Page, web: WebProce
     sign_up(page, web.url, "grace")
     page.route("**/lamps", lambda route: route.fulfill(status=503, body="away"))
     with page.expect_response("**/lamps"), opened_database(cloud):
-        association.associate_by_device_id(LAMP, association.user_named("grace"), utc_now())
+        claiming.associate_by_device_id(LAMP, claiming.user_named("grace"), utc_now())
     expect(page.get_by_role("heading", name="My lamps")).to_be_visible()
     page.unroute("**/lamps")
     expect(page.get_by_role("link", name="Release My LAMPI")).to_be_visible(timeout=BACK_MILLISECONDS)

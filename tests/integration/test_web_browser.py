@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
-from cloud import association
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
+from cloud.store.lamps import Lampi
 from tests.integration.conftest import PHONE
 from tests.support import axe
 from tests.support.bridge import Bridged
@@ -155,9 +155,9 @@ def test_without_scripts(browser: Browser, web: WebProcess, cloud: Cloud) -> Non
 def change(cloud: Cloud, *, to_associated: bool) -> None:
     with opened_database(cloud):
         if to_associated:
-            association.associate_by_device_id(LAMP, association.user_named("grace"), utc_now())
+            claiming.associate_by_device_id(LAMP, claiming.user_named("grace"), utc_now())
         else:
-            association.release(LAMP, utc_now())
+            claiming.release(LAMP, utc_now())
 
 
 def test_a_page_that_is_open_follows_without_a_reload(page: Page, web: WebProcess, cloud: Cloud) -> None:
@@ -168,7 +168,7 @@ def test_a_page_that_is_open_follows_without_a_reload(page: Page, web: WebProces
     expect(page.get_by_role("heading", name="My LAMPI")).to_be_visible(timeout=LIVE_MILLISECONDS)
     page.get_by_role("link", name="Rename My LAMPI").focus()
     with opened_database(cloud):
-        association.associate_by_device_id("b827eb11c0de", association.user_named("grace"), utc_now())
+        claiming.associate_by_device_id("b827eb11c0de", claiming.user_named("grace"), utc_now())
     expect(page.get_by_role("heading", name="Bedside")).to_be_visible(timeout=LIVE_MILLISECONDS)
     expect(page.get_by_role("link", name="Rename My LAMPI")).to_be_focused()
     change(cloud, to_associated=False)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cloud import association
 from cloud.daemon.presence import PresenceBatch
-from cloud.history import History
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
+from cloud.store.audit_log import History
+from cloud.store.lamps import Lampi
 from tests.support.browsing import cookie_for
 from tests.support.cloud import Cloud
 from tests.support.loop import USER, opened_database
@@ -155,7 +155,7 @@ def test_events_come_through_as_they_happen(nginx: Nginx, cloud: Cloud, code: st
     while b"retry:" not in heard:
         heard += stream.recv(4096)
     with opened_database(cloud):
-        association.associate_by_code(code, association.user_named(USER), utc_now())
+        claiming.associate_by_code(code, claiming.user_named(USER), utc_now())
     began = time.monotonic()
     while b"event: change" not in heard:
         heard += stream.recv(4096)

@@ -10,9 +10,9 @@ import gpiod
 import pytest
 from gpiod.line import Bias, Direction, Edge
 
-from lamp_ui.button import HEADER_CHIPS, STATUS_BUTTON_GPIO, Button, NoButton
-from lamp_ui.hardware import LampHardware
-from lamp_ui.hold import Hold
+from lamp_ui.core.hold import Hold
+from lamp_ui.platform.button import HEADER_CHIPS, STATUS_BUTTON_GPIO, Button, NoButton
+from lamp_ui.platform.hardware import LampHardware
 from tests.support.gpio import BUSY, FakeChip, make_chip
 from tests.support.waiting import wait_until
 
@@ -177,7 +177,7 @@ def test_without_gpiod_there_is_no_button(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "gpiod", None)
-    monkeypatch.delitem(sys.modules, "lamp_ui.button")
+    monkeypatch.delitem(sys.modules, "lamp_ui.platform.button")
     caplog.set_level(logging.INFO)
     hardware = LampHardware(tmp_path, tmp_path)
     hardware.start(lambda: None)

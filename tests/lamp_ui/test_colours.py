@@ -2,9 +2,9 @@
 
 from PIL import Image
 
-from lamp_ui import theme
-from lamp_ui.lamp import Control
-from lamp_ui.layout import Box, place_main
+from lamp_ui.core.lamp_control import Control
+from lamp_ui.geometry import theme
+from lamp_ui.geometry.layout import Box, place_main
 from tests.lamp_ui.conftest import DEVICE_ID, StartLamp
 from tests.support.broker import Mosquitto
 from tests.support.reading import colour_box

@@ -14,12 +14,12 @@ import time
 os.environ |= {"KIVY_NO_ARGS": "1", "KIVY_LOG_MODE": "PYTHON", "KIVY_CLOCK": "interrupt", "KCFG_GRAPHICS_MAXFPS": "20"}
 from kivy.clock import Clock
 
-from lamp_ui.app import EventCrossing
-from lamp_ui.events import LampChanged, LinkChanged, PowerPressed, Touched
-from lamp_ui.lamp import Knowledge
-from lamp_ui.presenter import Environment, Presenter
-from lamp_ui.status import About
-from shared.payloads import LampConfig
+from lamp_ui.view.app import EventCrossing
+from lamp_ui.core.events import LampChanged, LinkChanged, PowerPressed, Touched
+from lamp_ui.core.lamp_control import Knowledge
+from lamp_ui.core.presenter import Environment, Presenter
+from lamp_ui.core.status_page import About
+from shared.protocol.payloads import LampConfig
 
 presenter = Presenter(Environment(About("b827ebba0387", (), ""), str, lambda: None, 0), time.monotonic())
 asked, rendered, withdrawn = [], [], []

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import ImageFont
 
-from lamp_ui.claim import LONGEST_SHOWN_ADDRESS
-from lamp_ui.code_layout import lay_out_code
-from lamp_ui.layout import Box, place_main, place_popup, place_status, unit_of
-from lamp_ui.words import LANGUAGES, hue_name, load_words, percent
+from lamp_ui.core.claim_url import LONGEST_SHOWN_ADDRESS
+from lamp_ui.core.i18n import LANGUAGES, hue_name, load_words, percent
+from lamp_ui.geometry.code_layout import lay_out_code
+from lamp_ui.geometry.layout import Box, place_main, place_popup, place_status, unit_of
 
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480)]
 LEAST_FONT = 11

@@ -8,8 +8,8 @@ from statistics import median
 
 import pytest
 
-from lamp_ui.lamp import Control
-from lamp_ui.layout import place_main
+from lamp_ui.core.lamp_control import Control
+from lamp_ui.geometry.layout import place_main
 from tests.lamp_ui.conftest import DEVICE_ID, StartLamp
 from tests.support.broker import Mosquitto
 from tests.support.screen import Touchscreen

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lamp_ui.hardware import LampHardware
-from lamp_ui.machine import read_machine
+from lamp_ui.platform.hardware import LampHardware
+from lamp_ui.platform.host_info import read_machine
 
 
 @pytest.fixture(autouse=True)

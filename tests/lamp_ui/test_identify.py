@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from lamp_ui import theme
-from lamp_ui.events import AssociationChanged, StatusAsked
-from lamp_ui.identify import LONGEST_SECONDS
-from lamp_ui.presenter import Presenter
-from lamp_ui.words import LANGUAGES, load_words
-from shared.payloads import Associated, Association, Unassociated
+from lamp_ui.core.events import AssociationChanged, StatusAsked
+from lamp_ui.core.i18n import LANGUAGES, load_words
+from lamp_ui.core.identify import LONGEST_SECONDS
+from lamp_ui.core.presenter import Presenter
+from lamp_ui.geometry import theme
+from shared.protocol.payloads import Associated, Association, Unassociated
 from tests.lamp_ui.conftest import CODE, OTHER_CODE, StartLamp, unassociated
 from tests.support.presenting import DIM_AFTER, START, presenter_after
 from tests.support.screen import CloudVoice, Touchscreen

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from lamp_ui.config import read_config
-from lamp_ui.events import AssociationChanged, BridgeChanged, Event, LampChanged, LinkChanged
-from lamp_ui.link import LampLink
-from shared import topics
-from shared.payloads import Associated, LampConfig, Unassociated
+from lamp_ui.core.events import AssociationChanged, BridgeChanged, Event, LampChanged, LinkChanged
+from lamp_ui.platform.mqtt_link import LampLink
+from lamp_ui.settings import read_config
+from shared.protocol import topics
+from shared.protocol.payloads import Associated, LampConfig, Unassociated
 from tests.lamp_ui.conftest import CODE, DEVICE_ID
 from tests.support.broker import Mosquitto
 from tests.support.waiting import DEADLINE_SECONDS, wait_until

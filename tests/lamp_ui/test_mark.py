@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from lamp_ui import theme
-from lamp_ui.layout import place_mark, unit_of
+from lamp_ui.geometry import theme
+from lamp_ui.geometry.layout import place_mark, unit_of
 from tests.lamp_ui.conftest import StartLamp, unassociated
 from tests.support.broker import Mosquitto
 from tests.support.screen import CloudVoice, Touchscreen

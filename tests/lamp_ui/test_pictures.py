@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from lamp_ui.pictures import pill
+from lamp_ui.geometry.raster import pill
 from tests.lamp_ui.conftest import StartLamp
 
 

@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from lamp_ui import theme
-from lamp_ui.presenter import CONFIRMATION_SECONDS
-from lamp_ui.qr import qr_modules
-from lamp_ui.words import LANGUAGES, load_words
-from shared.payloads import Associated
+from lamp_ui.core.i18n import LANGUAGES, load_words
+from lamp_ui.core.presenter import CONFIRMATION_SECONDS
+from lamp_ui.geometry import theme
+from lamp_ui.geometry.qr import qr_modules
+from shared.protocol.payloads import Associated
 from tests.lamp_ui.conftest import CODE, OTHER_CODE, StartLamp, unassociated
 from tests.support.reading import colour_box
 from tests.support.screen import CloudVoice, Touchscreen

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from paho.mqtt import publish
 
-from shared import topics
-from shared.payloads import Associated, Unassociated
+from shared.protocol import topics
+from shared.protocol.payloads import Associated, Unassociated
 from tests.support.broker import Mosquitto
 from tests.support.screen import CloudVoice, Touchscreen
 from tests.support.waiting import wait_until

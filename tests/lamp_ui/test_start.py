@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from shared.broker_url import BrokerUrl
+from shared.mqtt.broker_url import BrokerUrl
 from tests.lamp_ui.conftest import DEVICE_ID
 from tests.support.broker import Mosquitto
 from tests.support.screen import START_SECONDS, Touchscreen

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lamp_ui.words import LANGUAGES
-from tests.lamp_ui.test_words import spoken_in_the_code
+from lamp_ui.core.i18n import LANGUAGES
+from tests.lamp_ui.core.test_i18n import spoken_in_the_code
 from tests.support.album import SIZES
 from tests.support.screen import ROOT
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from lamp_ui import theme
+from lamp_ui.geometry import theme
 
 LEAST_TEXT_CONTRAST = 4.5
 LEAST_SIGN_CONTRAST = 3.0

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from PIL import Image, ImageStat
 
-from lamp_ui.lamp import Control
-from lamp_ui.layout import Box, place_main, place_mark, place_status
+from lamp_ui.core.lamp_control import Control
+from lamp_ui.geometry.layout import Box, place_main, place_mark, place_status
 from tests.lamp_ui.conftest import CODE, DEVICE_ID, StartLamp, unassociated
 from tests.support.broker import Mosquitto
 from tests.support.lamp_service import LampService

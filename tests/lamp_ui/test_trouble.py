@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lamp_ui.config import read_config
-from lamp_ui.link import LampLink
+from lamp_ui.platform.mqtt_link import LampLink
+from lamp_ui.settings import read_config
 from tests.lamp_ui.conftest import DEVICE_ID, StartLamp, unassociated
 from tests.support.broker import Mosquitto
 from tests.support.deaf import deaf_broker

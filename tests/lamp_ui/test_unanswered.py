@@ -2,7 +2,7 @@
 
 import signal
 
-from lamp_ui.lamp import Control
+from lamp_ui.core.lamp_control import Control
 from tests.lamp_ui.conftest import StartLamp
 from tests.lamp_ui.test_touch import PREFIX, boxes, tap
 from tests.support.broker import Mosquitto

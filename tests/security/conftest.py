@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.instants import utc_now
-from cloud.provisioning.broker_files import write_program_files
-from cloud.provisioning.rules import RULES
+from cloud.db.timestamps import utc_now
+from cloud.ops.provisioning.broker_files import write_program_files
+from cloud.ops.provisioning.rules import RULES
 from tests.support.attempts import Attempts
 from tests.support.bridge import CloudBroker
 from tests.support.callers import Caller, Pair, trusting

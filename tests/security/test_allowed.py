@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.models import Lampi
+from cloud.store.lamps import Lampi
 from tests.support.broker import Mosquitto
 from tests.support.cloud import DaemonProcess
 from tests.support.loop import ASSOCIATED, USER, associated, code_in, opened_database, wait_for_code, wait_for_state

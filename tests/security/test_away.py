@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cloud.models import Lampi
-from cloud.outbox import oldest_pending_at
+from cloud.store.lamps import Lampi
+from cloud.store.outbox import oldest_pending_at
 from tests.support.attempts import Attempts
 from tests.support.broker import Mosquitto
 from tests.support.cloud import DaemonProcess

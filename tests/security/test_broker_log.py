@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.instants import utc_now
-from cloud.provisioning.broker_files import write_program_files
-from cloud.provisioning.rules import PASSWORDS, RULES, write_rules
+from cloud.db.timestamps import utc_now
+from cloud.ops.provisioning.broker_files import write_program_files
+from cloud.ops.provisioning.rules import PASSWORDS, RULES, write_rules
 from tests.support.bridge import CloudBroker, lamp_broker
 from tests.support.broker import Mosquitto, listens
 from tests.support.callers import Caller, Pair, trusting

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.instants import utc_now
-from cloud.provisioning.rules import FORMER_RULES, PASSWORDS, RULES, write_rules
-from shared.topics import provisioned_presence as presence
+from cloud.db.timestamps import utc_now
+from cloud.ops.provisioning.rules import FORMER_RULES, PASSWORDS, RULES, write_rules
+from shared.protocol.topics import provisioned_presence as presence
 from tests.support.attempts import Attempts
 from tests.support.callers import Caller, Pair, trusting
 from tests.support.loop import associated

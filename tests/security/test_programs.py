@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.desk.files import cloud_broker
-from cloud.instants import utc_now
-from cloud.provisioning.broker_files import write_program_files
+from cloud.db.timestamps import utc_now
+from cloud.devtools.local_stack.files import cloud_broker
+from cloud.ops.provisioning.broker_files import write_program_files
 from tests.support.attempts import Attempts
 from tests.support.broker import Mosquitto
 from tests.support.callers import Caller, Pair, trusting

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cloud.config import read_settings
-from cloud.instants import utc_now
-from cloud.renewal import BROKER, DAEMON, check_renewal, read_ends
-from cloud.status import Level
+from cloud.db.timestamps import utc_now
+from cloud.ops.certificate_expiry import BROKER, DAEMON, check_renewal, read_ends
+from cloud.ops.health import Level
+from cloud.settings import read_settings
 from tests.support.secure import Installed
 
 TWO_YEARS = timedelta(days=2 * 365)

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from cloud.instants import utc_now
-from cloud.provisioning.authority import Authority, Credentials
-from cloud.provisioning.files import Content
-from cloud.shipped import CLOUD_BROKER
+from cloud.db.timestamps import utc_now
+from cloud.ops.deploy.package_files import CLOUD_BROKER
+from cloud.ops.provisioning.authority import Authority, Credentials
+from cloud.ops.provisioning.files import Content
 from tests.security.conftest import ATTACKER, VICTIM, Fortress
 from tests.support.attempts import Attempts
 from tests.support.callers import Caller, Pair, trusting

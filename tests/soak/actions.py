@@ -4,8 +4,8 @@ import random
 import threading
 from collections.abc import Sequence
 
-from shared import payloads
-from shared.payloads import Unassociated
+from shared.protocol import payloads
+from shared.protocol.payloads import Unassociated
 from tests.soak.model import NOBODY, ModelLamp, Outcome
 from tests.soak.rivals import Order, Rival, run_command
 from tests.soak.world import USERS, World

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import peewee
 
-from shared import payloads
-from shared.payloads import Unassociated
+from shared.protocol import payloads
+from shared.protocol.payloads import Unassociated
 from tests.soak.actions import Actions
 from tests.soak.facts import LampFact, retained
 from tests.soak.model import ABSENT

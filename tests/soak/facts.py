@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import peewee
 from playhouse import db_url
 
-from shared.payloads import Associated, Unassociated
+from shared.protocol.payloads import Associated, Unassociated
 from tests.soak.lamps import EVERY_ASSOCIATED
 from tests.soak.model import NOBODY
 from tests.support.broker import Mosquitto

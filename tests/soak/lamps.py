@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud.simulator import SimulatedLamp
-from shared import payloads, topics
-from shared.broker_url import BrokerUrl
-from shared.payloads import Association
+from cloud.devtools.simulator import SimulatedLamp
+from shared.mqtt.broker_url import BrokerUrl
+from shared.protocol import payloads, topics
+from shared.protocol.payloads import Association
 from tests.soak.model import ModelLamp
 
 EVERY_ASSOCIATED = topics.associated(topics.lamp_prefix("+"))

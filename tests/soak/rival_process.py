@@ -11,11 +11,11 @@ from typing import Any
 
 import peewee
 
-from cloud import association
-from cloud.database import database_proxy, open_database, write_transaction
-from cloud.errors import DatabaseAway, Refusal
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.db.database import database_proxy, open_database, write_transaction
+from cloud.db.timestamps import utc_now
+from cloud.errors import DatabaseAway, UserError
+from cloud.services import claiming
+from cloud.store.lamps import Lampi
 from tests.soak.model import OK, REFUSED, UNKNOWN
 from tests.support.waiting import wait_until
 
@@ -39,7 +39,7 @@ def _opens() -> bool:
 def _answer(order: dict[str, Any]) -> dict[str, str | None]:
     try:
         device_id = _do(order)
-    except Refusal as refusal:
+    except UserError as refusal:
         return {"result": REFUSED, "reason": type(refusal).__name__, "device_id": None}
     except peewee.PeeweeException as fault:
         _start_anew()
@@ -50,17 +50,17 @@ def _answer(order: dict[str, Any]) -> dict[str, str | None]:
 def _do(order: dict[str, Any]) -> str:
     device_id: str = order["device_id"]
     if order["verb"] == "associate":
-        user = association.user_named(order["user"])
+        user = claiming.user_named(order["user"])
         if order["code"] is None:
-            return str(association.associate_by_device_id(device_id, user, utc_now()).device_id)
-        return str(association.associate_by_code(order["code"], user, utc_now()).device_id)
+            return str(claiming.associate_by_device_id(device_id, user, utc_now()).device_id)
+        return str(claiming.associate_by_code(order["code"], user, utc_now()).device_id)
     if order["verb"] == "release":
-        association.release(device_id, utc_now())
+        claiming.release(device_id, utc_now())
     elif order["verb"] == "say again":
         with write_transaction():
             Lampi.tell(list(Lampi.select()))
     else:
-        association.forget(device_id)
+        claiming.forget(device_id)
     return device_id
 
 

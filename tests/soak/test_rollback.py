@@ -5,10 +5,10 @@ import shutil
 from datetime import UTC, datetime
 from itertools import takewhile
 
-from cloud.association import associate_by_device_id, user_named
-from cloud.database import open_database
-from cloud.models import Lampi
-from shared import payloads, topics
+from cloud.db.database import open_database
+from cloud.services.claiming import associate_by_device_id, user_named
+from cloud.store.lamps import Lampi
+from shared.protocol import payloads, topics
 from tests.soak.facts import Facts, retained
 from tests.soak.lamps import EVERY_ASSOCIATED
 from tests.soak.world import soak_folder

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from shared.broker_url import BrokerUrl
+from shared.mqtt.broker_url import BrokerUrl
 from tests.soak.broken.crash_points import ARMED
 from tests.soak.choosy_broker import ChoosyBroker
 from tests.soak.facts import Facts

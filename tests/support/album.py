@@ -11,12 +11,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from lamp_ui.config import read_config
-from lamp_ui.layout import place_main
-from lamp_ui.link import LampLink
-from lamp_ui.words import LANGUAGES, Say, load_words
-from shared import topics
-from shared.payloads import Associated, Color, LampConfig
+from lamp_ui.core.i18n import LANGUAGES, Say, load_words
+from lamp_ui.geometry.layout import place_main
+from lamp_ui.platform.mqtt_link import LampLink
+from lamp_ui.settings import read_config
+from shared.protocol import topics
+from shared.protocol.payloads import Associated, Color, LampConfig
 from tests.support.broker import Mosquitto
 from tests.support.deaf import deaf_broker
 from tests.support.looks import darker, next_look, settled, tap_mark, waiting

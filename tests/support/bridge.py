@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloud.desk import files
-from cloud.instants import utc_now
-from cloud.models import Lampi
+from cloud.db.timestamps import utc_now
+from cloud.devtools.local_stack import files
+from cloud.store.lamps import Lampi
 from tests.support.broker import Mosquitto, free_port
 from tests.support.loop import USER, made_cloud, opened_database
 from tests.support.waiting import wait_until

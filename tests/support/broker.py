@@ -18,8 +18,8 @@ import paho.mqtt.client as paho
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud.desk.ports import free_ports
-from shared.broker_url import BrokerUrl
+from cloud.devtools.local_stack.ports import free_ports
+from shared.mqtt.broker_url import BrokerUrl
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 _INSTALLED = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "mosquitto"

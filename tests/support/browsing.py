@@ -6,11 +6,11 @@ import socket
 import time
 from urllib.parse import urlencode, urlsplit
 
-from cloud import association
-from cloud.identity import sign_ins
-from cloud.instants import utc_now
+from cloud.auth import sessions
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
 from cloud.web.app import create_app
-from cloud.web.config import WebSettings
+from cloud.web.settings import WebSettings
 from tests.support.cloud import Cloud
 from tests.support.loop import USER, opened_database
 
@@ -21,7 +21,7 @@ _TICKET = re.compile(r'name="ticket"[^>]*value="([^"]+)"')
 def cookie_for(cloud: Cloud, user: str = USER) -> str:
     """Return the cookie of a browser in which a user is signed in."""
     with opened_database(cloud):
-        token = sign_ins.begin(association.user_named(user), utc_now())
+        token = sessions.begin(claiming.user_named(user), utc_now())
         app = create_app(WebSettings(cloud.database_url))
         with app.test_request_context():
             serializer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]

@@ -4,8 +4,8 @@ from collections import deque
 
 from PIL import Image, ImageStat
 
-from lamp_ui import theme
-from lamp_ui.layout import Box, place_mark
+from lamp_ui.geometry import theme
+from lamp_ui.geometry.layout import Box, place_mark
 from tests.support.reading import colour_box
 from tests.support.screen import Touchscreen
 from tests.support.waiting import wait_until

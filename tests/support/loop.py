@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloud.association import add_user
-from cloud.database import open_database
-from cloud.schema import upgrade
+from cloud.db.database import open_database
+from cloud.db.schema import upgrade
+from cloud.services.claiming import add_user
 from tests.support.broker import Heard, Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.waiting import DEADLINE_SECONDS, wait_until

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from cloud.shipped import PROJECT
+from cloud.ops.deploy.package_files import PROJECT
 
 FOLDER = PROJECT / ".brokers"
 SUITES = {"bookworm": "2.0.11", "trixie": "2.0.21", "testing": "2.1"}

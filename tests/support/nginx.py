@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud import nginx
+from cloud.ops.deploy import nginx
 from tests.support.broker import free_port, listens
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 

@@ -8,9 +8,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from cloud.identity import sign_ins
-from cloud.models import User
-from cloud.web.access import present
+from cloud.auth import sessions
+from cloud.store.lamps import User
+from cloud.web.auth import present
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _TICKET = re.compile(r'name="ticket"[^>]*value="([^"]+)"')
@@ -77,7 +77,7 @@ class Reader:
     def be(self, user: User) -> "Reader":
         """Be signed in as somebody, without the work of checking a password."""
         with self.app.test_request_context():
-            token = sign_ins.begin(user, present())
+            token = sessions.begin(user, present())
         with self.client.session_transaction() as session:
             session["_user_id"] = token
         return self

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import gpiod
 
-from lamp_ui import button, hardware
 from lamp_ui.__main__ import main
+from lamp_ui.platform import button, hardware
 from tests.support.gpio import FakeChip, make_chip
 
 FOLDER = Path(sys.argv[1])

@@ -10,8 +10,8 @@ from typing import Self
 
 import psycopg
 
-from cloud.database import connect_database
-from cloud.schema import upgrade
+from cloud.db.database import connect_database
+from cloud.db.schema import upgrade
 from tests.support.broker import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 

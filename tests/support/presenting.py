@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from lamp_ui.events import Event
-from lamp_ui.presenter import Environment, Presenter
-from lamp_ui.status import About, MachineFacts
-from lamp_ui.view_state import PopupState, ViewState
+from lamp_ui.core.events import Event
+from lamp_ui.core.presenter import Environment, Presenter
+from lamp_ui.core.status_page import About, MachineFacts
+from lamp_ui.core.view_state import PopupState, ViewState
 
 DEVICE_ID = "b827ebba0387"
 CODE = "b71e094d0a8c4d0a8c4d0a8c4d0a8cff"

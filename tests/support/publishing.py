@@ -3,14 +3,14 @@
 import sys
 from collections.abc import Sequence
 
-from cloud import broker_faults, outbox
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.verification import Verification
-from cloud.database import write_transaction
+from cloud.db.database import write_transaction
 from cloud.mqtt.protocol import Outcomes
 from cloud.mqtt.reasons import NOT_AUTHORIZED
-from cloud.outbox import Pending
-from shared.messages import Publication
+from cloud.store import broker_faults, outbox
+from cloud.store.outbox import Pending
+from shared.mqtt.messages import Publication
 from tests.cloud.conftest import NOW
 
 

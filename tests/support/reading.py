@@ -12,8 +12,8 @@ from tempfile import NamedTemporaryFile
 
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
-from lamp_ui import theme
-from lamp_ui.layout import place_mark
+from lamp_ui.geometry import theme
+from lamp_ui.geometry.layout import place_mark
 from tests.support.waiting import DEADLINE_SECONDS
 
 _HEX = "0123456789abcdef"

@@ -11,17 +11,17 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from cloud import association
-from cloud.database import open_database
-from cloud.errors import Refusal
-from cloud.instants import utc_now
-from cloud.models import User
+from cloud.db.database import open_database
+from cloud.db.timestamps import utc_now
+from cloud.errors import UserError
+from cloud.services import claiming
+from cloud.store.lamps import User
 from tests.support.cloud import Cloud
 
 VERBS: dict[str, Callable[[str, User], object]] = {
-    "code": lambda code, user: association.associate_by_code(code, user, utc_now()),
-    "device-id": lambda device_id, user: association.associate_by_device_id(device_id, user, utc_now()),
-    "release": lambda device_id, _user: association.release(device_id, utc_now()),
+    "code": lambda code, user: claiming.associate_by_code(code, user, utc_now()),
+    "device-id": lambda device_id, user: claiming.associate_by_device_id(device_id, user, utc_now()),
+    "release": lambda device_id, _user: claiming.release(device_id, utc_now()),
 }
 WON = "won"
 
@@ -55,7 +55,7 @@ def let_go(processes: list[subprocess.Popen[str]]) -> Counter[str]:
 def _main(url: str, verb: str, what: str, user_name: str, threads_text: str) -> None:
     threads = int(threads_text)
     database = open_database(url)
-    user = association.user_named(user_name)
+    user = claiming.user_named(user_name)
     barrier = threading.Barrier(threads + 1)
     outcomes: list[str] = []
 
@@ -64,7 +64,7 @@ def _main(url: str, verb: str, what: str, user_name: str, threads_text: str) -> 
         barrier.wait()
         try:
             VERBS[verb](what, user)
-        except Refusal as refusal:
+        except UserError as refusal:
             outcomes.append(str(refusal))
         except Exception as fault:
             outcomes.append(f"{type(fault).__name__}: {fault}")

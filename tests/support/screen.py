@@ -12,10 +12,10 @@ from typing import Self
 
 from PIL import Image, ImageGrab
 
-from lamp_ui import theme
-from lamp_ui.lamp import Control
-from lamp_ui.layout import LABEL_ROW, place_main, place_popup, unit_of
-from shared import topics
+from lamp_ui.core.lamp_control import Control
+from lamp_ui.geometry import theme
+from lamp_ui.geometry.layout import LABEL_ROW, place_main, place_popup, unit_of
+from shared.protocol import topics
 from tests.support.broker import Mosquitto
 from tests.support.reading import colour_box, read_badge, read_code, read_hex, read_qr, read_text, read_value
 from tests.support.waiting import DEADLINE_SECONDS, wait_until

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cloud.instants import utc_now
-from cloud.provisioning.broker_files import write_program_files
+from cloud.db.timestamps import utc_now
+from cloud.ops.provisioning.broker_files import write_program_files
 from tests.support.bridge import CloudBroker, lamp_broker
 from tests.support.broker import Mosquitto
 from tests.support.callers import Caller, Pair, trusting

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud import shipped
+from cloud.ops.deploy import package_files
 from tests.support.accounts import this_user
 from tests.support.cloud import Cloud
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
@@ -45,7 +45,7 @@ class Supervisor:
         self,
         folder: Path,
         cloud: Cloud,
-        program_file: Path = shipped.DAEMON_PROGRAM,
+        program_file: Path = package_files.DAEMON_PROGRAM,
         values: Mapping[str, str] | None = None,
     ) -> None:
         self.program = program_file.stem
@@ -57,7 +57,7 @@ class Supervisor:
         self._socket_folder = tempfile.mkdtemp(prefix="sv")
         for needed in (self.program_log.parent, folder / "conf.d"):
             needed.mkdir(parents=True)
-        program = shipped.filled_in(
+        program = package_files.filled_in(
             program_file,
             {
                 "/opt/lampi/bin/lampi-cloud": f"{sys.executable} -m cloud",
@@ -104,7 +104,7 @@ class Supervisor:
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "supervisor.supervisord", "-c", self._config],
-            env=os.environ | {"PYTHONPATH": str(shipped.PROJECT)},
+            env=os.environ | {"PYTHONPATH": str(package_files.PROJECT)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

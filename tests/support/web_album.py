@@ -13,14 +13,14 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from cloud import association
-from cloud.association import user_named
+from cloud.auth.api_tokens import make_token
 from cloud.daemon.presence import PresenceBatch
-from cloud.identity.tokens import make_token
-from cloud.instants import utc_now
-from cloud.lease import PublisherLease
-from cloud.models import Lampi
-from cloud.outbox import OutboxMessage
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
+from cloud.services.claiming import user_named
+from cloud.store.lamps import Lampi
+from cloud.store.lease import PublisherLease
+from cloud.store.outbox import OutboxMessage
 from tests.support.broker import free_port
 from tests.support.cloud import Cloud
 from tests.support.loop import made_cloud, opened_database
@@ -49,7 +49,7 @@ def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str
     yield from _association(page, web.url, cloud)
     with opened_database(cloud):
         for device_id in MORE:
-            association.associate_by_device_id(device_id, user_named(name), utc_now())
+            claiming.associate_by_device_id(device_id, user_named(name), utc_now())
     yield from _own_lamps(page, web.url, cloud, name)
     with WebProcess(cloud, "--database-url", "sqlite:////nowhere/lampi.db") as without:
         page.goto(f"{without.url}/lamps")
@@ -94,7 +94,7 @@ def _association(page: Page, url: str, cloud: Cloud) -> Iterator[Shot]:
     follow(page.get_by_role("button", name="Light up again"))
     yield "this-lamp-identified", page
     with opened_database(cloud):
-        daemon.give_back()
+        daemon.resign()
     follow(page.get_by_role("button", name="Associate this lamp"))
     yield "yours-service-away", page
     with opened_database(cloud):

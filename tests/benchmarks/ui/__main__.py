@@ -20,8 +20,8 @@ from typing import Self
 
 import click
 
-from shared import topics
-from shared.payloads import Unassociated
+from shared.protocol import topics
+from shared.protocol.payloads import Unassociated
 from tests.support.broker import Mosquitto
 from tests.support.screen import LAMP_SIZE, ROOT, VirtualScreen
 

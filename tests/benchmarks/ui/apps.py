@@ -29,7 +29,7 @@ def run_ours() -> None:
 
     def set_stage(config: Any) -> None:
         original(config)
-        from lamp_ui.app import Touchscreen  # noqa: PLC0415
+        from lamp_ui.view.app import Touchscreen  # noqa: PLC0415
 
         start = Touchscreen.on_start
 
@@ -74,7 +74,7 @@ def run_plain(polls: bool) -> None:
     from kivy.config import Config  # noqa: PLC0415
     from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
 
-    from shared import topics  # noqa: PLC0415
+    from shared.protocol import topics  # noqa: PLC0415
 
     width, height = os.environ["LAMPI_SIZE"].split("x")
     Config.set("graphics", "width", width)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import click
 
-from cloud import association
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming
 from tests.support.broker import free_port, listens
 from tests.support.browsing import Client, RawStream, cookie_for
 from tests.support.cloud import Cloud
@@ -88,7 +88,7 @@ def streams(web: WebProcess, cloud: Cloud) -> None:
     """Say what fifty browsers cost that wait for a change."""
     before = _resident_kilobytes(web.pid)
     with opened_database(cloud):
-        names = [association.add_user(f"reader{number}").name for number in range(BROWSERS)]
+        names = [claiming.add_user(f"reader{number}").name for number in range(BROWSERS)]
     waiting = [RawStream(web.url, cookie_for(cloud, name)) for name in names]
     more = _resident_kilobytes(web.pid) - before
     began = _processor_seconds(web.pid)
@@ -117,7 +117,7 @@ def main() -> None:
         make_lamps(cloud)
         with opened_database(cloud):
             for device_id in (LAMP, *MORE):
-                association.associate_by_device_id(device_id, association.user_named(USER), utc_now())
+                claiming.associate_by_device_id(device_id, claiming.user_named(USER), utc_now())
         cookie = cookie_for(cloud)
         with WebProcess(cloud) as web:
             base = median_milliseconds(empty, "/", "")

@@ -12,10 +12,10 @@ from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from cloud.api.app import register_api
+from cloud.auth.api_tokens import make_token
 from cloud.daemon.presence import PresenceBatch
-from cloud.identity.tokens import make_token
-from cloud.instants import utc_now
-from cloud.models import Lampi, User
+from cloud.db.timestamps import utc_now
+from cloud.store.lamps import Lampi, User
 
 LAMP, OTHER_LAMP = "b827ebba0387", "b827ebba0388"
 LAMPS = "/api/v1/lamps"

@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 from playhouse.pool import MaxConnectionsExceeded
 
-from cloud import ownership
-from cloud.database import database_proxy
-from cloud.identity import tokens
-from cloud.identity.tokens import USE_IS_NOTED_EVERY, ApiToken, make_token
-from cloud.instants import utc_now
-from cloud.models import Lampi, User
+from cloud.auth import api_tokens
+from cloud.auth.api_tokens import USE_IS_NOTED_EVERY, ApiToken, make_token
+from cloud.db.database import database_proxy
+from cloud.db.timestamps import utc_now
+from cloud.services import ownership
+from cloud.store.lamps import Lampi, User
 from tests.cloud.api.conftest import LAMP, LAMPS, Ask, asking, problem
 
 JSON = "application/json"
@@ -129,7 +129,7 @@ def test_without_a_token_that_counts(app: Flask, lamp: Lampi, header: str | None
 def test_a_revoked_token_and_one_of_a_user_who_is_gone(app: Flask, ada: User, bob: User) -> None:
     ask, ask_for_bob = asking(app.test_client(), ada), asking(app.test_client(), bob)
     assert ask("GET", LAMPS).status_code == ask_for_bob("GET", LAMPS).status_code == 200
-    tokens.revoke(ada, tokens.tokens_of(ada)[0].id)
+    api_tokens.revoke(ada, api_tokens.tokens_of(ada)[0].id)
     bob.delete_instance()
     problem(ask("GET", LAMPS), 401)
     problem(ask_for_bob("GET", LAMPS), 401)
@@ -142,7 +142,7 @@ def test_the_use_of_a_token_is_noted_now_and_then(ada: User) -> None:
     assert token not in str(list(ApiToken.select().dicts()))
     period = round(USE_IS_NOTED_EVERY.total_seconds())
     for after, noted in [(0, 0), (30, 0), (period - 1, 0), (period, period), (period + 1, period)]:
-        assert tokens.bearer(token, now + timedelta(seconds=after)) == ada
+        assert api_tokens.bearer(token, now + timedelta(seconds=after)) == ada
         used: object = ApiToken.get().last_used_at
         assert used == now + timedelta(seconds=noted)
 

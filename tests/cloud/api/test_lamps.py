@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from cloud import outbox
-from cloud.association import associate_by_code, release
-from cloud.claim_terms import ClaimTerms
-from cloud.guessing.policy import CodePolicy, announce
-from cloud.history import History
-from cloud.instants import utc_now
-from cloud.models import Lampi, User
-from cloud.ownership import JUST_NOW
-from shared.payloads import Unassociated
+from cloud.db.timestamps import utc_now
+from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.services.claim_terms import ClaimTerms
+from cloud.services.claiming import associate_by_code, release
+from cloud.services.ownership import JUST_NOW
+from cloud.store import outbox
+from cloud.store.audit_log import History
+from cloud.store.lamps import Lampi, User
+from shared.protocol.payloads import Unassociated
 from tests.cloud.api.conftest import LAMP, LAMPS, OTHER_LAMP, Ask, problem, register
 
 

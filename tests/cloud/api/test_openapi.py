@@ -13,11 +13,11 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 
 from cloud.api.app import DOCUMENT
-from cloud.association import associate_by_code
-from cloud.guessing.policy import CodePolicy, announce
-from cloud.identity.tokens import make_token
-from cloud.instants import utc_now
-from cloud.models import Lampi, User
+from cloud.auth.api_tokens import make_token
+from cloud.db.timestamps import utc_now
+from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.services.claiming import associate_by_code
+from cloud.store.lamps import Lampi, User
 from tests.cloud.api.conftest import LAMP, LAMPS, Ask, register
 
 DESCRIPTION = json.loads(DOCUMENT.read_text())

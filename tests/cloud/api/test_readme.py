@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cloud.identity.tokens import make_token
-from cloud.instants import utc_now
-from cloud.models import Lampi, User
+from cloud.auth.api_tokens import make_token
+from cloud.db.timestamps import utc_now
+from cloud.store.lamps import Lampi, User
 from tests.cloud.api.conftest import LAMP
 
 README = Path(__file__).parents[3] / "cloud" / "api" / "README.md"

@@ -7,15 +7,15 @@ from unittest.mock import patch
 import peewee
 import pytest
 
-from cloud import broker_faults, claim_address
-from cloud.broker_faults import Fault
-from cloud.config import CloudSettings
 from cloud.daemon.daemon import Daemon
-from cloud.daemon.events import Connection, Presence, Subscribed
+from cloud.daemon.inbox import ConnectionChanged, Presence, Subscribed
 from cloud.daemon.session import Session
-from cloud.guessing import policy
-from cloud.models import Lampi
 from cloud.mqtt.reasons import NOT_AUTHORIZED
+from cloud.rate_limit import policy
+from cloud.settings import CloudSettings
+from cloud.store import broker_faults, claim_url
+from cloud.store.broker_faults import Fault
+from cloud.store.lamps import Lampi
 from cloud.webhook import events
 from tests.support.broker import Mosquitto
 from tests.support.waiting import wait_until
@@ -43,7 +43,7 @@ def daemon(tmp_path: Path, broker: Mosquitto) -> Daemon:
 def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: Daemon) -> None:
     """Else an older copy of the database would soon not look older than what the broker was told."""
     first = connect(daemon)
-    daemon._inbox.put(Connection(first.of_link))
+    daemon._inbox.put(ConnectionChanged(first.of_link))
     daemon._inbox.put(Presence(LAMP, up=True))
     daemon._step()
     assert daemon._outlet.session is not first
@@ -78,7 +78,7 @@ def test_a_refused_subscription_is_a_fault_until_the_broker_grants_it(
 
 @pytest.mark.parametrize(
     "fails",
-    [(policy, "announce"), (claim_address, "announce"), (events, "announce_receiver")],
+    [(policy, "announce"), (claim_url, "announce"), (events, "announce_receiver")],
     ids=lambda at: at[0].__name__,
 )
 def test_a_database_that_fails_as_it_begins_to_lead_does_not_keep_it_from_the_broker(

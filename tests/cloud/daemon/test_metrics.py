@@ -4,10 +4,10 @@ import threading
 from datetime import timedelta
 
 from cloud.daemon.metrics import LOOK_SECONDS, Metrics, MetricsPort
-from cloud.figures import Figures
+from cloud.services.statistics import Statistics
 from tests.support.broker import free_port
 
-FIGURES = Figures(3, 2, 1, 0, 0.0, None, 0.0, 0, timedelta(minutes=15))
+FIGURES = Statistics(3, 2, 1, 0, 0.0, None, 0.0, 0, timedelta(minutes=15))
 
 
 def test_what_takes_long_is_looked_at_less_often() -> None:
@@ -16,7 +16,7 @@ def test_what_takes_long_is_looked_at_less_often() -> None:
     looked: list[float] = []
 
     def look(monotonic: float, took: float) -> None:
-        def read() -> Figures:
+        def read() -> Statistics:
             looked.append(monotonic)
             threading.Event().wait(took)
             return FIGURES

@@ -2,15 +2,15 @@
 
 import pytest
 
-from cloud import broker_faults
-from cloud.broker_faults import Fault
-from cloud.daemon.link import MARK, STATE
+from cloud.daemon.mqtt_link import MARK, STATE
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS
 from cloud.mqtt.protocol import Outcomes
 from cloud.mqtt.reasons import NO_RETAIN, NOT_AUTHORIZED
-from tests.support.healing import our_mark
+from cloud.store import broker_faults
+from cloud.store.broker_faults import Fault
 from tests.support.publishing import HandPlayed, faults
+from tests.support.replay import our_mark
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -84,7 +84,7 @@ def test_subscriptions_that_are_refused_are_named_until_they_are_granted(
 
 def test_a_broker_that_lets_nobody_in_is_named_until_it_does(broker: HandPlayed, publisher: Publisher) -> None:
     broker.lost = True
-    publisher.refusals.turned_away(NO_RETAIN)
+    publisher.refusals.connection_rejected(NO_RETAIN)
     broker.pump()
     assert broker_faults.current() == [Fault(NO_RETAIN, 0)]
     broker.lost = False

@@ -2,9 +2,9 @@
 
 import pytest
 
-from cloud import outbox
 from cloud.daemon.presence import OtherBridges, PresenceBatch
-from cloud.models import Lampi, User
+from cloud.store import outbox
+from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("database")

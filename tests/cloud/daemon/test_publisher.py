@@ -2,13 +2,13 @@
 
 import pytest
 
-from cloud import outbox
-from cloud.daemon.link import MARK, WINDOW
+from cloud.daemon.mqtt_link import MARK, WINDOW
 from cloud.daemon.publisher import WORTHWHILE, Publisher
-from shared.messages import Publication
-from shared.payloads import decode_high_water_mark
-from tests.support.healing import our_mark
+from cloud.store import outbox
+from shared.mqtt.messages import Publication
+from shared.protocol.payloads import decode_high_water_mark
 from tests.support.publishing import HandPlayed, enqueue
+from tests.support.replay import our_mark
 
 pytestmark = pytest.mark.usefixtures("database")
 

@@ -4,12 +4,12 @@ from itertools import pairwise
 
 import pytest
 
-from cloud import broker_faults, outbox
-from cloud.daemon.link import WINDOW
+from cloud.daemon.mqtt_link import WINDOW
 from cloud.daemon.publisher import WORTHWHILE
 from cloud.daemon.refusals import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRIES_A_SECOND
 from cloud.mqtt.protocol import Outcomes
 from cloud.mqtt.reasons import NOT_AUTHORIZED
+from cloud.store import broker_faults, outbox
 from tests.cloud.conftest import NOW
 from tests.support.publishing import HandPlayed, enqueue, faults, refuse_all
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import peewee
 import pytest
 
-from cloud.daemon.presence import PresenceBatch, RollCall
+from cloud.daemon.presence import PresenceBatch, PresenceSnapshot
 from cloud.daemon.session import (
     FIRST_SUBSCRIBE_PAUSE_SECONDS,
     LONGEST_CROWD_SECONDS,
@@ -15,8 +15,8 @@ from cloud.daemon.session import (
     PROBE_AGAIN_SECONDS,
     Session,
 )
-from cloud.models import Lampi
 from cloud.mqtt.listener import Session as BrokerSession
+from cloud.store.lamps import Lampi
 from tests.cloud.conftest import NOW
 
 
@@ -57,11 +57,11 @@ def test_reading_again_has_a_word_of_its_own() -> None:
 
 def test_the_roll_waits_for_a_crowd_but_not_for_ever() -> None:
     session = Session(BrokerSession())
-    assert not session.roll_is_due(False, 1000.0)
+    assert not session.snapshot_is_due(False, 1000.0)
     session.note_probe(session.word, 100.0)
-    assert session.roll_is_due(False, 100.0)
-    assert not session.roll_is_due(True, 100.0 + LONGEST_CROWD_SECONDS - 0.1)
-    assert session.roll_is_due(True, 100.0 + LONGEST_CROWD_SECONDS)
+    assert session.snapshot_is_due(False, 100.0)
+    assert not session.snapshot_is_due(True, 100.0 + LONGEST_CROWD_SECONDS - 0.1)
+    assert session.snapshot_is_due(True, 100.0 + LONGEST_CROWD_SECONDS)
 
 
 def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -92,11 +92,11 @@ def test_who_is_not_on_the_roll_is_not_there() -> None:
     for device_id in ids:
         batch.add(device_id, True)
     batch.register(NOW)
-    roll = RollCall()
+    snapshot = PresenceSnapshot()
     for device_id in reversed(ids[::2]):
-        roll.add(device_id)
-    settle(roll)
-    assert roll.went_down == 3000
+        snapshot.add(device_id)
+    settle(snapshot)
+    assert snapshot.went_down == 3000
     assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected).order_by(Lampi.device_id)] == ids[::2]
 
 
@@ -104,15 +104,15 @@ def test_who_is_not_on_the_roll_is_not_there() -> None:
 def test_who_comes_up_while_the_roll_is_settled_is_there() -> None:
     ids = [f"{number:012x}" for number in range(12_000)]
     Lampi.create_unassociated(ids, NOW)
-    roll = RollCall()
-    assert not roll.settle(NOW)  # the first page
+    snapshot = PresenceSnapshot()
+    assert not snapshot.settle(NOW)  # the first page
     late = [ids[0], ids[-1], ids[-257]]  # one of it, and two of the last, which share a part of the roll
     batch = PresenceBatch()
     for device_id in late:
         batch.add(device_id, True)
-        roll.add(device_id)
+        snapshot.add(device_id)
     batch.register(NOW)
-    settle(roll)
+    settle(snapshot)
     assert {lampi.device_id for lampi in Lampi.select().where(Lampi.connected)} == set(late)
 
 
@@ -120,18 +120,18 @@ def test_a_page_for_which_the_database_failed_is_settled_when_it_is_back(
     sqlite_database: peewee.SqliteDatabase,
 ) -> None:
     Lampi.create_unassociated(["b827ebba0387", "b827ebba0388"], NOW)
-    roll = RollCall()
-    roll.add("b827ebba0388")
+    snapshot = PresenceSnapshot()
+    snapshot.add("b827ebba0388")
     sqlite_database.execute_sql("PRAGMA busy_timeout = 0")
     with closing(sqlite3.connect(sqlite_database.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(peewee.OperationalError):
-            roll.settle(NOW)
-    settle(roll)
+            snapshot.settle(NOW)
+    settle(snapshot)
     assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected)] == ["b827ebba0388"]
-    assert roll.went_down == 1
+    assert snapshot.went_down == 1
 
 
-def settle(roll: RollCall) -> None:
-    while not roll.settle(NOW):
+def settle(snapshot: PresenceSnapshot) -> None:
+    while not snapshot.settle(NOW):
         pass

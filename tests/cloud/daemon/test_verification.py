@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from cloud import outbox
-from cloud.daemon.link import WINDOW
+from cloud.daemon.mqtt_link import WINDOW
 from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS
 from cloud.daemon.verification import Verification, verification_for
-from cloud.database import write_transaction
+from cloud.db.database import write_transaction
 from cloud.errors import BrokerAway
 from cloud.mqtt.listener import Session
 from cloud.mqtt.packets import MQTT_3_1_1
 from cloud.mqtt.reasons import NOT_RETAINED
-from cloud.outbox import Pending
-from shared.broker_url import BrokerUrl
+from cloud.store import outbox
+from cloud.store.outbox import Pending
+from shared.mqtt.broker_url import BrokerUrl
 from tests.support.publishing import HandPlayed, faults
 from tests.support.waiting import wait_until
 

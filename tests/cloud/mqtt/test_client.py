@@ -14,11 +14,11 @@ from cloud.mqtt.listener import Listener, Session
 from cloud.mqtt.packets import LEVELS, MQTT_3_1_1, Login
 from cloud.mqtt.protocol import Outcomes
 from cloud.mqtt.reading import Message
-from shared.broker_url import BrokerUrl
-from shared.messages import Publication
-from shared.tls import TlsFiles
-from tests.shared.raw_broker import CONNECT, DISCONNECT, PUBLISH, SUBSCRIBE, RawBroker
-from tests.shared.test_tls import TlsBroker
+from shared.mqtt.broker_url import BrokerUrl
+from shared.mqtt.messages import Publication
+from shared.mqtt.tls import TlsFiles
+from tests.shared.mqtt.raw_broker import CONNECT, DISCONNECT, PUBLISH, SUBSCRIBE, RawBroker
+from tests.shared.mqtt.test_tls import TlsBroker
 from tests.support.broker import Mosquitto, free_port
 from tests.support.proxy import OldBroker, TcpProxy
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
@@ -47,7 +47,7 @@ class Ledger(Listener):
     def lost(self) -> None:
         self.losses.put(None)
 
-    def turned_away(self, reason: int) -> None:
+    def connection_rejected(self, reason: int) -> None:
         self.reasons.append(reason)
 
     def received(self, messages: Sequence[Message]) -> None:

@@ -6,7 +6,7 @@ from cloud.mqtt.keepalive import KeepAlive
 from cloud.mqtt.packets import MQTT_3_1_1, MQTT_5, Login
 from cloud.mqtt.protocol import Outcomes, Protocol
 from cloud.mqtt.reading import Message, ProtocolError
-from shared.messages import Publication
+from shared.mqtt.messages import Publication
 
 LOGIN = Login("me", 20)
 WELCOME = {MQTT_3_1_1: b"\x20\x02\x00\x00", MQTT_5: b"\x20\x03\x00\x00\x00"}

@@ -14,8 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from cloud.mqtt.packets import MQTT_3_1_1, MQTT_5, Login
 from cloud.mqtt.protocol import Protocol
 from cloud.mqtt.reading import ProtocolError
-from shared.messages import Publication
-from tests.shared.raw_broker import RawBroker
+from shared.mqtt.messages import Publication
+from tests.shared.mqtt.raw_broker import RawBroker
 from tests.support.waiting import wait_until
 
 REFUSALS = (0x80, 0x87, 0x95, 0x97, 0x99)

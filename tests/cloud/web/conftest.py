@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from cloud.daemon.presence import PresenceBatch
-from cloud.models import Lampi, User
+from cloud.store.lamps import Lampi, User
 from cloud.web.app import create_app
-from cloud.web.config import WebSettings
+from cloud.web.settings import WebSettings
 from tests.cloud.conftest import NOW
 from tests.support.pages import Reader
 from tests.support.postgres import Postgres

@@ -6,13 +6,13 @@ import peewee
 import pytest
 from flask import Flask
 
-from cloud.history import Selection, read
-from cloud.identity import accounts
-from cloud.identity.sign_ins import IDLE_FOR, LASTS_FOR, SignIn
-from cloud.identity.tokens import bearer, make_token
-from cloud.models import User
+from cloud.auth import accounts
+from cloud.auth.api_tokens import bearer, make_token
+from cloud.auth.sessions import IDLE_FOR, LASTS_FOR, BrowserSession
+from cloud.store.audit_log import Selection, read
+from cloud.store.lamps import User
 from cloud.web.app import create_app
-from cloud.web.config import WebSettings
+from cloud.web.settings import WebSettings
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import Clock
 from tests.support.pages import HOME, Reader
@@ -27,7 +27,7 @@ def test_sign_up_lets_in_and_sign_out_lets_out(reader: Reader) -> None:
     assert reader.send("/sign-out", page="/lamps").location == "/sign-in"
     assert "You are signed out." in reader.open("/sign-in").text
     assert reader.open("/lamps").location == "/sign-in"
-    assert SignIn.select().count() == 0
+    assert BrowserSession.select().count() == 0
     assert reader.sign_in("ADA").location == "/lamps"
 
 

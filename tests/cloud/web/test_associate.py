@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from cloud import association, outbox
-from cloud.daemon.rotation import rotate
-from cloud.guessing.policy import CodePolicy, announce
-from cloud.history import History
-from cloud.lease import PublisherLease
-from cloud.models import Lampi, User
+from cloud.daemon.code_rotation import rotate_expired
+from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.services import claiming
+from cloud.store import outbox
+from cloud.store.audit_log import History
+from cloud.store.lamps import Lampi, User
+from cloud.store.lease import PublisherLease
 from cloud.web.associate import FOUND_FOR
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting
@@ -167,7 +168,7 @@ def test_the_question_stands_for_ten_minutes(as_ada: Reader, clock: Clock) -> No
 def test_a_code_that_was_replaced_meanwhile_associates_nothing(as_ada: Reader) -> None:
     find(as_ada)
     form = as_ada.fields("/associate/this-lamp")
-    rotate(NOW, NOW)
+    rotate_expired(NOW, NOW)
     as_ada.send_bare("/associate/this-lamp", form)
     assert "No lamp found for this code." in as_ada.open("/associate").text
     assert owner() is None
@@ -186,7 +187,7 @@ def test_a_code_that_lapsed_meanwhile_associates_nothing(as_ada: Reader, clock: 
 def test_a_lamp_that_was_forgotten_meanwhile(as_ada: Reader) -> None:
     find(as_ada)
     ticket, token = as_ada.ticket(), as_ada.token_of("/associate")
-    association.forget(LAMP)
+    claiming.forget(LAMP)
     for path in ("/associate/this-lamp", "/associate/identify"):
         assert as_ada.send_bare(path, {"csrf_token": token, "ticket": ticket}).location == "/associate"
         find_again = as_ada.open("/associate/this-lamp")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from cloud.association import add_user
-from cloud.database import database_proxy, open_database
-from cloud.models import User
-from cloud.schema import upgrade
+from cloud.db.database import database_proxy, open_database
+from cloud.db.schema import upgrade
+from cloud.services.claiming import add_user
+from cloud.store.lamps import User
 from cloud.web.app import create_app
-from cloud.web.config import WebSettings
+from cloud.web.settings import WebSettings
 from tests.cloud.web.conftest import Clock
 from tests.support.pages import Answer, Reader
 from tests.support.postgres import Postgres

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from cloud import outbox
-from cloud.identifying import IDENTIFY_FOR
-from cloud.lease import PublisherLease
-from cloud.models import Lampi
+from cloud.services.identification import IDENTIFY_FOR
+from cloud.store import outbox
+from cloud.store.lamps import Lampi
+from cloud.store.lease import PublisherLease
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import CODE, LAMP, Clock
 from tests.support.pages import Reader
@@ -34,7 +34,7 @@ def test_the_page_says_what_to_look_for_and_only_what_can_be_seen(as_ada: Reader
     assert "The screen has stopped asking “Is this the lamp?” Press “Light up again” to repeat it." in before
     assert "The lamp's screen asks “Is this the lamp?” again." in again
     assert "The screen lights up for a few seconds and asks “Is this the lamp?”" in again
-    daemon.give_back()
+    daemon.resign()
     Lampi.update(connected=False).execute()
     before, again = told()
     assert "The screen can't light up. Check that the lamp is switched on and connected to the network." in before

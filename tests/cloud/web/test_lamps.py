@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from cloud import association
 from cloud.daemon.presence import PresenceBatch
-from cloud.models import Lampi, User
+from cloud.services import claiming
+from cloud.store.lamps import Lampi, User
 from cloud.web import lamps
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, Clock, waiting
@@ -16,7 +16,7 @@ from tests.support.pages import Reader
 @pytest.fixture(autouse=True)
 def hers(lampi: Lampi, ada: User) -> Lampi:
     """Give ada the lamp."""
-    return association.associate_by_code(CODE, ada, NOW)
+    return claiming.associate_by_code(CODE, ada, NOW)
 
 
 def test_my_lamps_and_nobody_else_s(as_ada: Reader, as_bob: Reader) -> None:

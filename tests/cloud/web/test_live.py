@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from cloud import association, outbox
 from cloud.daemon.presence import PresenceBatch
-from cloud.lease import LEASE_SECONDS, PublisherLease
-from cloud.models import Lampi, User
+from cloud.services import claiming
+from cloud.store import outbox
+from cloud.store.lamps import Lampi, User
+from cloud.store.lease import LEASE_SECONDS, PublisherLease
 from cloud.web import live
 from cloud.web.watch import Watcher, states_of
 from tests.cloud.conftest import NOW
@@ -64,7 +65,7 @@ def test_the_word_changes_with_what_the_page_shows_and_with_nothing_else(ada: Us
         words.append(state(ada))
         return words[-1] != words[-2]
 
-    association.associate_by_code(CODE, ada, NOW)
+    claiming.associate_by_code(CODE, ada, NOW)
     assert changed()
     outbox.remove([row.version for row in outbox.pending(0, 10)])  # it is told
     assert changed()
@@ -73,9 +74,9 @@ def test_the_word_changes_with_what_the_page_shows_and_with_nothing_else(ada: Us
     batch.register(NOW + timedelta(seconds=1))
     assert changed()
     waiting(OTHER, "0123456789abcdef" * 2)
-    association.associate_by_code("012345", bob, NOW)
+    claiming.associate_by_code("012345", bob, NOW)
     assert not changed()
-    association.release(LAMP, NOW)
+    claiming.release(LAMP, NOW)
     assert changed()
     lease = PublisherLease()
     lease.acquire(NOW)
@@ -85,10 +86,10 @@ def test_the_word_changes_with_what_the_page_shows_and_with_nothing_else(ada: Us
 
 def test_a_stream_brings_each_change_within_a_second(as_ada: Reader, ada: User, watcher: Watcher) -> None:
     stream = Stream(as_ada, state(ada))
-    association.associate_by_code(CODE, ada, NOW)
+    claiming.associate_by_code(CODE, ada, NOW)
     word, seconds = stream.next()
     assert (word, seconds < 1) == (state(ada), True)
-    association.release(LAMP, NOW)
+    claiming.release(LAMP, NOW)
     word, seconds = stream.next()
     assert (word, seconds < 1) == (state(ada), True)
     stream.close()
@@ -97,7 +98,7 @@ def test_a_stream_brings_each_change_within_a_second(as_ada: Reader, ada: User, 
 
 def test_what_changed_while_the_page_was_on_its_way_is_not_missed(as_ada: Reader, ada: User, watcher: Watcher) -> None:
     seen = state(ada)
-    association.associate_by_code(CODE, ada, NOW)
+    claiming.associate_by_code(CODE, ada, NOW)
     stream = Stream(as_ada, seen)
     assert stream.next()[0] == state(ada)
     stream.close()

@@ -5,7 +5,7 @@ import re
 import pytest
 from flask import Flask
 
-from cloud.models import Lampi, User
+from cloud.store.lamps import Lampi, User
 from cloud.web.app import LARGEST_REQUEST
 from tests.cloud.web.conftest import CODE, LAMP
 from tests.support.pages import Reader

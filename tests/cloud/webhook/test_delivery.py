@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from cloud.config import read_settings
-from cloud.instants import utc_now
+from cloud.db.timestamps import utc_now
+from cloud.settings import read_settings
 from cloud.webhook import delivery as webhook
 from cloud.webhook.delivery import NotDelivered, deliver
 from cloud.webhook.events import WebhookEvent
-from cloud.webhook.receiver import Receiver, parse_secret
+from cloud.webhook.requests import Receiver, parse_secret
 from shared.settings import BadSettings
 from tests.cloud.conftest import NOW
 from tests.support.receiver import SECRET, WebhookReceiver

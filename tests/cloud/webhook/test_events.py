@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from cloud.association import associate_by_code, associate_by_device_id, forget, release
+from cloud.daemon.code_rotation import rotate_expired
 from cloud.daemon.presence import PresenceBatch
-from cloud.daemon.rotation import rotate
-from cloud.database import write_transaction
+from cloud.db.database import write_transaction
 from cloud.errors import UnknownCode
-from cloud.models import Lampi, User
+from cloud.services.claiming import associate_by_code, associate_by_device_id, forget, release
+from cloud.store.lamps import Lampi, User
 from cloud.webhook import events as webhook_events
 from cloud.webhook.events import FIRST_PAUSE, GIVEN_UP_AFTER, LONGEST_PAUSE, WebhookEvent, announce_receiver, next_due
 from tests.cloud.conftest import NOW
@@ -64,7 +64,7 @@ def test_a_lamp_that_is_forgotten_is_told_of_only_where_somebody_loses_it(ada: U
 def test_nothing_is_written_of_what_did_not_happen(ada: User) -> None:
     with pytest.raises(UnknownCode):
         associate_by_code("0" * 32, ada, NOW)
-    rotate(NOW, NOW)
+    rotate_expired(NOW, NOW)
     with suppress(ZeroDivisionError), write_transaction():
         associate_by_device_id(LAMP, ada, NOW)
         raise ZeroDivisionError

@@ -5,8 +5,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from cloud import outbox
 from cloud.mqtt.protocol import Protocol
+from cloud.store import outbox
 
 ARMED = "SOAK_CRASH_FILE"
 """Names the variable with the path of a file that names a point: who comes there takes it away, and ends there."""

@@ -2,7 +2,7 @@
 
 import os
 
-from cloud import lease
+from cloud.store import lease
 
 
 def sabotage() -> None:

@@ -3,9 +3,9 @@
 import uuid
 from datetime import datetime, timedelta
 
-from cloud.daemon import link as broker
-from cloud.database import write_transaction
-from cloud.lease import LEASE_SECONDS, Lease, PublisherLease
+from cloud.daemon import mqtt_link as broker
+from cloud.db.database import write_transaction
+from cloud.store.lease import LEASE_SECONDS, Lease, PublisherLease
 
 
 def sabotage() -> None:

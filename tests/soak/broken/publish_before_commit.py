@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from paho.mqtt import publish
 
-from cloud import outbox
-from cloud.outbox import Pending
-from shared import topics
-from shared.broker_url import parse_broker_url
+from cloud.store import outbox
+from cloud.store.outbox import Pending
+from shared.mqtt.broker_url import parse_broker_url
+from shared.protocol import topics
 
 
 def sabotage() -> None:

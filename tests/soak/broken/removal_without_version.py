@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from cloud import outbox
-from cloud.outbox import OutboxMessage, Pending
+from cloud.store import outbox
+from cloud.store.outbox import OutboxMessage, Pending
 
 _topics: dict[int, str] = {}
 

@@ -1,0 +1,126 @@
+"""Accounts: sign-up, sign-in and password changes."""
+
+import unicodedata
+from datetime import datetime, timedelta
+
+from cloud.auth import passwords, sessions
+from cloud.db.database import write_transaction
+from cloud.errors import BadUserName, WrongPassword
+from cloud.rate_limit import attempts
+from cloud.rate_limit.attempts import Limit
+from cloud.store import audit_log
+from cloud.store.audit_log import AuditEvent
+from cloud.store.users import User, name_key
+
+SHORTEST_NAME = 2
+LONGEST_NAME = 40
+
+_WRITTEN_TOGETHER = {"CJK", "HIRAGANA", "KATAKANA"}
+
+_QUARTER = timedelta(minutes=15)
+_HOUR = timedelta(hours=1)
+
+
+def sign_up(name: str, password: str, source: str, now: datetime) -> User:
+    """Create an account; ``source`` is the client's address.
+
+    The rules for names are stricter than for operators (`association.add_user`). A name that differs from an existing
+    one only in case or Unicode form counts as taken. Mixed scripts are rejected: a Cyrillic letter in a Latin name can
+    imitate another user's name.
+
+    Raises:
+        BadUserName: the name is too short, too long, taken, or has characters that are not allowed.
+        BadPassword: see `passwords.require_usable`.
+        TooManyAttempts: too many accounts were created from this address in the last hour.
+    """
+    name = unicodedata.normalize("NFKC", name).strip()
+    _require_plain(name)
+    passwords.require_usable(password, name)
+    attempts.spend([Limit(("sign up", source), 20, _HOUR)], now)
+    kept = passwords.hashed(password)  # slow, so before taking the write lock
+    with write_transaction():
+        if User.select().where(User.name_key == name_key(name)).exists():
+            raise BadUserName(f"The username {name} is taken. Choose another.")
+        user: User = User.create(name=name, password_hash=kept)
+        audit_log.write(AuditEvent.USER_ADDED, now, source, user_name=name)
+    return user
+
+
+def sign_in(name: str, password: str, source: str, now: datetime) -> User:
+    """Return the user with this name and password.
+
+    An unknown name, a user without a password and a wrong password give the same error after the same time.
+
+    Raises:
+        WrongPassword: the name or the password is wrong.
+        TooManyAttempts: too many attempts with this name or from this address.
+    """
+    key = name_key(name)
+    spent = attempts.spend(
+        [
+            Limit(("sign in", key, source), 5, _QUARTER),
+            Limit(("sign in from", source), 30, _QUARTER),
+            Limit(("sign in as", key), 100, _HOUR),  # across all addresses; high, because anyone can exhaust it
+        ],
+        now,
+    )
+    user = _known_as(name)
+    if not passwords.fits(password, user and user.password_hash) or user is None:
+        raise WrongPassword
+    attempts.refund(spent)
+    if passwords.is_outdated(user.password_hash):
+        _keep(user, password)
+    return user
+
+
+def change_password(user: User, present: str, new: str, now: datetime) -> None:
+    """Change a password after checking the current one, and sign the user out everywhere.
+
+    Raises:
+        WrongPassword: the current password is wrong.
+        BadPassword: see `passwords.require_usable`.
+        TooManyAttempts: the current password was wrong too often.
+    """
+    spent = attempts.spend([Limit(("change password", str(user.id)), 5, _QUARTER)], now)
+    if not passwords.fits(present, user.password_hash):
+        raise WrongPassword("Incorrect current password.")
+    attempts.refund(spent)
+    set_password(user, new)
+
+
+def set_password(user: User, password: str) -> None:
+    """Set a user's password and sign them out everywhere. Their API tokens (`cloud.auth.api_tokens`) stay valid.
+
+    Tokens are issued by an operator, not by password, and revoking them would stop programs at every password change.
+
+    Raises:
+        BadPassword: see `passwords.require_usable`.
+    """
+    passwords.require_usable(password, user.name)
+    with write_transaction():
+        _keep(user, password)
+        sessions.end_all(user)
+
+
+def _keep(user: User, password: str) -> None:
+    user.password_hash = passwords.hashed(password)
+    user.save(only=[User.password_hash])
+
+
+def _known_as(name: str) -> User | None:
+    """Return the user for a sign-in name: an exact match, or the only match ignoring case."""
+    if not name.strip().isprintable():
+        return None  # not every database accepts such text in a query
+    named: list[User] = list(User.select().where(User.name_key == name_key(name)).order_by(User.id))
+    exact = [user for user in named if user.name == name.strip()]
+    return exact[0] if exact else named[0] if len(named) == 1 else None
+
+
+def _require_plain(name: str) -> None:
+    if not SHORTEST_NAME <= len(name) <= LONGEST_NAME:
+        raise BadUserName(f"A username must have {SHORTEST_NAME} to {LONGEST_NAME} characters.")
+    if not all(unicodedata.category(character)[0] in "LMN" or character in "._-" for character in name):
+        raise BadUserName("A username can contain only letters, digits, dots, hyphens and underscores.")
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in name if letter.isalpha()}
+    if len(scripts) > 1 and not scripts <= _WRITTEN_TOGETHER:
+        raise BadUserName("A username can't mix letters from different scripts.")

@@ -1,0 +1,78 @@
+"""Browser sessions: one row for each signed-in browser. Only the hash of its token is stored."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from peewee import CharField, ForeignKeyField
+
+from cloud.db.database import Table, write_transaction
+from cloud.db.timestamps import TimestampField
+from cloud.store.lamps import User
+
+IDLE_FOR = timedelta(days=7)
+"""Idle time after which a session expires."""
+
+LASTS_FOR = timedelta(days=30)
+"""Maximum lifetime of a session."""
+
+NOTED_EVERY = timedelta(minutes=5)
+"""Resolution of `seen_at`, to avoid a write on every request."""
+
+
+class BrowserSession(Table):
+    """A session: one signed-in browser of a user."""
+
+    token_hash = CharField(max_length=64, primary_key=True)
+    user = ForeignKeyField(User, on_delete="CASCADE")
+    started_at: datetime = TimestampField()
+    seen_at: datetime = TimestampField(index=True)
+
+    class Meta:
+        """Peewee's settings."""
+
+        table_name = "sign_in"
+
+
+def begin(user: User, now: datetime) -> str:
+    """Start a session and return its token. Expired sessions are deleted."""
+    token = secrets.token_urlsafe(32)
+    with write_transaction():
+        BrowserSession.delete().where(
+            (BrowserSession.seen_at <= now - IDLE_FOR) | (BrowserSession.started_at <= now - LASTS_FOR)
+        ).execute()
+        BrowserSession.create(token_hash=_hash(token), user=user, started_at=now, seen_at=now)
+    return token
+
+
+def user_of(token: str, now: datetime) -> User | None:
+    """Return the user of a session token, or None if it is unknown or expired."""
+    found: BrowserSession | None = (
+        BrowserSession.select(BrowserSession, User)
+        .join(User)
+        .where(BrowserSession.token_hash == _hash(token))
+        .get_or_none()
+    )
+    if found is None or found.seen_at <= now - IDLE_FOR or found.started_at <= now - LASTS_FOR:
+        return None
+    if found.seen_at <= now - NOTED_EVERY:
+        with write_transaction():
+            BrowserSession.update(seen_at=now).where(BrowserSession.token_hash == found.token_hash).execute()
+    user: User = found.user
+    return user
+
+
+def end(token: str) -> None:
+    """End the session with this token."""
+    with write_transaction():
+        BrowserSession.delete().where(BrowserSession.token_hash == _hash(token)).execute()
+
+
+def end_all(user: User) -> None:
+    """End all sessions of a user."""
+    with write_transaction():
+        BrowserSession.delete().where(BrowserSession.user == user).execute()
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,54 @@
+"""CodeRotation: replaces expired codes of unassociated lamps."""
+
+import logging
+from datetime import datetime, timedelta
+
+from cloud.db.bulk import ROWS_A_STATEMENT
+from cloud.db.database import write_transaction
+from cloud.store.lamps import Lampi
+from shared.logs import about
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+
+
+def rotate_expired(issued_before: datetime, now: datetime) -> list[str]:
+    """Rotate up to one batch of expired codes of connected lamps; return their device ids.
+
+    Offline lamps keep their expired code until they reconnect.
+    """
+    lapsed = (
+        Lampi.select()
+        .where(Lampi.user.is_null() & (Lampi.code_issued_at <= issued_before) & Lampi.connected)
+        .order_by(Lampi.code_issued_at)
+        .limit(ROWS_A_STATEMENT)
+    )
+    if not lapsed.exists():
+        return []
+    with write_transaction():
+        lamps = list(lapsed)
+        Lampi.issue_codes(lamps, now)
+        Lampi.tell(lamps)
+    return [lampi.device_id for lampi in lamps]
+
+
+class CodeRotation:
+    """Checks for expired codes periodically and rotates them in batches."""
+
+    def __init__(self, code_ttl: timedelta | None) -> None:
+        self._code_ttl = code_ttl
+        self._look_at = 0.0
+
+    def step(self, now: datetime, monotonic: float) -> int:
+        """Rotate one batch of codes if a check is due; return how many."""
+        if self._code_ttl is None or monotonic < self._look_at:
+            return 0
+        rotated = rotate_expired(now - self._code_ttl, now)
+        if not rotated:
+            self._look_at = monotonic + LOOK_SECONDS
+            return 0
+        log.info("Rotated the codes of %d lamps", len(rotated))
+        for device_id in rotated:
+            log.debug("Rotated the code of lamp %s", device_id, extra=about(device_id))
+        return len(rotated)

@@ -1,0 +1,30 @@
+"""Periodic maintenance: expired `identify` requests, claim URL rollout, undeliverable webhook events."""
+
+import logging
+from datetime import datetime
+
+from cloud.services.claim_url_rollout import roll_out_claim_url
+from cloud.services.identification import end_identifying
+from cloud.webhook import events as webhook_events
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+
+
+class Maintenance:
+    """Runs about once a second, and without a pause while there is more than one batch to do."""
+
+    def __init__(self) -> None:
+        self._look_at = 0.0
+
+    def step(self, now: datetime, monotonic: float) -> None:
+        """Process up to one batch of due work."""
+        if monotonic < self._look_at:
+            return
+        if given_up := webhook_events.give_up(now):
+            log.error("Dropped %d webhook events that could not be delivered", given_up)
+        if readdressed := roll_out_claim_url():
+            log.info("Republished %d lamps with the new claim URL", readdressed)
+        if not end_identifying(now) and not readdressed:
+            self._look_at = monotonic + LOOK_SECONDS

@@ -1,0 +1,184 @@
+"""The daemon's connection to the broker; turns messages and outcomes into events on the connection's thread."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from cloud.daemon.inbox import (
+    ConnectionChanged,
+    ConnectionRejected,
+    Dropped,
+    Inbox,
+    InboxEvent,
+    Outcome,
+    Presence,
+    Probe,
+    Subscribed,
+)
+from cloud.daemon.presence import OtherBridges
+from cloud.mqtt.client import BrokerClient
+from cloud.mqtt.keepalive import KEEPALIVE_SECONDS
+from cloud.mqtt.listener import Listener, Session
+from cloud.mqtt.packets import Login
+from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.reading import Message as Packet
+from shared.log_throttle import LogThrottle
+from shared.mqtt.broker_url import BrokerUrl
+from shared.mqtt.messages import Message, Publication, Subscription
+from shared.mqtt.router import Router
+from shared.protocol import payloads, topics
+from shared.protocol.payloads import DOWN, UP
+
+log = logging.getLogger(__name__)
+
+CLIENT_ID = "lampi-cloud-daemon"
+"""The same for every daemon, so that the broker disconnects a paused leader as soon as its successor connects. Messages
+that the old leader still had to send can't arrive after those of the new one."""
+
+WINDOW = 2000
+"""Maximum number of unconfirmed messages. The broker's limit bounds those on the wire; the rest are ready to follow, so
+that a slow commit does not leave the wire idle."""
+
+MARK, PROBE, STATE = -1, -2, -3
+"""Numbers of the daemon's own messages; lamps' messages are numbered by their versions, which are above 0."""
+
+
+class DaemonLink(Listener):
+    """The daemon's subscriptions and publications, from `start` to `stop`.
+
+    ``again`` is called on the connection's thread before each reconnect; if it returns False, the link has ``ended``.
+    The daemon's retained state is `1` while connected and then `0`. A standby has no link and publishes nothing.
+    ``on_ignored`` is called with a reason for each ignored message.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerUrl,
+        levels: Sequence[int],
+        presence_filters: Sequence[str],
+        inbox: Inbox,
+        other_bridges: OtherBridges,
+        *,
+        again: Callable[[], bool],
+        on_ignored: Callable[[str], None],
+    ) -> None:
+        self.ended = False
+        self._on_ignored = on_ignored
+        self._again = again
+        self._inbox = inbox
+        self._other_bridges = other_bridges
+        self._throttle = LogThrottle(log)
+        self._events: list[InboxEvent] = []
+        # Presence is retained, so what QoS 0 loses comes back with the next subscription. At QoS 1 Mosquitto queues
+        # 1,000 messages by default and drops the rest; at QoS 0 it drops none.
+        subscriptions = [
+            Subscription(topics.HIGH_WATER_MARK, 1, self._receive_mark),
+            Subscription(topics.DROPPED, 0, self._receive_dropped),
+            Subscription(topics.PROBE, 1, lambda message: self._events.append(Probe(message.payload))),
+            *(Subscription(topic_filter, 0, self._receive_presence) for topic_filter in presence_filters),
+        ]
+        self._router = Router(subscriptions, self._ignore)
+        self._client = BrokerClient(
+            broker,
+            Login(CLIENT_ID, KEEPALIVE_SECONDS, broker.username, broker.password, state(DOWN)),
+            self,
+            levels=levels,
+            most_in_flight=WINDOW,
+            filters=[(each.topic_filter, each.qos) for each in subscriptions],
+            birth=(STATE, state(UP)),
+        )
+
+    def start(self) -> None:
+        """Connect in the background, retrying until the broker is reachable."""
+        self._client.start()
+
+    def stop(self) -> None:
+        """Disconnect, within a few seconds."""
+        self._client.stop()
+        self._throttle.finish(time.monotonic())
+
+    def publish(self, messages: Sequence[tuple[int, Publication]], session: Session) -> bool:
+        """Queue all of these numbered messages in one session; return False if it is gone."""
+        return self._client.publish(session, messages)
+
+    def narrow(self, session: Session) -> None:
+        """Limit the session to one unconfirmed message."""
+        self._client.narrow(session)
+
+    def probe(self, word: bytes, session: Session) -> None:
+        """Publish a probe that comes back as `Probe` after all retained messages."""
+        said = Publication(topics.PROBE, word, topics.PROBE_DELIVERY.qos, topics.PROBE_DELIVERY.retain)
+        self._client.publish(session, [(PROBE, said)])
+
+    def ask_again(self, session: Session) -> None:
+        """Subscribe again, so that the broker resends its retained messages."""
+        self._client.subscribe(session)
+
+    def connected(self, session: Session) -> None:
+        """Handle a new connection."""
+        self._inbox.put(ConnectionChanged(session))
+
+    def lost(self) -> None:
+        """Handle the loss of the connection."""
+        self._inbox.put(ConnectionChanged(None))
+
+    def connection_rejected(self, reason: int) -> None:
+        """Handle a refused connection."""
+        self._inbox.put(ConnectionRejected(reason))
+
+    def subscribed(self, codes: bytes) -> None:
+        """Handle the answer to a subscription."""
+        self._inbox.put(Subscribed(codes))
+
+    def concluded(self, session: Session, outcomes: Outcomes) -> None:
+        """Handle outcomes of publications."""
+        self._inbox.put(Outcome(session, outcomes))
+
+    def received(self, messages: Sequence[Packet]) -> None:
+        """Turn messages into events; blocks while the inbox is full."""
+        router = self._router
+        for topic, payload, retained, _identifier in messages:
+            try:
+                router.deliver(topic.decode(), payload, retained)
+            except UnicodeDecodeError:
+                router.ignore_unasked()
+            except Exception as fault:
+                what = f"Internal error while handling a message, skipping it: {type(fault).__name__}"
+                self._throttle.warning(what, time.monotonic(), fault)
+        self._throttle.tick(time.monotonic())
+        if self._events:
+            events, self._events = self._events, []
+            self._inbox.put_patiently(events)
+
+    def may_go_on(self) -> bool:
+        """Return whether to reconnect: a leader without a database must not disconnect its successor."""
+        self.ended = not self._again()
+        return not self.ended
+
+    def _receive_mark(self, message: Message) -> None:
+        if message.retained:  # otherwise our own publication coming back
+            self._events.append(payloads.decode_high_water_mark(message.payload))
+
+    def _receive_dropped(self, message: Message) -> None:
+        self._events.append(Dropped(payloads.decode_count(message.payload)))
+
+    def _receive_presence(self, message: Message) -> None:
+        device_id = topics.parse_presence(message.topic)
+        if device_id is None:
+            self._other_bridges.add(message.topic)
+            self._on_ignored("other bridge")
+            return
+        up = payloads.decode_up(message.payload)
+        # A retained `0` adds nothing to the presence snapshot and may be stale: a lamp provisioned since then has its
+        # state on another topic.
+        if up or not message.retained:
+            self._events.append(Presence(device_id, up))
+
+    def _ignore(self, why: str, kind: str) -> None:
+        self._throttle.warning(why, time.monotonic())
+        self._on_ignored(kind)
+
+
+def state(payload: bytes) -> Publication:
+    """Return the retained message with the daemon's state."""
+    return Publication(topics.STATE, payload, topics.STATE_DELIVERY.qos, topics.STATE_DELIVERY.retain)

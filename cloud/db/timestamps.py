@@ -1,0 +1,53 @@
+"""Timestamps: aware and UTC in the program, naive and UTC in the database."""
+
+from datetime import UTC, datetime
+
+from peewee import DateTimeField
+
+
+def utc_now() -> datetime:
+    """Return the current time; called only at entry points, which pass it on as ``now``."""
+    return datetime.now(UTC)
+
+
+def shown_instant(instant: datetime | None) -> str | None:
+    """Return an RFC 3339 timestamp such as `2026-11-23T12:00:08.000Z`; None stays None."""
+    if instant is None:
+        return None
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TimestampField(DateTimeField):
+    """A UTC timestamp column without time zone, so that both databases store and compare it the same way."""
+
+    def db_value(self, value: datetime | None) -> datetime | None:
+        """Convert an aware timestamp for storage."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def python_value(self, value: object) -> datetime | None:
+        """Convert a stored timestamp to an aware one."""
+        naive = super().python_value(value)
+        return naive.replace(tzinfo=UTC) if isinstance(naive, datetime) else None
+
+
+_FIELD = TimestampField()
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Earlier than any stored timestamp."""
+
+
+def stored(instant: datetime) -> datetime | None:
+    """Return a timestamp as a parameter for `run_sql`."""
+    return _FIELD.db_value(instant)
+
+
+def read_stored(value: object) -> datetime:
+    """Return a timestamp from a row of `run_sql`.
+
+    Raises:
+        ValueError: not a timestamp.
+    """
+    instant = _FIELD.python_value(value)
+    if instant is None:
+        raise ValueError("not a timestamp")
+    return instant

@@ -1,0 +1,1 @@
+"""Operating the cloud: installation, certificates, backup, health."""

@@ -1,0 +1,1 @@
+"""Installation on a server, and the files to install."""

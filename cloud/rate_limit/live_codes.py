@@ -1,0 +1,44 @@
+"""Counts of live codes by short code length, without scanning the lamps.
+
+Database triggers (migration 0004) keep the counts in step with every change to the lamps. An unclaimed lamp counts in
+the hour in which its code was issued. The codes of an hour expire together, up to an hour late, so the count is never
+too low.
+"""
+
+from datetime import datetime
+
+from peewee import BigIntegerField, IntegerField
+
+from cloud.db.database import Table, run_sql
+from cloud.db.timestamps import NEVER, TimestampField, stored
+from cloud.rate_limit.policy import CodePolicy
+
+
+class LiveCodes(Table):
+    """The number of waiting lamps whose codes were issued in one hour, for one short code length."""
+
+    hour: datetime = TimestampField()
+    short_code_length = IntegerField()
+    lamps = BigIntegerField()
+
+    class Meta:
+        """Peewee options. The triggers need only a unique index over hour and length."""
+
+        primary_key = False
+
+
+def counted_from(policy: CodePolicy, now: datetime) -> datetime | None:
+    """Return the issue time from which codes count as live, or None if codes never expire."""
+    if policy.ttl is None:
+        return None
+    lapsed = now - policy.ttl
+    return lapsed.replace(minute=0, second=0, microsecond=0)
+
+
+def live_codes(policy: CodePolicy, now: datetime) -> dict[int, int]:
+    """Return the number of live codes for each short code length."""
+    since = stored(counted_from(policy, now) or NEVER)
+    counts = run_sql(
+        "SELECT short_code_length, SUM(lamps) FROM live_codes WHERE hour >= ? GROUP BY short_code_length", since
+    )
+    return {length: int(lamps) for length, lamps in counts}

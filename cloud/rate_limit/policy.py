@@ -1,0 +1,84 @@
+"""The code policy: time to live, code lengths and guess limits."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from peewee import AutoField, BigIntegerField, DoubleField
+
+from cloud.db.database import Table, run_sql, write_transaction
+from shared.protocol.codes import CODE_LENGTH, SHORT_CODE_LENGTH
+
+SLOTS_A_WINDOW = 24
+"""Number of slots in which a window is counted. Guesses leave the window one slot at a time."""
+
+
+@dataclass(frozen=True)
+class CodePolicy:
+    """The operator's settings for codes. ``ttl`` is None for codes that never expire.
+
+    ``risk`` limits the chance that the guesses of one window hit any lamp. ``guesses_per_user`` and
+    ``guesses_per_source`` limit failed guesses in a window.
+    """
+
+    ttl: timedelta | None = timedelta(minutes=15)
+    risk: float = 0.001
+    window: timedelta = timedelta(days=1)
+    guesses_per_user: int = 10
+    guesses_per_source: int = 100
+    shortest: int = SHORT_CODE_LENGTH
+    longest: int = CODE_LENGTH
+
+    @property
+    def slot(self) -> timedelta:
+        """The length of a time slot."""
+        return self.window / SLOTS_A_WINDOW
+
+
+class AnnouncedPolicy(Table):
+    """The single row with the daemon's policy, which all processes apply.
+
+    A process with its own time to live would reject codes that are still on a screen, and one with its own limits would
+    break the guarantee for all.
+    """
+
+    id = AutoField()
+    ttl_seconds = BigIntegerField()
+    risk = DoubleField()
+    window_seconds = BigIntegerField()
+    guesses_per_user = BigIntegerField()
+    guesses_per_source = BigIntegerField()
+    shortest = BigIntegerField()
+    longest = BigIntegerField()
+
+    class Meta:
+        """Peewee options."""
+
+        table_name = "code_policy"
+
+
+def announce(policy: CodePolicy) -> None:
+    """Make all processes apply this policy."""
+    row = {
+        "ttl_seconds": 0 if policy.ttl is None else round(policy.ttl.total_seconds()),
+        "risk": policy.risk,
+        "window_seconds": round(policy.window.total_seconds()),
+        "guesses_per_user": policy.guesses_per_user,
+        "guesses_per_source": policy.guesses_per_source,
+        "shortest": policy.shortest,
+        "longest": policy.longest,
+    }
+    with write_transaction():
+        if announced() != policy and not AnnouncedPolicy.update(**row).execute():
+            AnnouncedPolicy.create(**row)
+
+
+def announced() -> CodePolicy:
+    """Return the announced policy. Before the first announcement: the defaults, with codes that never expire."""
+    said = run_sql(
+        "SELECT ttl_seconds, risk, window_seconds, guesses_per_user, guesses_per_source, shortest, longest"
+        " FROM code_policy"
+    )
+    if not said:
+        return CodePolicy(ttl=None)
+    ((ttl, risk, window, *limits_and_lengths),) = said
+    return CodePolicy(timedelta(seconds=ttl) if ttl else None, risk, timedelta(seconds=window), *limits_and_lengths)

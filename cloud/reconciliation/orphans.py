@@ -1,0 +1,68 @@
+"""Orphans: retained messages of lamps that are not in the database, for example after a restore from a backup."""
+
+import logging
+import threading
+from array import array
+from datetime import datetime
+
+from peewee import chunked
+
+from cloud.db.bulk import ROWS_A_STATEMENT
+from cloud.db.database import write_transaction
+from cloud.errors import BrokerAway
+from cloud.reconciliation.retained import retained_associations
+from cloud.store import outbox
+from cloud.store.lamps import Lampi
+from cloud.store.tombstones import Tombstone
+from shared.mqtt.broker_url import BrokerUrl
+
+log = logging.getLogger(__name__)
+
+
+def clear_orphans(device_ids: list[str], now: datetime) -> int:
+    """Clear the retained messages of those lamps that are not in the database; return how many."""
+    cleared = 0
+    for chunk in chunked(device_ids, ROWS_A_STATEMENT):
+        with write_transaction():
+            known = {found for (found,) in Lampi.select(Lampi.device_id).where(Lampi.device_id.in_(chunk)).tuples()}
+            ghosts = [device_id for device_id in chunk if device_id not in known]
+            Tombstone.tell(ghosts, now)
+        cleared += len(ghosts)
+    return cleared
+
+
+class OrphanSweep:
+    """Orphan sweep: reads all retained messages in the background and clears the orphans; eight bytes a lamp."""
+
+    def __init__(self, broker: BrokerUrl) -> None:
+        self._broker = broker
+        self._reader: threading.Thread | None = None
+        self._found = array("Q")
+        self._read_to_its_end = False
+
+    def step(self, now: datetime) -> bool:
+        """Start reading, or clear the orphans once all is read; return True when done.
+
+        The broker's retained messages are then trusted again.
+        """
+        if self._reader is not None and self._reader.is_alive():
+            return False
+        if not self._read_to_its_end:
+            # A daemon thread: an interrupted sweep starts again at the next start, so shutdown need not wait for it.
+            self._found = array("Q")
+            self._reader = threading.Thread(target=self._read, name="ghost hunt", daemon=True)
+            self._reader.start()
+            return False
+        cleared = clear_orphans([f"{found:012x}" for found in self._found], now)
+        with write_transaction():
+            outbox.suspect_broker(False)
+        log.warning("Cleared %d retained messages of lamps that are not in the database", cleared)
+        return True
+
+    def _read(self) -> None:
+        try:
+            for batch in retained_associations(self._broker, "ghosts"):
+                self._found.extend(int(device_id, 16) for device_id in batch)
+            self._read_to_its_end = True
+        except BrokerAway as away:
+            log.info("%s Retrying the orphan sweep soon", away)

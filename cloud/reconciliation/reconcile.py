@@ -1,0 +1,109 @@
+"""Reconciliation: compares the broker's retained messages with the database for every lamp."""
+
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from peewee import chunked
+
+from cloud.db.bulk import ROWS_A_STATEMENT
+from cloud.db.database import write_transaction
+from cloud.reconciliation.orphans import clear_orphans
+from cloud.reconciliation.retained import retained_associations
+from cloud.services.claim_terms import announced_terms
+from cloud.store.lamps import Lampi
+from cloud.store.outbox import OutboxMessage
+from cloud.store.tombstones import associated_topic
+from shared.mqtt.broker_url import BrokerUrl
+from shared.protocol.errors import BadPayload
+from shared.protocol.payloads import Association, Unassociated, decode_association
+
+
+@dataclass
+class Drift:
+    """Device ids of lamps whose retained message differs from the database."""
+
+    missing: set[str] = field(default_factory=set)
+    stale: set[str] = field(default_factory=set)
+    ghost: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.missing or self.stale or self.ghost)
+
+    def both(self, other: "Drift") -> "Drift":
+        """Return the intersection of two scans; a difference in only one was a change in progress."""
+        return Drift(self.missing & other.missing, self.stale & other.stale, self.ghost & other.ghost)
+
+
+def find_drift(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
+    """Return the lamps whose retained message differs from the database; ``progress`` is called with counts of lamps.
+
+    Messages in the outbox don't count as drift: the daemon is about to publish them.
+
+    Raises:
+        BrokerAway: the broker does not respond, or stops sending before the end.
+    """
+    drift = _look(broker, progress)
+    return drift.both(_look(broker, lambda _count: None)) if drift else drift
+
+
+def repair(drift: Drift, now: datetime) -> None:
+    """Enqueue missing and stale messages, and clear orphans."""
+    for chunk in chunked(sorted(drift.missing | drift.stale), ROWS_A_STATEMENT):
+        with write_transaction():
+            Lampi.tell(list(Lampi.select().where(Lampi.device_id.in_(list(chunk)))))
+    clear_orphans(sorted(drift.ghost), now)
+
+
+def _look(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
+    drift = Drift()
+    seen = array("Q")
+    for batch in retained_associations(broker, "reconcile"):
+        seen.extend(int(device_id, 16) for device_id in batch)
+        _compare(batch, drift)
+        progress(len(batch))
+    _find_missing(set(seen), drift)
+    return drift
+
+
+def _compare(batch: dict[str, bytes], drift: Drift) -> None:
+    """Compare one batch of retained messages with the database."""
+    lamps = {lampi.device_id: lampi for lampi in Lampi.select().where(Lampi.device_id.in_(list(batch)))}
+    terms = announced_terms()
+    told_otherwise = {
+        device_id
+        for device_id, payload in batch.items()
+        if device_id not in lamps or not _says(payload, lamps[device_id].association(terms))
+    }
+    for device_id in told_otherwise - _pending(told_otherwise):
+        (drift.stale if device_id in lamps else drift.ghost).add(device_id)
+
+
+def _find_missing(seen: set[int], drift: Drift) -> None:
+    last = ""
+    while page := _lamps_after(last):
+        last = page[-1]
+        unheard = {device_id for device_id in page if int(device_id, 16) not in seen}
+        drift.missing |= unheard - _pending(unheard)
+
+
+def _lamps_after(device_id: str) -> list[str]:
+    page = Lampi.select(Lampi.device_id).where(Lampi.device_id > device_id).order_by(Lampi.device_id)
+    return [found for (found,) in page.limit(ROWS_A_STATEMENT).tuples()]
+
+
+def _pending(device_ids: Iterable[str]) -> set[str]:
+    by_topic = {associated_topic(device_id): device_id for device_id in device_ids}
+    rows = OutboxMessage.select(OutboxMessage.topic).where(OutboxMessage.topic.in_(list(by_topic))).tuples()
+    return {by_topic[topic] for (topic,) in rows}
+
+
+def _says(payload: bytes, expected: Association) -> bool:
+    try:
+        said = decode_association(payload)
+    except BadPayload:
+        return False
+    if isinstance(said, Unassociated) and isinstance(expected, Unassociated):
+        said = replace(said, good_for=expected.good_for)  # a changed lifetime is published with the next code
+    return said == expected

@@ -1,0 +1,95 @@
+"""Reading all of the broker's retained messages over a separate connection."""
+
+import queue
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from cloud.db.bulk import ROWS_A_STATEMENT
+from cloud.errors import BrokerAway, BrokerSilent
+from shared.mqtt.broker_url import BrokerUrl
+from shared.mqtt.client import MqttClient
+from shared.mqtt.messages import Message, Publication, Subscription
+from shared.protocol import topics
+from shared.protocol.errors import BadTopic
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 30.0
+"""Timeout without a message before the end of the retained messages."""
+
+
+def retained_batches(
+    broker: BrokerUrl,
+    purpose: str,
+    filters: Sequence[str],
+    connect_seconds: float = CONNECT_SECONDS,
+    silence_seconds: float = SILENCE_SECONDS,
+) -> Iterator[list[Message]]:
+    """Yield all retained messages that match the filters, in batches; ``purpose`` becomes part of the client id.
+
+    Raises:
+        BrokerAway: the broker can't be reached or refuses the connection.
+        BrokerSilent: the broker stops sending before the end; all messages until then were yielded.
+    """
+    heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+    connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    word = uuid.uuid4().hex[:12]  # shortened, since 32 digits in the broker's log would look like a code
+    probe = f"{topics.PROBE}/{word}"
+
+    def receive(message: Message) -> None:
+        if message.retained:
+            heard.put(message)
+
+    link = MqttClient(
+        broker,
+        f"lampi-cloud-{purpose}-{word}",
+        subscriptions=[
+            *(Subscription(topic_filter, 0, receive) for topic_filter in filters),
+            Subscription(probe, 1, lambda _message: heard.put(None)),
+        ],
+        on_connection=connected.put,
+    )
+    link.start()
+    try:
+        _wait_to_be_let_in(connected, connect_seconds, broker)
+        link.publish(Publication(probe, b"", qos=1, retain=False))
+        yield from _batches(heard, silence_seconds, broker)
+    finally:
+        link.stop()
+
+
+def _wait_to_be_let_in(connected: "queue.SimpleQueue[bool]", seconds: float, broker: BrokerUrl) -> None:
+    try:
+        connected.get(timeout=seconds)
+    except queue.Empty:
+        raise BrokerAway(f"The broker at {broker} does not respond; nothing was changed.") from None
+
+
+def _batches(
+    heard: "queue.SimpleQueue[Message | None]", silence_seconds: float, broker: BrokerUrl
+) -> Iterator[list[Message]]:
+    """Yield batches of messages up to the end marker (None)."""
+    batch: list[Message] = []
+    try:
+        while (message := heard.get(timeout=silence_seconds)) is not None:
+            batch.append(message)
+            if len(batch) == ROWS_A_STATEMENT:
+                yield batch
+                batch = []
+    except queue.Empty:
+        yield batch
+        raise BrokerSilent(f"The broker at {broker} stopped responding before the end; nothing was changed.") from None
+    yield batch
+
+
+def retained_associations(broker: BrokerUrl, purpose: str) -> Iterator[dict[str, bytes]]:
+    """Yield the retained messages of lamps by device id, with `retained_batches`.
+
+    Topics without a valid device id are skipped, since no lamp subscribes to them.
+    """
+    for batch in retained_batches(broker, purpose, [topics.ASSOCIATED_FILTER]):
+        told: dict[str, bytes] = {}
+        for message in batch:
+            with suppress(BadTopic):
+                told[topics.parse_associated(message.topic)] = message.payload
+        yield told

@@ -1,0 +1,93 @@
+"""What users can do with their own lamps: list, rename and release them.
+
+Another user's lamp is reported as unknown, so that errors don't reveal which lamps exist.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from cloud.db.database import write_transaction
+from cloud.errors import BadLampName, UnknownLamp
+from cloud.services import claiming
+from cloud.services.codes import read_code
+from cloud.store.lamps import Lampi, User
+from cloud.store.outbox import OutboxMessage
+from cloud.store.tombstones import associated_topic
+from shared.protocol.device_id import is_device_id
+from shared.protocol.payloads import LONGEST_LAMP_NAME
+
+_JOINERS = dict.fromkeys(map(ord, "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"))
+"""Invisible, but required by Persian and Indic words and many emoji."""
+
+JUST_NOW = timedelta(minutes=10)
+"""How long the same code from the same user, repeated because a response was lost, returns the same lamp."""
+
+
+def lamps_of(user: User, after: str, limit: int) -> list[Lampi]:
+    """Return up to ``limit`` of a user's lamps whose device ids are above ``after``, in order of device ids."""
+    own = Lampi.select().where((Lampi.user == user) & (Lampi.device_id > after))
+    return list(own.order_by(Lampi.device_id).limit(limit))
+
+
+def lamp_of(user: User, device_id: str) -> Lampi:
+    """Return a user's lamp.
+
+    Raises:
+        UnknownLamp: the user has no lamp with this device id.
+    """
+    own = (Lampi.device_id == device_id) & (Lampi.user == user)
+    # PostgreSQL rejects some text, such as NUL characters.
+    lampi: Lampi | None = Lampi.get_or_none(own) if is_device_id(device_id) else None
+    if lampi is None:
+        raise UnknownLamp("You have no such lamp.")
+    return lampi
+
+
+def rename(user: User, device_id: str, name: str) -> Lampi:
+    """Rename a user's lamp, without leading and trailing spaces, enqueue its message, and return it.
+
+    Raises:
+        UnknownLamp: the user has no lamp with this device id.
+        BadLampName: the name is empty, too long, or not one printable line.
+    """
+    name = name.strip()
+    seen = name.translate(_JOINERS)
+    if not seen or not seen.isprintable() or len(name) > LONGEST_LAMP_NAME:
+        raise BadLampName(f"A lamp name is one line of 1 to {LONGEST_LAMP_NAME} visible characters.")
+    with write_transaction():
+        lampi = lamp_of(user, device_id)
+        if lampi.name != name:
+            lampi.name = name
+            lampi.save(only=[Lampi.name])
+            Lampi.tell([lampi])
+    return lampi
+
+
+def release_own(user: User, device_id: str, now: datetime, source: str) -> None:
+    """Release a user's lamp.
+
+    Raises:
+        UnknownLamp: the user has no lamp with this device id.
+    """
+    with write_transaction():
+        lamp_of(user, device_id)
+        claiming.release(device_id, now, source)
+
+
+def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
+    """Return the lamp that this user associated with this code within `JUST_NOW`, or None.
+
+    Raises:
+        MalformedCode: the text is not a well-formed code.
+    """
+    code = read_code(typed)
+    since = Lampi._meta.fields["associated_at"] > now - JUST_NOW
+    own = Lampi.select().where((Lampi.user == user) & since)
+    return next((lampi for lampi in own if lampi.association_code.startswith(code)), None)
+
+
+def confirmed_among(lamps: Iterable[Lampi]) -> set[str]:
+    """Return the device ids of those lamps whose current state the broker has confirmed."""
+    topics = {associated_topic(lampi.device_id): lampi.device_id for lampi in lamps}
+    pending = OutboxMessage.select(OutboxMessage.topic).where(OutboxMessage.topic.in_(list(topics))).tuples()
+    return set(topics.values()) - {topics[topic] for (topic,) in pending}

@@ -1,0 +1,65 @@
+"""Refusals by the broker, stored in the database: the daemon records them, `status` reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from peewee import BigIntegerField, IntegerField
+
+from cloud.db.database import Table, write_transaction
+from cloud.db.timestamps import TimestampField
+from cloud.mqtt import reasons
+
+OF_SUBSCRIPTIONS = 0x200
+"""Added to the reason code of a refused subscription."""
+
+_READ_ACCESS = "let the daemon's user read its own topics and all lamps' presence in the broker's acl_file"
+
+
+class BrokerFault(Table):
+    """A reason code for which the broker refuses messages; with 0 ``messages``, it refuses the daemon's connection."""
+
+    reason = IntegerField(primary_key=True)
+    messages = BigIntegerField()
+    since: datetime = TimestampField()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How many messages the broker refuses for one reason; 0 ``messages`` means that it refuses the connection."""
+
+    reason: int
+    messages: int
+
+    @property
+    def text(self) -> str:
+        """The fault and its remedy, in one line."""
+        if self.reason & OF_SUBSCRIPTIONS:
+            code = self.reason & ~OF_SUBSCRIPTIONS
+            advice = _READ_ACCESS if code == reasons.NOT_AUTHORIZED else reasons.advice_on(code)
+            return f"the broker refuses {self.messages} subscriptions ({reasons.name_of(code)}); {advice}"
+        name = reasons.name_of(self.reason)
+        if not self.messages:
+            return f"the broker refuses the daemon's connection ({name}); {reasons.advice_on_connecting(self.reason)}"
+        return f"the broker refuses {self.messages} messages ({name}); {reasons.advice_on(self.reason)}"
+
+
+def current() -> list[Fault]:
+    """Return the current faults, oldest first."""
+    rows = BrokerFault.select(BrokerFault.reason, BrokerFault.messages).order_by(BrokerFault.since).tuples()
+    return [Fault(reason, messages) for reason, messages in rows]
+
+
+def record(faults: Mapping[int, int], now: datetime) -> None:
+    """Replace the recorded faults with these counts of messages by reason code.
+
+    A reason that was already recorded keeps its timestamp. If nothing changed, nothing is written.
+    """
+    if {fault.reason: fault.messages for fault in current()} == faults:
+        return
+    with write_transaction():
+        BrokerFault.delete().where(BrokerFault.reason.not_in(list(faults))).execute()
+        for reason, messages in faults.items():
+            BrokerFault.insert(reason=reason, messages=messages, since=now).on_conflict(
+                conflict_target=[BrokerFault.reason], preserve=[BrokerFault.messages]
+            ).execute()

@@ -1,0 +1,120 @@
+"""Authentication of browser requests, sign-in and sign-out."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from flask import Flask, Response, abort, current_app, flash, redirect, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
+from werkzeug.wrappers import Response as AnyResponse
+
+from cloud.auth import sessions
+from cloud.errors import TooManyAttempts, TooManyGuesses, UserError
+from cloud.rate_limit import sources
+from cloud.store.lamps import User
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+KEPT = ("next", "code")
+"""Session keys that survive signing in: the requested page and the scanned code."""
+
+
+LONGEST_PATH = 200
+"""Characters. Longer than any path of this page; the path is stored in a cookie, which is limited to 4 KB."""
+
+
+class Visitor(UserMixin):
+    """A signed-in user and the session token of their browser."""
+
+    def __init__(self, user: User, token: str) -> None:
+        self.user = user
+        self.token = token
+
+    def get_id(self) -> str:
+        """Return the session token, which Flask-Login stores in the cookie."""
+        return self.token
+
+
+class Access:
+    """Loads the signed-in user and redirects everyone else to the sign-in page."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+
+    def serve(self, app: Flask) -> None:
+        """Install the sign-in check in an application."""
+        manager = LoginManager(app, add_context_processor=False)
+        # Evaluated only when a template uses it: the page for a database outage must not query the database.
+        app.jinja_env.globals["current_user"] = current_user
+        manager.session_protection = None  # it is bound to the IP address, which changes often on a phone
+        manager.user_loader(self._load)
+        manager.unauthorized_handler(self._send_to_sign_in)
+
+    def _load(self, token: str) -> Visitor | None:
+        user = sessions.user_of(token, self._now())
+        return None if user is None else Visitor(user, token)
+
+    def _send_to_sign_in(self) -> AnyResponse:
+        if request.blueprint == "live":
+            abort(401)
+        if request.method == "GET" and len(request.path) <= LONGEST_PATH:
+            session["next"] = request.path  # never from a parameter, to rule out open redirects
+        flash("Sign in to continue.")
+        return redirect(url_for("accounts.sign_in"))
+
+
+def signed_in(view: View) -> View:
+    """Require a signed-in user for a view."""
+    return cast(View, login_required(view))
+
+
+def the_user() -> User:
+    """Return the signed-in user. Call it only in views marked `signed_in`."""
+    return cast(Visitor, current_user).user
+
+
+def let_in(user: User) -> AnyResponse:
+    """Sign this browser in under a new token and redirect it to the page it asked for."""
+    kept = {name: session[name] for name in KEPT if name in session}
+    leave()
+    session.update(kept)
+    session.permanent = True
+    login_user(Visitor(user, sessions.begin(user, present())))
+    return redirect(session.pop("next", None) or url_for("lamps.mine"))
+
+
+def leave() -> None:
+    """Sign this browser out and clear its session."""
+    if current_user.is_authenticated:
+        sessions.end(cast(Visitor, current_user).token)
+        logout_user()
+    session.clear()
+
+
+def present() -> datetime:
+    """Return the current time."""
+    now: Callable[[], datetime] = current_app.config["NOW"]
+    return now()
+
+
+def source() -> str:
+    """Return the request's source: the client address as seen by the server or its trusted proxy."""
+    try:
+        return sources.client(request.remote_addr or "")
+    except ValueError:  # the proxy sent an invalid address
+        return "unknown"
+
+
+def refused(answer: Response, refusal: UserError) -> Response:
+    """Set the status of a page that shows an error: 429 with `Retry-After` for rate limits, otherwise 422."""
+    if isinstance(refusal, TooManyAttempts | TooManyGuesses):
+        answer.status_code = 429
+        return later(answer, refusal.retry_after.total_seconds())
+    answer.status_code = 422
+    return answer
+
+
+def later(answer: Response, seconds: float) -> Response:
+    """Add a `Retry-After` header to a response."""
+    answer.headers["Retry-After"] = str(max(1, round(seconds)))
+    return answer

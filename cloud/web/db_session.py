@@ -1,0 +1,90 @@
+"""Database access of the web page: a connection for each request, and the cookie secret."""
+
+import logging
+import secrets
+import threading
+
+import peewee
+from flask import Flask, request
+from peewee import AutoField, CharField
+
+from cloud.db.database import Table, database_proxy, drop_connections, one_line, write_transaction
+from cloud.db.schema import open_current
+from cloud.errors import DatabaseAway
+
+log = logging.getLogger(__name__)
+
+MOST_CONNECTIONS = 16
+"""Limit on open connections. Requests wait for a free one; event streams need none."""
+
+BUSY_SECONDS = 7.0
+"""How long a write waits for a lock: just longer than PostgreSQL's timeout for idle transactions, since a user is
+waiting."""
+
+
+class WebSecret(Table):
+    """The single row with the cookie secret, shared by all processes and kept across restarts.
+
+    It is of little use to someone who steals the database: session tokens are stored only as hashes.
+    """
+
+    id = AutoField()
+    secret = CharField(max_length=64)
+
+
+class Store:
+    """Opens the database on first use, and a connection for each request."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._secret = ""
+        self._lock = threading.Lock()
+
+    def secret(self) -> str:
+        """Return the cookie secret.
+
+        Raises:
+            UnusableDatabase: the database can't be used.
+            DatabaseAway: the database is unavailable for now.
+        """
+        with self._lock:
+            if not self._secret:
+                database = open_current(self._url, busy_seconds=BUSY_SECONDS, most_connections=MOST_CONNECTIONS)
+                try:
+                    self._secret = _kept_secret()
+                except peewee.PeeweeException as fault:
+                    raise DatabaseAway(f"Database error: {one_line(fault)}") from None
+                finally:
+                    database.close()
+        return self._secret
+
+    def connect(self) -> None:
+        """Open this thread's connection.
+
+        Raises:
+            UnusableDatabase: see `secret`.
+            PeeweeException: the database does not respond.
+        """
+        self.secret()
+        database_proxy.connect(reuse_if_open=True)
+
+    def disconnect(self) -> None:
+        """Close this thread's connection."""
+        if self._secret and not database_proxy.is_closed():
+            database_proxy.close()
+
+    def start_over(self) -> None:
+        """Drop all pooled connections after a database error."""
+        if self._secret:
+            drop_connections()
+
+    def serve(self, app: Flask) -> None:
+        """Open a connection for each request of an application, except for static files."""
+        app.before_request(lambda: None if request.endpoint == "static" else self.connect())
+        app.teardown_request(lambda _fault: self.disconnect())
+
+
+def _kept_secret() -> str:
+    with write_transaction():
+        kept: WebSecret = WebSecret.get_or_none() or WebSecret.create(secret=secrets.token_hex(32))
+    return str(kept.secret)

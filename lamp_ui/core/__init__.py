@@ -1,0 +1,1 @@
+"""What the screen states, without Kivy and MQTT."""

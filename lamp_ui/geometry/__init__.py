@@ -1,0 +1,1 @@
+"""Positions, sizes and colours, without Kivy."""

@@ -1,0 +1,1 @@
+"""The machine: the lamp's broker, button, backlight, display."""

@@ -1,0 +1,209 @@
+"""The composition root of the touchscreen: builds everything, starts it in order, stops it in reverse.
+
+Importing this imports Kivy, which reads its configuration; `lamp_ui.__main__` sets the stage first.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import kivy
+from kivy.app import App
+from kivy.clock import Clock
+from kivy.config import Config as KivyConfig
+from paho.mqtt import __version__ as paho_version
+
+from lamp_ui.core.events import Event, RequestLost, StatusAsked
+from lamp_ui.core.i18n import load_words
+from lamp_ui.core.presenter import Environment, Presenter
+from lamp_ui.core.status_page import About
+from lamp_ui.core.view_state import ViewState
+from lamp_ui.platform.hardware import Hardware, LampHardware
+from lamp_ui.platform.host_info import read_machine
+from lamp_ui.platform.kivy_config import lay_over, mend_settings, set_for_lamp
+from lamp_ui.platform.mqtt_link import LampLink
+from lamp_ui.platform.signals import EndSignals
+from lamp_ui.settings import Config, WindowSize
+from shared import __version__
+from shared.protocol.payloads import LampConfig
+
+log = logging.getLogger(__name__)
+
+FLOOD_PAUSE_SECONDS = 0.04
+
+
+class NoDisplay(Exception):
+    """There is nothing on which a window could be opened."""
+
+
+class EventCrossing:
+    """Where events cross to Kivy's thread, from the network's and from any other: the only place that touches both.
+
+    However many come in between two frames, the screen is brought up to date once: ``render`` gets the view state,
+    ``send`` a request to the lamp, and ``withdraw`` is called when one was given up. A message after some quiet is
+    shown at once, but a flood of them makes no more frames than a screen can show; a finger never waits.
+    """
+
+    def __init__(
+        self,
+        presenter: Presenter,
+        render: Callable[[ViewState], None],
+        send: Callable[[LampConfig], bool],
+        withdraw: Callable[[], None],
+    ) -> None:
+        self._presenter = presenter
+        self._render = render
+        self._send = send
+        self._withdraw = withdraw
+        self._events: deque[Event] = deque()
+        self._cross_soon = Clock.create_trigger(self._cross)
+        self._cross_later = Clock.create_trigger(self._cross, FLOOD_PAUSE_SECONDS)
+        self._crossed_at = -inf
+        self._alarm: Any = None
+
+    def deliver(self, event: Event) -> None:
+        """Take what the network says to Kivy's thread, from any thread."""
+        # In this order: the trigger is open again before `_cross` looks, so no event is left behind.
+        self._events.append(event)
+        if time.monotonic() - self._crossed_at < FLOOD_PAUSE_SECONDS:
+            self._cross_later()
+        else:
+            self._cross_soon()
+
+    def deliver_touch(self, event: Event) -> None:
+        """Take what a finger does to where it is dealt with, before the next frame."""
+        self._events.append(event)
+        self._cross_soon()
+
+    def refresh(self) -> None:
+        """Bring the screen up to date soon, though nothing came in."""
+        self._cross_soon()
+
+    def _cross(self, _seconds: float) -> None:
+        now = self._crossed_at = time.monotonic()
+        # Only what is here by now: under a flood that outpaces this loop, frames must still be drawn.
+        for _ in range(len(self._events)):
+            self._presenter.receive(self._events.popleft(), now)
+        request = self._presenter.take_request(now)
+        if request is not None and not self._send(request):
+            self._presenter.receive(RequestLost(), now)
+        state = self._presenter.view_state(now)
+        if self._presenter.take_withdrawal():
+            self._withdraw()
+        self._render(state)
+        self._set_alarm(self._presenter.next_at(now) - now)
+
+    def _set_alarm(self, seconds: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if isfinite(seconds):
+            # Kivy takes an event for due so much before its time; with nothing due, it would be set again at once.
+            early = Clock.get_resolution()
+            self._alarm = Clock.schedule_once(self._cross, max(0.0, seconds) + early)
+
+
+class Touchscreen(App):
+    """The program on the lamp's screen.
+
+    ``settings_file`` is a `config.ini` that Kivy did not read itself, or None; see `lamp_ui.platform.kivy_config`.
+
+    Raises:
+        NoDisplay: when it is made, where no window can be opened.
+    """
+
+    title = "LAMPI"
+
+    def __init__(
+        self,
+        config: Config,
+        end_signals: EndSignals,
+        hardware: Hardware | None = None,
+        settings_file: Path | None = None,
+    ) -> None:
+        super().__init__(kv_file="")
+        if settings_file is not None:
+            lay_over(KivyConfig, settings_file)
+        mend_settings(KivyConfig)
+        set_for_lamp(KivyConfig, panel=config.window_size is None)
+        if config.window_size is not None:
+            _fix_window(config.window_size)
+        # Kivy makes its window when the first widget's module is imported, in the size it is then told.
+        from kivy.core.window import Window  # noqa: PLC0415
+
+        if Window is None:
+            raise NoDisplay
+        from lamp_ui.view.root import LampView  # noqa: PLC0415
+
+        self._hardware: Hardware = LampHardware() if hardware is None else hardware
+        environment = Environment(_about(config), load_words(config.language), read_machine, config.dim_after_seconds)
+        now = time.monotonic()
+        presenter = Presenter(environment, now)
+        self._crossing = EventCrossing(presenter, self._render, self._send, self._withdraw)
+        self._link = LampLink(config, self._crossing.deliver)
+        self._view = LampView(self._crossing.deliver_touch, motion=config.motion, veil=not self._hardware.dims)
+        self._view.render(presenter.view_state(now))
+        self._resting = False
+        self._end_signals = end_signals
+
+    def build(self) -> Any:
+        """Give Kivy the root of the screen."""
+        return self._view
+
+    def on_start(self) -> None:
+        """Let the first frame be seen before the network is started: a lamp without one is still a lamp."""
+        self.root_window.bind(on_flip=self._first_frame_drawn)
+
+    def open_settings(self, *_: object) -> None:
+        """Keep Kivy's own settings, which a keyboard's F1 opens, off a lamp's screen."""
+
+    def run_until_ended(self) -> None:
+        """Show the screen until a signal or its window ends it; then say goodbye to the broker."""
+        self._end_signals.on_signal(Clock.create_trigger(self.stop))
+        try:
+            self.run()
+        finally:
+            self._link.stop()
+            self._hardware.stop()
+            log.info("Ended")
+
+    def _first_frame_drawn(self, window: Any) -> None:
+        window.unbind(on_flip=self._first_frame_drawn)
+        # Kivy tells of a flip before it flips. What is scheduled now runs after that, when the frame can be seen.
+        Clock.schedule_once(self._begin)
+
+    def _begin(self, _seconds: float) -> None:
+        self._hardware.start(lambda: self._crossing.deliver_touch(StatusAsked()))
+        self._link.start()
+        self._crossing.refresh()
+
+    def _send(self, config: LampConfig) -> bool:
+        return self._link.request(config)
+
+    def _withdraw(self) -> None:
+        self._link.withdraw()
+
+    def _render(self, state: ViewState) -> None:
+        self._view.render(state)
+        if state.dimmed is not self._resting:
+            self._resting = state.dimmed
+            self._hardware.rest(state.dimmed)
+
+
+def _about(config: Config) -> About:
+    versions = (f"LAMPI {__version__}", f"Kivy {kivy.__version__}, paho {paho_version}")
+    return About(config.device_id, versions, f"{config.broker.host}:{config.broker.port}")
+
+
+def _fix_window(size: WindowSize) -> None:
+    # In memory only: the Pi's config.ini is nobody's to change.
+    KivyConfig.set("graphics", "fullscreen", "0")
+    KivyConfig.set("graphics", "width", str(size.width))
+    KivyConfig.set("graphics", "height", str(size.height))
+    KivyConfig.set("graphics", "resizable", "0")
+    # Else a mouse's right button leaves a red mark where it was, which is to be a second finger.
+    KivyConfig.set("input", "mouse", "mouse,disable_multitouch")

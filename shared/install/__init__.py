@@ -1,0 +1,1 @@
+"""Installing files on a machine."""

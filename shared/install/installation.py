@@ -1,0 +1,190 @@
+"""Installs files on a machine: creates missing ones and keeps those that were edited by hand.
+
+As Debian does with its configuration files: a file that nobody touched since it was laid out is renewed; beside one
+that was changed by hand a newer one is put as `.dpkg-dist`, a name that programs which read whole folders pass over.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from shared.install.accounts import missing_accounts, reason_against
+from shared.install.folders import make_folder
+from shared.install.rows import ROOT, Accounts, File, Folder, Owner, Program, Row, SystemUser, accounts_in
+
+OFFERED = ".dpkg-dist"
+
+
+class CantInstall(Exception):
+    """A row can't be installed; the text is one line that says what to do."""
+
+
+class Installation:
+    """Lays out rows under ``prefix``, where a package is built or a layout is tried, or else on this machine itself.
+
+    ``record`` is the file that remembers, in the form of sha256sum, what was laid out. ``say`` gets a line a row.
+    Owners and users are this machine's, so under a prefix they are only said.
+    """
+
+    def __init__(self, record: Path, prefix: Path | None, *, dry_run: bool, say: Callable[[str], object]) -> None:
+        self._record = record
+        self._prefix = None if prefix is not None and prefix.resolve() == Path("/") else prefix
+        self._dry_run = dry_run
+        self._say = say
+        self._known = self._read_record()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine itself is laid out, not a tree for a different one."""
+        return self._prefix is None
+
+    def lay_out(self, rows: Iterable[Row]) -> None:
+        """Install each row; a second run changes nothing.
+
+        Raises:
+            CantInstall: an account is missing and nothing was changed, or a row can't be laid out; those before it are.
+        """
+        rows = list(rows)
+        if self.is_here:
+            missing = missing_accounts(*accounts_in(rows))
+            if missing:
+                raise CantInstall(
+                    f"This machine has no {', no '.join(missing)}. Install what brings it, or add it with useradd or "
+                    "groupadd --system. Nothing was changed."
+                )
+        shipped = dict(self._known)
+        for row in rows:
+            try:
+                if isinstance(row, SystemUser):
+                    self._lay_out_user(row)
+                elif isinstance(row, Program):
+                    self._check_program(row)
+                elif isinstance(row, Accounts):
+                    continue  # checked already
+                elif isinstance(row, Folder):
+                    self._lay_out_folder(row)
+                else:
+                    self._lay_out_file(row)
+                    shipped[str(row.path)] = _sum(row.content)
+            except PermissionError as fault:
+                raise CantInstall(f"{fault.filename} can't be written: run this as root, or give --prefix.") from None
+            except OSError as fault:
+                raise CantInstall(f"{fault.filename} can't be made: {fault.strerror}.") from None
+            except LookupError as fault:  # a user that exists without the group of its name
+                raise CantInstall(f"{fault}; add that group with groupadd --system.") from None
+        if not self._dry_run and shipped != self._known:
+            lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(shipped.items()))
+            self._write(self.place(self._record), lines.encode(), 0o644, ROOT)
+
+    def place(self, path: Path) -> Path:
+        """Return an absolute path below the prefix."""
+        return path if self._prefix is None else self._prefix / path.relative_to("/")
+
+    def _lay_out_user(self, row: SystemUser) -> None:
+        try:
+            pwd.getpwnam(row.name)
+        except KeyError:
+            self._say(f"add    user {row.name}, group {row.name}")
+        else:
+            self._say(f"same   user {row.name}")
+            return
+        if not self._dry_run and self._prefix is None:
+            command = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
+            done = subprocess.run(
+                [*command, "--home-dir", str(row.home), row.name],
+                capture_output=True,
+                text=True,
+                errors="backslashreplace",
+                check=False,
+            )
+            if done.returncode != 0:
+                raise CantInstall(f"The user {row.name} can't be added: {done.stderr.strip()}")
+
+    def _check_program(self, row: Program) -> None:
+        if self._prefix is not None:
+            return
+        self._say(f"check  user {row.user} can run {row.path}")
+        if self._dry_run:
+            return
+        reason = reason_against(row.user, row.path)
+        if reason is not None:
+            raise CantInstall(
+                f"The user {row.user} can't run {row.path}: {reason}. After an installation under a strict umask, run: "
+                f"chmod -R go+rX {row.path.parents[1]}; the folders above it must be open to this user, too."
+            )
+
+    def _lay_out_folder(self, row: Folder) -> None:
+        place = self.place(row.path)
+        if place.is_dir():
+            self._say_kept_mode(place, row)
+            return
+        self._say(f"make   {row.path}/  {row.owner} {row.mode:04o}")
+        if not self._dry_run:
+            make_folder(place.parent)
+            place.mkdir(mode=row.mode & 0o700)  # private until it has its owner
+            self._give(place, row.owner)
+            place.chmod(row.mode)  # whatever the umask says
+
+    def _lay_out_file(self, row: File) -> None:
+        place = self.place(row.path)
+        if not os.path.lexists(place):
+            self._say(f"write  {row.path}  {row.owner} {row.mode:04o}")
+            self._write(place, row.content, row.mode, row.owner)
+            return
+        present = None if place.is_symlink() else _sum(place.read_bytes())
+        shipped, known = _sum(row.content), self._known.get(str(row.path))
+        if present == shipped:
+            self._say_kept_mode(place, row)
+        elif present is not None and present == known:
+            self._say(f"renew  {row.path}: nobody changed it since it was laid out")
+            self._write(place, row.content, place.stat().st_mode & 0o7777, row.owner)
+        elif shipped == known:
+            self._say(f"keep   {row.path}: it was changed by hand")
+        else:
+            self._say(f"keep   {row.path}: it was changed by hand; ours is beside it as {place.name}{OFFERED}")
+            self._write(place.with_name(place.name + OFFERED), row.content, row.mode, row.owner)
+
+    def _say_kept_mode(self, place: Path, row: Folder | File) -> None:
+        mode = place.stat().st_mode & 0o7777
+        differs = "" if mode == row.mode else f"; its mode stays {mode:04o}, ours is {row.mode:04o}"
+        self._say(f"same   {row.path}{differs}")
+
+    def _write(self, place: Path, content: bytes, mode: int, owner: Owner) -> None:
+        """Write a file atomically; it is readable only once its owner and mode are set."""
+        if self._dry_run:
+            return
+        make_folder(place.parent)
+        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".lampi-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(handle)
+            self._give(Path(name), owner)
+            Path(name).chmod(mode)
+            Path(name).replace(place)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _give(self, place: Path, owner: Owner) -> None:
+        if self._prefix is None:
+            shutil.chown(place, owner.user, owner.group)
+
+    def _read_record(self) -> dict[str, str]:
+        try:
+            lines = self.place(self._record).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return {}
+        except OSError as fault:
+            raise CantInstall(f"{self._record} can't be read: {fault.strerror}.") from None
+        return {path: digest for digest, _, path in (line.partition("  ") for line in lines) if path}
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

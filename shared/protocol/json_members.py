@@ -1,0 +1,53 @@
+"""Reads the members of a JSON object; each function raises `BadPayload` if a member is missing or invalid."""
+
+from typing import Any
+
+from shared.protocol.errors import BadPayload
+
+
+def member(members: dict[str, Any], name: str) -> Any:
+    """Return a required member."""
+    if name not in members:
+        raise BadPayload(f"{name!r} is missing")
+    return members[name]
+
+
+def boolean(members: dict[str, Any], name: str) -> bool:
+    """Return a boolean member."""
+    value = member(members, name)
+    if not isinstance(value, bool):
+        raise BadPayload(f"{name!r} is neither true nor false")
+    return value
+
+
+def text(members: dict[str, Any], name: str) -> str:
+    """Return a string member."""
+    value = member(members, name)
+    if not isinstance(value, str):
+        raise BadPayload(f"{name!r} is not a string")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:  # an escaped lone surrogate: JSON allows it, no screen or file can show it
+        raise BadPayload(f"{name!r} is not text") from None
+    return value
+
+
+def whole(members: dict[str, Any], name: str, lowest: int, highest: int) -> int:
+    """Return an integer within inclusive bounds."""
+    value = member(members, name)
+    whole = type(value) is int or (
+        isinstance(value, float) and value.is_integer()
+    )  # JSON does not distinguish 6.0 from 6
+    if not whole or not lowest <= value <= highest:
+        raise BadPayload(f"{name!r} is not a whole number from {lowest} to {highest}")
+    return int(value)
+
+
+def fraction(members: dict[str, Any], name: str) -> float:
+    """Return a number from 0 to 1."""
+    value = member(members, name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadPayload(f"{name!r} is not a number")
+    if not 0 <= value <= 1:  # NaN compares false
+        raise BadPayload(f"{name!r} is not from 0 to 1")
+    return float(value)

@@ -1,0 +1,137 @@
+"""Backing up: the file, for both kinds of database."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import peewee
+import pytest
+
+from cloud.db.database import open_database, write_transaction
+from cloud.errors import UnusableBackup
+from cloud.ops.backup import back_up
+from cloud.ops.backup.files import new_file
+from cloud.store.lamps import Lampi
+from tests.cloud.ops.backup.conftest import mode, run
+from tests.support.postgres import Postgres
+
+PASSWORD = "correct horse"
+
+
+def _write_new_file(file: Path, write: Callable[[Path], None]) -> None:
+    with new_file(file) as place:
+        write(place)
+
+
+def test_a_backup_is_for_its_owner_alone_and_says_its_size(
+    lampi: Lampi, database_url: str, file: Path, umask: Callable[[int], object]
+) -> None:
+    umask(0)
+    done = run("backup", str(file), url=database_url)
+    assert done.exit_code == 0, done.output
+    assert f"({file.stat().st_size:,} bytes, verified)" in done.output
+    assert mode(file) == 0o600
+    assert os.listdir(file.parent) == [file.name]
+
+
+def test_a_file_that_is_there_is_left_alone(lampi: Lampi, database_url: str, file: Path) -> None:
+    file.write_text("a letter")
+    refused = run("backup", str(file), url=database_url)
+    assert (refused.exit_code, "already exists; give another name" in refused.stderr) == (1, True)
+    assert file.read_text() == "a letter"
+
+
+def test_a_file_that_comes_meanwhile_is_left_alone(lampi: Lampi, file: Path) -> None:
+    def write(place: Path) -> None:
+        place.write_text("a backup")
+        file.write_text("a letter")
+
+    with pytest.raises(UnusableBackup, match="created meanwhile"):
+        _write_new_file(file, write)
+    assert file.read_text() == "a letter"
+    assert os.listdir(file.parent) == [file.name]
+
+
+@pytest.mark.parametrize("path", ["nowhere/lampi.backup", "backups/x/y"])
+def test_a_place_where_nothing_can_be_written_is_said(lampi: Lampi, database_url: str, file: Path, path: str) -> None:
+    target = file.parent.parent / path
+    refused = run("backup", str(target), url=database_url)
+    assert (refused.exit_code, f"Can't write {target}: No such file" in refused.stderr) == (1, True)
+
+
+def test_every_backup_while_somebody_writes_is_of_one_instant(sqlite_database: peewee.Database, tmp_path: Path) -> None:
+    url = f"sqlite:///{sqlite_database.database}"
+    program = (
+        "import itertools, sys\n"
+        "from cloud.db.database import open_database\nfrom cloud.store.lamps import Lampi\nfrom cloud.db.timestamps import utc_now\n"
+        f"open_database({url!r})\nprint('writing', flush=True)\n"
+        "for number in itertools.count(): Lampi.create_unassociated([f'{number:012x}'], utc_now())\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "writing\n"
+        counts = []
+        try:
+            for number in range(5):
+                back_up(url, tmp_path / f"{number}.backup")
+                with closing(sqlite3.connect(tmp_path / f"{number}.backup")) as copied:
+                    (lamps,), (version,), (pending,) = (
+                        copied.execute(f"SELECT {what}").fetchone()
+                        for what in (
+                            "COUNT(*) FROM lampi",
+                            "last_version FROM outbox_sequence",
+                            "COUNT(*) FROM outbox_message",
+                        )
+                    )
+                assert lamps == version == pending
+                counts.append(lamps)
+        finally:
+            writer.kill()
+    assert counts == sorted(counts)
+    assert counts[-1] > counts[0]
+
+
+def test_a_password_does_not_stand_on_a_command_line(
+    lampi: Lampi, postgres: Postgres, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("pg_dump", "pg_restore"):
+        (tools / tool).write_text(
+            f'#!/bin/sh\necho "$0 $*" >>{tmp_path}/lines\necho "$PGPASSWORD" >>{tmp_path}/given\n'
+        )
+        (tools / tool).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools), prepend=":")
+    quoted = PASSWORD.replace(" ", "%20")
+    url = postgres.make_database().replace("lampi@", f"lampi:{quoted}@")
+    done = run("backup", str(file), url=url)
+    assert done.exit_code == 0, done.output
+    lines = (tmp_path / "lines").read_text()
+    assert "pg_dump --dbname=postgresql://lampi@127.0.0.1" in lines
+    assert (tmp_path / "given").read_text().splitlines()[0] == PASSWORD
+    for secret in (PASSWORD, quoted):
+        assert secret not in lines + done.output
+
+
+def test_missing_tools_are_named(lampi: Lampi, postgres: Postgres, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = postgres.make_database()
+    monkeypatch.setenv("PATH", str(file.parent))
+    refused = run("backup", str(file), url=url)
+    assert (refused.exit_code, "pg_dump is not installed: sudo apt install" in refused.stderr) == (1, True)
+
+
+def test_a_new_database_is_for_its_owner_alone(tmp_path: Path, umask: Callable[[int], object]) -> None:
+    umask(0)
+    database = open_database(f"sqlite:///{tmp_path}/new.db", create=True)
+    database.execute_sql("CREATE TABLE t (x)")
+    modes = {path.name: mode(path) for path in tmp_path.glob("new.db*")}
+    assert modes == dict.fromkeys(["new.db", "new.db-wal", "new.db-shm"], 0o600)
+    with write_transaction(database):
+        database.execute_sql("INSERT INTO t VALUES (1)")
+    before = (tmp_path / "new.db").stat().st_mtime_ns
+    open_database(f"sqlite:///{tmp_path}/new.db")
+    assert (tmp_path / "new.db").stat().st_mtime_ns == before

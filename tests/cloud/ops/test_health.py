@@ -1,0 +1,154 @@
+"""Judging: what is well, what is a warning, what is critical, and how it is said."""
+
+from datetime import timedelta
+
+import pytest
+
+from cloud.db.database import write_transaction
+from cloud.ops.health import (
+    BrokerStatistics,
+    Check,
+    Level,
+    Limits,
+    check_broker,
+    check_database,
+    level_of,
+    performance,
+    summary,
+)
+from cloud.rate_limit import policy
+from cloud.rate_limit.policy import CodePolicy
+from cloud.services.claiming import associate_by_device_id
+from cloud.services.statistics import Statistics, read_statistics
+from cloud.store import outbox
+from cloud.store.lamps import Lampi, User
+from cloud.store.lease import LEASE_SECONDS, PublisherLease, Standby
+from cloud.store.outbox import OutboxMessage
+from tests.cloud.conftest import NOW
+
+LIMITS = Limits(behind_warning=30, behind_critical=300, dropped=0)
+WELL = Statistics(
+    lamps=12,
+    waiting=3,
+    connected=10,
+    pending=0,
+    oldest_seconds=0.0,
+    publisher="process 123 on cloud",
+    publisher_seconds=0.5,
+    standbys=1,
+    code_ttl=timedelta(seconds=900),
+)
+
+
+def figures(**changes: object) -> Statistics:
+    return Statistics(**(vars(WELL) | changes))
+
+
+def levels(checks: list[Check]) -> dict[str, Level]:
+    return {check.subject: check.level for check in checks}
+
+
+def test_all_well_is_one_line_with_what_one_wants_to_know() -> None:
+    checks = check_database(WELL, LIMITS) + check_broker(BrokerStatistics(True, 0), LIMITS)
+    assert level_of(checks) == 0
+    assert summary(checks) == (
+        "LAMPI OK - process 123 on cloud is the publisher (lease renewed 0.5 s ago), standbys: 1; "
+        "no messages are pending; 12 lamps, 3 unassociated, 10 up"
+    )
+    assert "code lifetime: 900 s" in [check.text for check in checks]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [(0.0, Level.OK), (29.9, Level.OK), (30.0, Level.WARNING), (299.9, Level.WARNING), (300.0, Level.CRITICAL)],
+)
+def test_a_broker_that_is_behind(seconds: float, level: Level) -> None:
+    assert levels(check_database(figures(pending=1, oldest_seconds=seconds), LIMITS))["outbox"] is level
+
+
+def test_no_publisher_is_critical() -> None:
+    assert levels(check_database(figures(publisher=None), LIMITS))["publisher"] is Level.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("seen", "daemon", "dropped"),
+    [
+        (BrokerStatistics(True, None), Level.OK, Level.OK),
+        (BrokerStatistics(False, 0), Level.CRITICAL, Level.OK),
+        (BrokerStatistics(True, 1), Level.OK, Level.WARNING),
+    ],
+)
+def test_what_the_broker_says(seen: BrokerStatistics, daemon: Level, dropped: Level) -> None:
+    assert levels(check_broker(seen, LIMITS)) == {"daemon": daemon, "dropped": dropped}
+
+
+def test_the_worst_comes_first() -> None:
+    checks = [Check("a", Level.OK, "a"), Check("b", Level.WARNING, "b"), Check("c", Level.CRITICAL, "c")]
+    assert summary(checks) == "LAMPI CRITICAL - c; b"
+
+
+def test_figures_are_written_as_monitoring_systems_read_them() -> None:
+    assert performance(WELL, BrokerStatistics(True, 7), LIMITS) == {
+        "lamps": "12;;;0",
+        "waiting": "3;;;0",
+        "connected": "10;;;0",
+        "pending": "0;;;0",
+        "standbys": "1;;;0",
+        "behind": "0.0s;30;300;0",
+        "lease_age": "0.5s;;;0",
+        "dropped": "7c;0;;0",
+    }
+    assert performance(None, None, LIMITS) == {}
+
+
+@pytest.mark.usefixtures("database")
+def test_an_empty_database_has_nobody_who_publishes() -> None:
+    assert read_statistics(NOW) == Statistics(0, 0, 0, 0, 0.0, None, 0.0, 0, None)
+
+
+def test_figures_of_a_database(ada: User) -> None:
+    Lampi.create_unassociated(["b827ebba0387", "b827ebba0388"], NOW)
+    associate_by_device_id("b827ebba0387", ada, NOW)
+    leader, standby = PublisherLease(), PublisherLease()
+    leader.acquire(NOW)
+    standby.acquire(NOW)
+    OutboxMessage.update(enqueued_at=NOW).execute()
+    OutboxMessage.update(enqueued_at=NOW - timedelta(seconds=7)).where(
+        OutboxMessage.topic.contains("b827ebba0388")
+    ).execute()
+    policy.announce(CodePolicy(ttl=timedelta(seconds=60)))
+    later = NOW + timedelta(seconds=3)
+    seen = read_statistics(later)
+    assert (seen.lamps, seen.waiting, seen.connected, seen.pending) == (2, 1, 2, 2)
+    assert seen.oldest_seconds == pytest.approx(10)
+    assert seen.publisher is not None
+    assert seen.publisher.startswith("process ")
+    assert seen.publisher_seconds == pytest.approx(3)
+    assert (seen.standbys, seen.code_ttl) == (1, timedelta(seconds=60))
+
+
+@pytest.mark.usefixtures("database")
+def test_a_newer_message_waits_as_long_as_the_one_that_it_replaces() -> None:
+    Lampi.create_unassociated(["b827ebba0387"], NOW)
+    OutboxMessage.update(enqueued_at=NOW).execute()
+    Lampi.named("b827ebba0387").publish_unassociated_msg()
+    assert outbox.oldest_pending_at() == NOW
+    with write_transaction():
+        outbox.remove([2])
+    assert outbox.oldest_pending_at() is None
+
+
+@pytest.mark.usefixtures("database")
+def test_a_standby_is_counted_as_long_as_it_says_so() -> None:
+    leader, standby = PublisherLease(), PublisherLease()
+    leader.acquire(NOW)
+    standby.acquire(NOW)
+    assert read_statistics(NOW).standbys == 1
+    assert read_statistics(NOW + timedelta(seconds=LEASE_SECONDS)).standbys == 0
+    leader.resign()
+    standby.acquire(NOW)
+    assert read_statistics(NOW).standbys == 0
+    third = PublisherLease()
+    third.acquire(NOW)
+    third.resign()
+    assert Standby.select().count() == 0

@@ -1,0 +1,42 @@
+"""Where something comes from, as history says it and guesses are counted by."""
+
+import os
+import pwd
+
+import pytest
+
+from cloud.rate_limit import sources
+
+
+@pytest.mark.parametrize(
+    ("address", "source"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        (" 192.0.2.7 ", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9%eth0", "2001:db8:1:2::/64"),
+    ],
+)
+def test_a_client_is_its_address_or_its_network(address: str, source: str) -> None:
+    assert sources.client(address) == source
+
+
+@pytest.mark.parametrize("address", ["", "localhost", "192.0.2", "192.0.2.7:80", "[::1]"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="does not appear to be"):
+        sources.client(address)
+
+
+def test_the_command_line_names_the_systems_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "grace")
+    assert sources.command_line() == "command line (grace)"
+    monkeypatch.delenv("SUDO_USER")
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    assert sources.command_line() == f"command line ({pwd.getpwuid(os.getuid()).pw_name})"
+
+
+def test_a_user_without_a_name_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)
+    assert sources.command_line() == "command line (uid 4000000000)"

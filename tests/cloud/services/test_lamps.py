@@ -1,0 +1,121 @@
+"""Lamps, users, and the two verbs that users of LAMPI know."""
+
+import peewee
+import pytest
+
+from cloud.errors import AlreadyAssociated, UnknownLamp
+from cloud.services.claiming import release
+from cloud.store import outbox
+from cloud.store.lamps import Lampi, User
+from shared.protocol.codes import is_association_code
+from tests.cloud.conftest import NOW
+
+TOPIC = "devices/b827ebba0387/lamp/associated"
+
+
+@pytest.fixture
+def lampi(database: peewee.Database) -> Lampi:
+    made: Lampi = Lampi.create(device_id="b827ebba0387")
+    return made
+
+
+def told() -> list[tuple[str, bytes]]:
+    return [(message.topic, message.payload) for message in outbox.pending(after=0, limit=100)]
+
+
+def unassociated(code: str) -> bytes:
+    return f'{{"associated": false, "code": "{code}"}}'.encode()
+
+
+def test_a_lamp_and_a_user_read_well(lampi: Lampi, ada: User) -> None:
+    assert repr(lampi) == "<Lampi: b827ebba0387: My LAMPI>"
+    assert repr(ada) == "<User: ada>"
+
+
+def test_a_new_lamp_has_a_code_and_no_owner(lampi: Lampi) -> None:
+    stored = Lampi.named("b827ebba0387")
+    assert is_association_code(stored.association_code)
+    assert stored.user is None
+    assert stored.associated_at is None
+    assert not stored.connected
+
+
+def test_publish_unassociated_msg_has_the_lamp_told_its_code(lampi: Lampi) -> None:
+    lampi.publish_unassociated_msg()
+    assert told() == [(TOPIC, unassociated(lampi.association_code))]
+
+
+def test_associating_gives_the_owner_and_tells_the_lamp(lampi: Lampi, ada: User) -> None:
+    lampi.associate_and_publish_associated_msg(ada, NOW)
+    stored = Lampi.named("b827ebba0387")
+    assert (stored.user, stored.associated_at) == (ada, NOW)
+    assert (lampi.user, lampi.associated_at) == (ada, NOW)
+    assert told() == [(TOPIC, b'{"associated": true}')]
+
+
+def test_a_lamp_has_one_owner(lampi: Lampi, ada: User, bob: User) -> None:
+    seen_by_bob = Lampi.named("b827ebba0387")
+    lampi.associate_and_publish_associated_msg(ada, NOW)
+    with pytest.raises(AlreadyAssociated):
+        seen_by_bob.associate_and_publish_associated_msg(bob, NOW)
+    assert Lampi.named("b827ebba0387").user == ada
+
+
+def test_an_object_older_than_the_association_can_not_undo_it(lampi: Lampi, ada: User) -> None:
+    stale = Lampi.named("b827ebba0387")
+    lampi.associate_and_publish_associated_msg(ada, NOW)
+    with pytest.raises(AlreadyAssociated):
+        stale.publish_unassociated_msg()
+    assert told() == [(TOPIC, b'{"associated": true}')]
+
+
+def test_an_object_older_than_the_code_publishes_the_code_of_now(lampi: Lampi, ada: User) -> None:
+    stale = Lampi.named("b827ebba0387")
+    lampi.associate_and_publish_associated_msg(ada, NOW)
+    release("b827ebba0387", NOW)
+    stale.publish_unassociated_msg()
+    assert told() == [(TOPIC, unassociated(Lampi.named("b827ebba0387").association_code))]
+
+
+def test_a_forgotten_lamp_is_refused(lampi: Lampi, ada: User) -> None:
+    stale = Lampi.named("b827ebba0387")
+    lampi.delete_instance()
+    with pytest.raises(UnknownLamp):
+        stale.publish_unassociated_msg()
+    with pytest.raises(UnknownLamp):
+        stale.associate_and_publish_associated_msg(ada, NOW)
+
+
+def test_deleting_a_lamp_has_its_retained_message_cleared(lampi: Lampi) -> None:
+    lampi.publish_unassociated_msg()
+    assert lampi.delete_instance() == 1
+    assert told() == [(TOPIC, b"")]
+    assert Lampi.select().count() == 0
+
+
+@pytest.mark.parametrize("verb", ["publish_unassociated_msg", "associate_and_publish_associated_msg"])
+def test_the_change_and_its_message_are_one_transaction(
+    lampi: Lampi, ada: User, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_messages: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(outbox, "put", fail)
+    with pytest.raises(ZeroDivisionError):
+        getattr(lampi, verb)(*([ada] if verb.startswith("associate") else []))
+    assert Lampi.named("b827ebba0387").user is None
+
+
+def test_the_database_itself_refuses_two_waiting_lamps_with_one_short_code(lampi: Lampi, ada: User) -> None:
+    same = lampi.association_code[:6] + "f" * 26
+    with pytest.raises(peewee.IntegrityError):
+        Lampi.create(device_id="b827ebba0388", association_code=same)
+    Lampi.create(device_id="b827ebba0389", association_code=same[:-1] + "e", short_code_length=7)
+    lampi.associate_and_publish_associated_msg(ada, NOW)
+    Lampi.create(device_id="b827ebba0388", association_code=same)
+
+
+def test_a_user_who_owns_a_lamp_can_not_vanish(lampi: Lampi, ada: User) -> None:
+    lampi.associate_and_publish_associated_msg(ada, NOW)
+    with pytest.raises(peewee.IntegrityError):
+        ada.delete_instance()

@@ -1,0 +1,109 @@
+"""A lamp's name on its own screen: what the broker is told of it, and when."""
+
+import json
+from datetime import timedelta
+
+import peewee
+import pytest
+from playhouse.migrations import Runner
+
+from cloud.db.schema import MIGRATIONS, upgrade
+from cloud.rate_limit import policy
+from cloud.rate_limit.policy import CodePolicy
+from cloud.services.claim_terms import ClaimTerms
+from cloud.services.claiming import associate_by_code, associate_by_device_id, release
+from cloud.services.ownership import rename
+from cloud.store import outbox
+from cloud.store.lamps import DEFAULT_NAME, Lampi, User
+from shared.protocol.payloads import Associated, decode_association
+from tests.cloud.conftest import NOW
+from tests.support.replay import heal
+
+LAMP = "b827ebba0387"
+
+
+@pytest.fixture
+def lampi(database: peewee.Database, ada: User) -> Lampi:
+    Lampi.create(device_id=LAMP)
+    associate_by_device_id(LAMP, ada, NOW)
+    return Lampi.named(LAMP)
+
+
+def told() -> object:
+    (message,) = outbox.pending(after=0, limit=10)
+    return decode_association(message.payload)
+
+
+def test_a_rename_tells_the_screen_and_the_same_name_again_does_not(lampi: Lampi, ada: User) -> None:
+    assert told() == Associated()
+    rename(ada, LAMP, "  Küche 💡 ")
+    assert told() == Associated("Küche 💡")
+    version = outbox.last_version()
+    rename(ada, LAMP, "Küche 💡")
+    assert outbox.last_version() == version
+    rename(ada, LAMP, DEFAULT_NAME)
+    assert told() == Associated()
+
+
+def test_what_the_rename_says_and_what_it_writes_are_one_transaction(lampi: Lampi, ada: User) -> None:
+    rename(ada, LAMP, "Kitchen")
+    stored = lampi.reread()
+    (message,) = outbox.pending(after=0, limit=10)
+    assert (stored.name, stored.message_version) == ("Kitchen", message.version)
+
+
+def test_a_broker_that_forgot_is_told_the_name_again(lampi: Lampi, ada: User) -> None:
+    rename(ada, LAMP, "Kitchen")
+    outbox.remove([message.version for message in outbox.pending(after=0, limit=10)])
+    assert heal(None, NOW) == 1
+    assert told() == Associated("Kitchen")
+
+
+def test_the_next_owner_does_not_get_the_last_ones_name(lampi: Lampi, ada: User, bob: User) -> None:
+    rename(ada, LAMP, "Ada's bedroom")
+    release(LAMP, NOW)
+    associate_by_code(Lampi.named(LAMP).association_code, bob, NOW)
+    assert told() == Associated()
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("x" * 200, "x" * 100), ("   ", None), ("\n", None), ("a\nb", "a\nb"), (DEFAULT_NAME, None)]
+)
+def test_a_name_that_was_set_past_the_rules_never_makes_a_message_that_readers_refuse(
+    lampi: Lampi, name: str, shown: str | None
+) -> None:
+    lampi.name = name
+    message = lampi.message(ClaimTerms())
+    assert decode_association(message.payload) == Associated(shown)
+
+
+def test_an_upgrade_tells_the_names_that_were_given_before(empty_database_url: str) -> None:
+    from cloud.db.database import open_database  # noqa: PLC0415
+
+    database = open_database(empty_database_url, create=True)
+    Runner(database, str(MIGRATIONS)).up("0009_history_stays")
+    database.execute_sql("INSERT INTO lampi_user (name) VALUES ('ada')")
+    for device_id, name, owner in (("0" * 12, "Kitchen", 1), ("1" * 12, DEFAULT_NAME, 1), ("2" * 12, "Attic", None)):
+        Lampi.insert(
+            device_id=device_id, name=name, user=owner, message_version=7, association_code=device_id + "0" * 20
+        ).execute()
+    database.execute_sql("UPDATE outbox_sequence SET last_version = 7")
+    upgrade(database)
+    (message,) = outbox.pending(after=0, limit=10)
+    assert (message.version, message.topic) == (8, f"devices/{'0' * 12}/lamp/associated")
+    assert json.loads(message.payload) == {"associated": True, "name": "Kitchen"}
+    assert outbox.last_version() == Lampi.named("0" * 12).message_version == 8
+    database.close()
+
+
+@pytest.mark.parametrize(("ttl", "good_for"), [(timedelta(minutes=15), 900), (None, None)])
+def test_a_lamp_that_waits_is_told_how_long_a_code_is_good(
+    database: peewee.Database, ttl: timedelta | None, good_for: int | None
+) -> None:
+    policy.announce(CodePolicy(ttl=ttl))
+    Lampi.create_unassociated([LAMP], NOW)
+    (first,) = outbox.pending(after=0, limit=10)
+    assert json.loads(first.payload).get("good_for") == good_for
+    Lampi.named(LAMP).publish_unassociated_msg()
+    (again,) = outbox.pending(after=0, limit=10)
+    assert again.payload == first.payload

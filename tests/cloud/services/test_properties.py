@@ -1,0 +1,237 @@
+"""Associate, release, rotate, forget and presence in any order, against a model that a person can check."""
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from cloud.daemon.code_rotation import rotate_expired
+from cloud.daemon.presence import PresenceBatch
+from cloud.db.database import open_database
+from cloud.db.schema import upgrade
+from cloud.errors import AlreadyAssociated, NotAssociated, UnknownCode, UnknownLamp
+from cloud.rate_limit.live_codes import live_codes
+from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.reconciliation.replay import Replay
+from cloud.services import claiming
+from cloud.store import outbox
+from cloud.store.lamps import Lampi
+from shared.protocol.payloads import Associated, Unassociated, decode_association
+from tests.cloud.conftest import NOW
+from tests.support.replay import our_mark
+
+TTL = timedelta(seconds=100)
+DEVICE_IDS = st.sampled_from([f"b827ebba038{digit}" for digit in range(4)])
+USERS = st.sampled_from(["ada", "bob"])
+
+
+@dataclass
+class Lamp:
+    """What ought to be true of one lamp."""
+
+    code: str
+    shown: int
+    owner: str | None = None
+    up: bool = True
+
+
+class Association(RuleBasedStateMachine):
+    """The real modules on a real SQLite file, beside a dictionary of lamps and a broker that is another one."""
+
+    codes = Bundle("codes")
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.database = open_database(f"sqlite:///{Path(self.folder.name)}/lampi.db", create=True)
+        upgrade(self.database)
+        self.announce(6)
+        self.users = {name: claiming.add_user(name) for name in ("ada", "bob")}
+        self.now = NOW
+        self.lamps: dict[str, Lamp] = {}
+        self.issued_at: dict[str, object] = {}
+        self.retained: dict[str, bytes] = {}
+        self.mark = our_mark(0)
+        self.saved = (dict(self.retained), self.mark)
+        self.daemon_connects()
+
+    def teardown(self) -> None:
+        if hasattr(self, "database"):
+            while not self.replay.done:
+                self.daemon_heals(1)
+            self.broker_will_agree()
+            self.database.close()
+            self.folder.cleanup()
+
+    def announce(self, shown: int) -> None:
+        self.shown = shown
+        announce(CodePolicy(TTL, risk=1.0, guesses_per_user=1000, guesses_per_source=1000, shortest=shown))
+
+    def learn_code(self, device_id: str) -> str:
+        code = str(Lampi.named(device_id).association_code)
+        self.issued_at[code] = self.now
+        return code
+
+    @rule(shown=st.integers(6, 9))
+    def the_operator_wants_other_lengths(self, shown: int) -> None:
+        self.announce(shown)
+
+    @rule(device_id=DEVICE_IDS, up=st.booleans(), target=codes)
+    def presence(self, device_id: str, up: bool) -> str:
+        batch = PresenceBatch()
+        batch.add(device_id, up)
+        created = batch.register(self.now)
+        known = self.lamps.get(device_id)
+        assert created == ([device_id] if up and known is None else [])
+        if created:
+            self.lamps[device_id] = Lamp(self.learn_code(device_id), self.shown)
+        elif known is not None:
+            known.up = up
+        return self.lamps[device_id].code if device_id in self.lamps else "0" * 32
+
+    @rule(code=codes, user=USERS, typed=st.integers(6, 32))
+    def associate(self, code: str, user: str, typed: int) -> None:
+        waiting = [
+            device_id
+            for device_id, lamp in self.lamps.items()
+            if lamp.owner is None
+            and lamp.code == code
+            and typed >= lamp.shown
+            and self.now - self.issued_at[code] < TTL  # type: ignore[operator]
+        ]
+        try:
+            lampi = claiming.associate_by_code(code[:typed], self.users[user], self.now)
+        except UnknownCode:
+            assert waiting == []
+        else:
+            assert [lampi.device_id] == waiting
+            self.lamps[lampi.device_id].owner = user
+
+    @rule(device_id=DEVICE_IDS, user=USERS)
+    def associate_by_id(self, device_id: str, user: str) -> None:
+        lamp = self.lamps.get(device_id)
+        if lamp is None or lamp.owner is not None:
+            with pytest.raises(UnknownLamp if lamp is None else AlreadyAssociated):
+                claiming.associate_by_device_id(device_id, self.users[user], self.now)
+        else:
+            claiming.associate_by_device_id(device_id, self.users[user], self.now)
+            lamp.owner = user
+
+    @rule(device_id=DEVICE_IDS, target=codes)
+    def release(self, device_id: str) -> str:
+        lamp = self.lamps.get(device_id)
+        if lamp is None or lamp.owner is None:
+            with pytest.raises(UnknownLamp if lamp is None else NotAssociated):
+                claiming.release(device_id, self.now)
+            return "0" * 32
+        claiming.release(device_id, self.now)
+        lamp.owner, lamp.code, lamp.shown = None, self.learn_code(device_id), self.shown
+        return lamp.code
+
+    @rule(device_id=DEVICE_IDS)
+    def forget(self, device_id: str) -> None:
+        if device_id in self.lamps:
+            claiming.forget(device_id)
+            del self.lamps[device_id]
+        else:
+            with pytest.raises(UnknownLamp):
+                claiming.forget(device_id)
+
+    @rule(seconds=st.integers(1, 150))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @rule()
+    def rotation(self) -> None:
+        lapsed = {
+            device_id
+            for device_id, lamp in self.lamps.items()
+            if lamp.owner is None and lamp.up and self.now - self.issued_at[lamp.code] >= TTL  # type: ignore[operator]
+        }
+        assert set(rotate_expired(self.now - TTL, self.now)) == lapsed
+        for device_id in lapsed:
+            before = self.lamps[device_id].code
+            self.lamps[device_id].code, self.lamps[device_id].shown = self.learn_code(device_id), self.shown
+            assert self.lamps[device_id].code != before
+
+    @rule(count=st.integers(1, 10))
+    def daemon_publishes(self, count: int) -> None:
+        messages = outbox.pending(after=0, limit=count)
+        for message in messages:
+            self.retained[message.topic] = message.payload
+        outbox.remove([message.version for message in messages])
+
+    @rule()
+    def daemon_says_the_mark(self) -> None:
+        self.mark = self.replay.mark(outbox.confirmed_up_to())
+
+    @rule()
+    def broker_saves(self) -> None:
+        self.saved = (dict(self.retained), self.mark)
+
+    @rule()
+    def broker_loses_what_it_did_not_save(self) -> None:
+        retained, self.mark = self.saved
+        self.retained = dict(retained)
+        self.daemon_connects()
+
+    @rule()
+    def daemon_connects(self) -> None:
+        self.replay = Replay(self.mark, outbox.last_version())
+
+    @rule(most=st.integers(1, 3))
+    def daemon_heals(self, most: int) -> None:
+        if not self.replay.done:
+            self.replay.step(self.now, most)
+
+    @invariant()
+    def the_database_is_as_the_model(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        stored = {lampi.device_id: lampi for lampi in Lampi.select()}
+        assert stored.keys() == self.lamps.keys()
+        for device_id, lamp in self.lamps.items():
+            owner = stored[device_id].user
+            assert (owner.name if owner else None) == lamp.owner
+            assert stored[device_id].association_code == lamp.code
+            assert stored[device_id].connected == lamp.up
+
+    @invariant()
+    def live_codes_are_counted(self) -> None:
+        if not hasattr(self, "database"):
+            return
+        waiting = [lamp.shown for lamp in self.lamps.values() if lamp.owner is None]
+        assert live_codes(CodePolicy(ttl=None), self.now) == Counter(waiting)
+
+    @invariant()
+    def the_broker_will_agree_once_it_is_healed_and_the_outbox_is_empty(self) -> None:
+        if hasattr(self, "database") and self.replay.done:
+            self.broker_will_agree()
+
+    def broker_will_agree(self) -> None:
+        retained = dict(self.retained)
+        for message in outbox.pending(after=0, limit=1000):
+            retained[message.topic] = message.payload
+        says = {topic: decode_association(payload) for topic, payload in retained.items() if payload}
+        assert says == {
+            f"devices/{device_id}/lamp/associated": Associated()
+            if lamp.owner
+            else Unassociated(lamp.code, None, lamp.shown, good_for=round(TTL.total_seconds()))
+            for device_id, lamp in self.lamps.items()
+        }
+
+
+Association.TestCase.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestAssociation = pytest.mark.slow(Association.TestCase)

@@ -1,0 +1,40 @@
+"""What a broker lost, has confirmed, and is told again."""
+
+from datetime import datetime
+
+from cloud.reconciliation.replay import Replay
+from cloud.store import outbox
+from shared.protocol.payloads import HighWaterMark
+
+
+def our_mark(version: int, *also: tuple[int, int]) -> HighWaterMark:
+    """Return a mark of the open database."""
+    return HighWaterMark(outbox.origin(), version, also)
+
+
+def heal(mark: HighWaterMark | None, now: datetime, newest: int | None = None) -> int:
+    """Have all told again that a broker with this mark lost, and return how many messages that is."""
+    replay = Replay(mark, outbox.last_version() if newest is None else newest)
+    while not replay.done:
+        replay.step(now)
+    return replay.told
+
+
+def versions_told() -> list[int]:
+    """Return the versions that the outbox holds, in their order."""
+    return [message.version for message in outbox.pending(after=0, limit=10_000)]
+
+
+def confirm_all() -> None:
+    """Have the broker confirm all that the outbox holds."""
+    outbox.remove(versions_told())
+
+
+def told() -> dict[str, bytes]:
+    """Return what the outbox holds: payloads by topic, in the order of their versions."""
+    return {message.topic: message.payload for message in outbox.pending(after=0, limit=10_000)}
+
+
+def topic(device_id: str) -> str:
+    """Return where a lamp is told."""
+    return f"devices/{device_id}/lamp/associated"
