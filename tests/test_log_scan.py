@@ -43,7 +43,7 @@ def test_files_are_looked_at(tmp_path: Path) -> None:
 
 TESTS = """
 import logging
-from cloud.services.codes import generate_association_code
+from cloud.store.codes import generate_association_code
 from tests.support.log_scan import nothing_secret_is_logged
 
 def test_silent():

@@ -10,8 +10,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from cloud.api.problems import Problem, bad_member, unauthenticated
 from cloud.auth.api_tokens import bearer
-from cloud.rate_limit.sources import client
 from cloud.store.lamps import User
+from cloud.store.sources import client
 from shared.protocol.errors import BadPayload
 from shared.protocol.strict_json import MAX_BYTES, decode_object
 

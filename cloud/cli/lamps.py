@@ -4,13 +4,12 @@ import json
 from collections.abc import Sequence
 
 import click
-from peewee import JOIN
 
 from cloud.cli.options import DeviceId, with_database
 from cloud.db.timestamps import shown_instant, utc_now
-from cloud.rate_limit.sources import command_line
-from cloud.services import claiming, identification
-from cloud.store.lamps import Lampi, User
+from cloud.services import claiming, identification, ownership
+from cloud.store.lamps import Lampi
+from cloud.store.sources import command_line
 
 
 @click.command()
@@ -18,7 +17,7 @@ from cloud.store.lamps import Lampi, User
 @with_database
 def lamps(as_json: bool) -> None:
     """List lamps with their owners and presence."""
-    found = list(Lampi.select(Lampi, User).join(User, JOIN.LEFT_OUTER).order_by(Lampi.created_at, Lampi.device_id))
+    found = ownership.all_lamps()
     if as_json:
         click.echo(json.dumps([_as_json(lampi) for lampi in found], indent=2))
     elif found:
@@ -58,7 +57,7 @@ def release(device_id: str) -> None:
 @with_database
 def rotate(device_id: str) -> None:
     """Replace an unassociated lamp's code now, for example because the wrong person may have seen it."""
-    claiming.rotate(device_id, utc_now(), command_line())
+    claiming.rotate_code(device_id, utc_now(), command_line())
     click.echo(f"Rotated the code of the lamp {device_id}.")
 
 

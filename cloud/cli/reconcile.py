@@ -7,8 +7,7 @@ import click
 
 from cloud.cli.options import broker_options, settings_from, with_database
 from cloud.db.timestamps import utc_now
-from cloud.reconciliation.reconcile import Drift, find_drift, repair
-from cloud.store.lamps import Lampi
+from cloud.reconciliation.reconcile import Drift, count_lamps, find_drift, repair
 
 _WORDS = {
     "missing": "the broker has no retained message for this lamp",
@@ -26,7 +25,7 @@ def reconcile(dry_run: bool, as_json: bool, **broker: str | None) -> None:
     """Compare the broker's retained messages with the database and have the daemon repair differences."""
     settings = settings_from(**broker)
     with click.progressbar(
-        length=Lampi.select().count(), label="Comparing", file=sys.stderr, hidden=not sys.stderr.isatty()
+        length=count_lamps(), label="Comparing", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
         drift = find_drift(settings.broker, bar.update)
     if not dry_run:

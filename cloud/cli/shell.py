@@ -5,7 +5,8 @@ import code
 import click
 
 from cloud.cli.options import with_database
-from cloud.services import claiming, codes
+from cloud.services import claiming
+from cloud.store import codes
 from cloud.store.lamps import Lampi, User
 
 _BANNER = """\

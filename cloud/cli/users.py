@@ -7,9 +7,8 @@ import click
 from cloud.auth import accounts, api_tokens
 from cloud.cli.options import with_database
 from cloud.db.timestamps import utc_now
-from cloud.rate_limit.sources import command_line
 from cloud.services import claiming
-from cloud.store.lamps import User
+from cloud.store.sources import command_line
 
 
 @click.group()
@@ -29,7 +28,7 @@ def add(name: str) -> None:
 @with_database
 def list_users() -> None:
     """List the users, one per line."""
-    for found in User.select().order_by(User.name):
+    for found in claiming.users():
         click.echo(found.name)
 
 

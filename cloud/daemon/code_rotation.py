@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import write_transaction
+from cloud.services.lamps import enqueue_state, issue_codes
 from cloud.store.lamps import Lampi
 from shared.logs import about
 
@@ -28,8 +29,8 @@ def rotate_expired(issued_before: datetime, now: datetime) -> list[str]:
         return []
     with write_transaction():
         lamps = list(lapsed)
-        Lampi.issue_codes(lamps, now)
-        Lampi.tell(lamps)
+        issue_codes(lamps, now)
+        enqueue_state(lamps)
     return [lampi.device_id for lampi in lamps]
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from cloud.services.claim_url_rollout import roll_out_claim_url
 from cloud.services.identification import end_identifying
-from cloud.webhook import events as webhook_events
+from cloud.store import webhook_queue
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ class Maintenance:
         """Process up to one batch of due work."""
         if monotonic < self._look_at:
             return
-        if given_up := webhook_events.give_up(now):
+        if given_up := webhook_queue.give_up(now):
             log.error("Dropped %d webhook events that could not be delivered", given_up)
         if readdressed := roll_out_claim_url():
             log.info("Republished %d lamps with the new claim URL", readdressed)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cloud.db import bulk
 from cloud.db.database import write_transaction
+from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi
 from shared.logs import about
 from shared.protocol.errors import quoted
@@ -65,7 +66,7 @@ class PresenceBatch:
         if not (new or went_up or went_down):
             return []
         with write_transaction():
-            created = Lampi.create_unassociated(new, now) if new else []
+            created = register_lamps(new, now) if new else []
             _set_presence(went_up, True, now)
             _set_presence(went_down, False, now)
         return created

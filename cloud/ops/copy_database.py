@@ -22,7 +22,7 @@ from cloud.store.lamps import Lampi, User
 from cloud.store.lease import Lease, is_good
 from cloud.store.outbox import OutboxMessage, OutboxSequence
 from cloud.store.tombstones import Tombstone
-from cloud.webhook.events import WebhookEvent, WebhookReceiver
+from cloud.store.webhook_queue import WebhookEvent, WebhookReceiver
 
 TABLES: tuple[type[Table], ...] = (
     User,

@@ -12,6 +12,7 @@ from cloud.db.database import write_transaction
 from cloud.reconciliation.orphans import clear_orphans
 from cloud.reconciliation.retained import retained_associations
 from cloud.services.claim_terms import announced_terms
+from cloud.services.lamps import association_of, enqueue_state
 from cloud.store.lamps import Lampi
 from cloud.store.outbox import OutboxMessage
 from cloud.store.tombstones import associated_topic
@@ -36,6 +37,12 @@ class Drift:
         return Drift(self.missing & other.missing, self.stale & other.stale, self.ghost & other.ghost)
 
 
+def count_lamps() -> int:
+    """Return how many lamps are compared."""
+    count: int = Lampi.select().count()
+    return count
+
+
 def find_drift(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
     """Return the lamps whose retained message differs from the database; ``progress`` is called with counts of lamps.
 
@@ -52,7 +59,7 @@ def repair(drift: Drift, now: datetime) -> None:
     """Enqueue missing and stale messages, and clear orphans."""
     for chunk in chunked(sorted(drift.missing | drift.stale), ROWS_A_STATEMENT):
         with write_transaction():
-            Lampi.tell(list(Lampi.select().where(Lampi.device_id.in_(list(chunk)))))
+            enqueue_state(list(Lampi.select().where(Lampi.device_id.in_(list(chunk)))))
     clear_orphans(sorted(drift.ghost), now)
 
 
@@ -74,7 +81,7 @@ def _compare(batch: dict[str, bytes], drift: Drift) -> None:
     told_otherwise = {
         device_id
         for device_id, payload in batch.items()
-        if device_id not in lamps or not _says(payload, lamps[device_id].association(terms))
+        if device_id not in lamps or not _says(payload, association_of(lamps[device_id], terms))
     }
     for device_id in told_otherwise - _pending(told_otherwise):
         (drift.stale if device_id in lamps else drift.ghost).add(device_id)

@@ -14,6 +14,7 @@ from peewee import SQL, Value, fn
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import write_transaction
+from cloud.services.lamps import enqueue_state
 from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from cloud.store.outbox import OutboxMessage
@@ -66,7 +67,7 @@ class Replay:
                 lamps, up_to = self._next_of(Lampi, after, newest, most)
                 forgotten, up_to = self._next_of(Tombstone, after, up_to, most)
                 lamps = [lampi for lampi in lamps if lampi.message_version <= up_to]
-                Lampi.tell(lamps)
+                enqueue_state(lamps)
                 Tombstone.tell([lamp.device_id for lamp in forgotten], now)
                 told = len(lamps) + len(forgotten)
                 # The last version may be shared by several lamps, as after a migration; replayed ones have a new

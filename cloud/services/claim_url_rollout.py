@@ -2,6 +2,7 @@
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import run_sql, write_transaction
+from cloud.services.lamps import enqueue_state
 from cloud.store import claim_url
 from cloud.store.lamps import Lampi
 
@@ -16,5 +17,5 @@ def roll_out_claim_url() -> int:
     outdated = Lampi.user.is_null() & (Lampi.message_version <= after)
     with write_transaction():
         lamps = list(Lampi.select().where(outdated).order_by(Lampi.message_version).limit(ROWS_A_STATEMENT))
-        Lampi.tell(lamps)
+        enqueue_state(lamps)
     return len(lamps)

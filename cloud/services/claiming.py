@@ -1,6 +1,6 @@
 """Associating lamps with users and releasing them.
 
-``source`` identifies where a request comes from (`cloud.rate_limit.sources`). It is written to the audit log, and wrong
+``source`` identifies where a request comes from (`cloud.store.sources`). It is written to the audit log, and wrong
 codes are rate-limited by it.
 """
 
@@ -22,14 +22,15 @@ from cloud.errors import (
 )
 from cloud.rate_limit import throttle
 from cloud.rate_limit.policy import CodePolicy, announced
-from cloud.rate_limit.sources import SHELL
 from cloud.rate_limit.throttle import Guess
-from cloud.services.codes import read_code
-from cloud.store import audit_log
+from cloud.services import lamps
+from cloud.services.lamps import claim, enqueue_state, issue_codes
+from cloud.store import audit_log, webhook_queue
 from cloud.store.audit_log import AuditEvent, Reason
+from cloud.store.codes import read_code
 from cloud.store.lamps import DEFAULT_NAME, Lampi, User
-from cloud.webhook import events as webhook_events
-from cloud.webhook.events import Kind
+from cloud.store.sources import SHELL
+from cloud.store.webhook_queue import Kind
 
 
 def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
@@ -45,7 +46,7 @@ def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL
         TooManyGuesses: rate limit; the code was not checked. It carries the time to wait. A full code (32 characters)
             is always checked.
     """
-    return _look_up(typed, user, now, source, lambda which: Lampi.claim(which, user, now, source))
+    return _look_up(typed, user, now, source, lambda which: claim(which, user, now, source))
 
 
 def waiting_under(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
@@ -66,7 +67,7 @@ def associate_found(device_id: str, typed: str, user: User, now: datetime, sourc
         UnknownCode: the code was rotated, or another user was faster.
     """
     which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
-    lampi = Lampi.claim(which & (Lampi.device_id == device_id), user, now, source) if which is not None else None
+    lampi = claim(which & (Lampi.device_id == device_id), user, now, source) if which is not None else None
     if lampi is None:
         raise UnknownCode
     return lampi
@@ -120,9 +121,8 @@ def associate_by_device_id(device_id: str, user: User, now: datetime, source: st
         UnknownLamp: no lamp has this device id.
         AlreadyAssociated: the lamp has an owner.
     """
-    lampi = Lampi.named(device_id)
     try:
-        lampi.associate_and_publish_associated_msg(user, now, source)
+        return lamps.associate(device_id, user, now, source)
     except AlreadyAssociated:
         with write_transaction(durable=False):
             audit_log.write(
@@ -134,7 +134,6 @@ def associate_by_device_id(device_id: str, user: User, now: datetime, source: st
                 reason=Reason.ALREADY_ASSOCIATED,
             )
         raise
-    return lampi
 
 
 def release(device_id: str, now: datetime, source: str = SHELL) -> None:
@@ -149,16 +148,16 @@ def release(device_id: str, now: datetime, source: str = SHELL) -> None:
         if lampi.user_id is None:
             raise NotAssociated(f"The lamp {device_id} has no owner; its screen shows its code.")
         audit_log.write(AuditEvent.RELEASED, now, source, device_id=device_id, user_name=lampi.user.name)
-        webhook_events.write(Kind.RELEASED, device_id, lampi.name, lampi.user.name, now)
-        Lampi.issue_codes([lampi], now)  # before the owner is removed: another lamp may have the same short code by now
+        webhook_queue.write(Kind.RELEASED, device_id, lampi.name, lampi.user.name, now)
+        issue_codes([lampi], now)  # before the owner is removed: another lamp may have the same short code by now
         lampi.user = None
         lampi.associated_at = None
         lampi.name = DEFAULT_NAME  # the next owner must not see the previous owner's name for it
         lampi.save(only=[Lampi.user, Lampi.associated_at, Lampi.name])
-        Lampi.tell([lampi])
+        enqueue_state([lampi])
 
 
-def rotate(device_id: str, now: datetime, source: str = SHELL) -> None:
+def rotate_code(device_id: str, now: datetime, source: str = SHELL) -> None:
     """Issue a new code for an unassociated lamp now.
 
     Raises:
@@ -169,8 +168,8 @@ def rotate(device_id: str, now: datetime, source: str = SHELL) -> None:
         lampi = Lampi.named(device_id)
         if lampi.user_id is not None:
             raise AlreadyAssociated(f"The lamp {device_id} has an owner and therefore no code; release it first.")
-        Lampi.issue_codes([lampi], now)
-        Lampi.tell([lampi])
+        issue_codes([lampi], now)
+        enqueue_state([lampi])
         audit_log.write(AuditEvent.ROTATED, now, source, device_id=device_id)
 
 
@@ -181,7 +180,8 @@ def forget(device_id: str, now: datetime | None = None, source: str = SHELL) -> 
         UnknownLamp: no lamp has this device id.
     """
     with write_transaction():
-        Lampi.named(device_id).delete_instance(now=now, source=source)
+        Lampi.named(device_id)
+        lamps.delete(device_id, now or utc_now(), source)
 
 
 def add_user(name: str, now: datetime | None = None, source: str = SHELL) -> User:
@@ -199,6 +199,11 @@ def add_user(name: str, now: datetime | None = None, source: str = SHELL) -> Use
     except peewee.IntegrityError:
         raise BadUserName(f"The username {name} is already taken.") from None
     return user
+
+
+def users() -> list[User]:
+    """Return all users in the order of their names."""
+    return list(User.select().order_by(User.name))
 
 
 def user_named(name: str) -> User:

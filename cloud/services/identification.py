@@ -10,6 +10,7 @@ from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import run_sql, write_transaction
 from cloud.db.timestamps import stored
 from cloud.errors import AlreadyAssociated
+from cloud.services.lamps import enqueue_state
 from cloud.store.lamps import Lampi
 
 IDENTIFY_FOR = timedelta(seconds=10)
@@ -41,7 +42,7 @@ def identify(device_id: str, now: datetime) -> Lampi:
         if not is_identifying(lampi, now):
             lampi.identify_until = now + IDENTIFY_FOR
             lampi.save(only=[Lampi.identify_until])
-            Lampi.tell([lampi])
+            enqueue_state([lampi])
     return lampi
 
 
@@ -58,7 +59,7 @@ def end_identifying(now: datetime) -> list[str]:
         Lampi.update(identify_until=None).where(Lampi.device_id.in_([lampi.device_id for lampi in lamps])).execute()
         for lampi in lamps:
             lampi.identify_until = None
-        Lampi.tell(lamps)
+        enqueue_state(lamps)
     return [lampi.device_id for lampi in lamps]
 
 

@@ -6,10 +6,13 @@ Another user's lamp is reported as unknown, so that errors don't reveal which la
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from peewee import JOIN, fn
+
 from cloud.db.database import write_transaction
 from cloud.errors import BadLampName, UnknownLamp
 from cloud.services import claiming
-from cloud.services.codes import read_code
+from cloud.services.lamps import enqueue_state
+from cloud.store.codes import read_code
 from cloud.store.lamps import Lampi, User
 from cloud.store.outbox import OutboxMessage
 from cloud.store.tombstones import associated_topic
@@ -27,6 +30,13 @@ def lamps_of(user: User, after: str, limit: int) -> list[Lampi]:
     """Return up to ``limit`` of a user's lamps whose device ids are above ``after``, in order of device ids."""
     own = Lampi.select().where((Lampi.user == user) & (Lampi.device_id > after))
     return list(own.order_by(Lampi.device_id).limit(limit))
+
+
+def page_of(user: User, number: int, size: int) -> tuple[list[Lampi], bool]:
+    """Return page ``number`` (from 1) of a user's lamps in the order of their names, and whether there are more."""
+    own = Lampi.select().where(Lampi.user == user).order_by(fn.LOWER(Lampi.name), Lampi.device_id)
+    found = list(own.offset((number - 1) * size).limit(size + 1))
+    return found[:size], len(found) > size
 
 
 def lamp_of(user: User, device_id: str) -> Lampi:
@@ -59,7 +69,7 @@ def rename(user: User, device_id: str, name: str) -> Lampi:
         if lampi.name != name:
             lampi.name = name
             lampi.save(only=[Lampi.name])
-            Lampi.tell([lampi])
+            enqueue_state([lampi])
     return lampi
 
 
@@ -84,6 +94,17 @@ def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
     since = Lampi._meta.fields["associated_at"] > now - JUST_NOW
     own = Lampi.select().where((Lampi.user == user) & since)
     return next((lampi for lampi in own if lampi.association_code.startswith(code)), None)
+
+
+def all_lamps() -> list[Lampi]:
+    """Return all lamps with their owners, oldest first."""
+    every = Lampi.select(Lampi, User).join(User, JOIN.LEFT_OUTER)
+    return list(every.order_by(Lampi.created_at, Lampi.device_id))
+
+
+def is_confirmed(lampi: Lampi) -> bool:
+    """Return whether the broker has confirmed a lamp's latest message."""
+    return not OutboxMessage.select().where(OutboxMessage.version == lampi.message_version).exists()
 
 
 def confirmed_among(lamps: Iterable[Lampi]) -> set[str]:

@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 
 from cloud.errors import AlreadyAssociated, MalformedCode, TooManyGuesses, UnknownCode, UnknownLamp, UserError
 from cloud.services import claiming, identification, ownership
-from cloud.services.codes import read_code
 from cloud.store import lease
+from cloud.store.codes import read_code
 from cloud.store.lamps import Lampi
 from cloud.web.auth import present, refused, signed_in, source, the_user
 from cloud.web.forms import CodeForm, FoundForm

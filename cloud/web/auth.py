@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from cloud.auth import sessions
 from cloud.errors import TooManyAttempts, TooManyGuesses, UserError
-from cloud.rate_limit import sources
+from cloud.store import sources
 from cloud.store.lamps import User
 
 View = TypeVar("View", bound=Callable[..., Any])

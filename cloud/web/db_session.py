@@ -1,16 +1,15 @@
 """Database access of the web page: a connection for each request, and the cookie secret."""
 
 import logging
-import secrets
 import threading
 
 import peewee
 from flask import Flask, request
-from peewee import AutoField, CharField
 
-from cloud.db.database import Table, database_proxy, drop_connections, one_line, write_transaction
+from cloud.db.database import database_proxy, drop_connections, one_line
 from cloud.db.schema import open_current
 from cloud.errors import DatabaseAway
+from cloud.store import web_secret
 
 log = logging.getLogger(__name__)
 
@@ -20,16 +19,6 @@ MOST_CONNECTIONS = 16
 BUSY_SECONDS = 7.0
 """How long a write waits for a lock: just longer than PostgreSQL's timeout for idle transactions, since a user is
 waiting."""
-
-
-class WebSecret(Table):
-    """The single row with the cookie secret, shared by all processes and kept across restarts.
-
-    It is of little use to someone who steals the database: session tokens are stored only as hashes.
-    """
-
-    id = AutoField()
-    secret = CharField(max_length=64)
 
 
 class Store:
@@ -51,7 +40,7 @@ class Store:
             if not self._secret:
                 database = open_current(self._url, busy_seconds=BUSY_SECONDS, most_connections=MOST_CONNECTIONS)
                 try:
-                    self._secret = _kept_secret()
+                    self._secret = web_secret.kept()
                 except peewee.PeeweeException as fault:
                     raise DatabaseAway(f"Database error: {one_line(fault)}") from None
                 finally:
@@ -82,9 +71,3 @@ class Store:
         """Open a connection for each request of an application, except for static files."""
         app.before_request(lambda: None if request.endpoint == "static" else self.connect())
         app.teardown_request(lambda _fault: self.disconnect())
-
-
-def _kept_secret() -> str:
-    with write_transaction():
-        kept: WebSecret = WebSecret.get_or_none() or WebSecret.create(secret=secrets.token_hex(32))
-    return str(kept.secret)

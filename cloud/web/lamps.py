@@ -2,14 +2,11 @@
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_login import current_user
-from peewee import fn
 from werkzeug.wrappers import Response
 
 from cloud.errors import BadLampName
 from cloud.services import ownership
 from cloud.store import lease
-from cloud.store.lamps import Lampi
-from cloud.store.outbox import OutboxMessage
 from cloud.web.auth import present, signed_in, source, the_user
 from cloud.web.forms import Form, NameForm
 from cloud.web.live import current_state
@@ -32,12 +29,11 @@ def mine() -> str:
     """List the user's lamps."""
     state = current_state()  # before the queries: later changes trigger an event
     number = min(max(1, request.args.get("page", 1, type=int)), LAST_PAGE)
-    own = Lampi.select().where(Lampi.user == the_user()).order_by(fn.LOWER(Lampi.name), Lampi.device_id)
-    found = list(own.offset((number - 1) * LAMPS_A_PAGE).limit(LAMPS_A_PAGE + 1))
+    found, more = ownership.page_of(the_user(), number, LAMPS_A_PAGE)
     return render_template(
         "lamps.html",
-        lamps=found[:LAMPS_A_PAGE],
-        more=len(found) > LAMPS_A_PAGE,
+        lamps=found,
+        more=more,
         number=number,
         state=state,
         form=Form(),
@@ -53,7 +49,7 @@ def yours(device_id: str) -> str:
     return render_template(
         "yours.html",
         lampi=lampi,
-        told=_is_told(lampi),
+        told=ownership.is_confirmed(lampi),
         daemon_runs=lease.somebody_publishes(present()),
         state=state,
         form=NameForm(formdata=None),
@@ -93,8 +89,3 @@ def release(device_id: str) -> Response:
         flash(f"{lampi.name} was released. It {shows}.")
         return redirect(url_for("lamps.mine"))
     return make_response(render_template("release.html", lampi=lampi, form=form))
-
-
-def _is_told(lampi: Lampi) -> bool:
-    """Return whether the broker has confirmed the lamp's latest message."""
-    return not OutboxMessage.select().where(OutboxMessage.version == lampi.message_version).exists()

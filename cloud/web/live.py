@@ -9,8 +9,9 @@ from contextlib import ExitStack
 
 from flask import Blueprint, Response, request
 
+from cloud.services.page_state import states_of
 from cloud.web.auth import later, present, signed_in, the_user
-from cloud.web.watch import Watcher, states_of
+from cloud.web.watch import Watcher
 
 MOST_STREAMS = 200
 """Each stream holds a server thread; further browsers poll every few seconds instead."""

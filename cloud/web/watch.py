@@ -1,23 +1,19 @@
 """Change detection: one thread polls the database for all waiting browsers, and only while there are any."""
 
-import hashlib
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 import peewee
-from peewee import JOIN, fn
 from playhouse.pool import MaxConnectionsExceeded
 
 from cloud.db.database import one_line
 from cloud.errors import UnusableDatabase
-from cloud.store import lease
-from cloud.store.lamps import Lampi
-from cloud.store.outbox import OutboxMessage
+from cloud.services.page_state import states_of
 from cloud.web.db_session import Store
 
 log = logging.getLogger(__name__)
@@ -25,26 +21,6 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.25
 PAUSE_SECONDS = 2.0
 """Delay before the next poll after a database error."""
-
-
-def states_of(user_ids: Collection[int], now: datetime) -> dict[int, str]:
-    """Return for each user a hash that changes whenever something on their pages changes.
-
-    It covers their lamps, whether each is connected and has received its latest message, and whether the daemon runs.
-    """
-    pending = fn.COUNT(OutboxMessage.version)
-    rows = (
-        Lampi.select(
-            Lampi.user, fn.COUNT(Lampi.device_id), fn.MAX(Lampi.presence_since), fn.MAX(Lampi.message_version), pending
-        )
-        .join(OutboxMessage, JOIN.LEFT_OUTER, on=(OutboxMessage.version == Lampi.message_version))
-        .where(Lampi.user.in_(list(user_ids)))
-        .group_by(Lampi.user)
-        .tuples()
-    )
-    facts = {user_id: (count, str(since), version, waiting) for user_id, count, since, version, waiting in rows}
-    running = lease.somebody_publishes(now)
-    return {user_id: _word((running, facts.get(user_id))) for user_id in user_ids}
 
 
 class Watcher:
@@ -133,7 +109,3 @@ class Watcher:
             if followed != self._states:
                 self._states = followed
                 self._news.notify_all()
-
-
-def _word(facts: object) -> str:
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

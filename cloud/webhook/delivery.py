@@ -15,7 +15,7 @@ from typing import Any
 
 import urllib3
 
-from cloud.webhook.events import WebhookEvent
+from cloud.store.webhook_queue import WebhookEvent
 from cloud.webhook.requests import Receiver
 
 CONNECT_SECONDS = 5.0

@@ -12,7 +12,7 @@ from datetime import datetime
 import peewee
 
 from cloud.db.database import database_proxy, one_line
-from cloud.webhook import events as webhook_events
+from cloud.store import webhook_queue
 from cloud.webhook.delivery import NotDelivered, deliver
 from cloud.webhook.requests import Receiver
 
@@ -35,7 +35,7 @@ class WebhookSender:
 
     def start(self) -> None:
         """Announce whether there is a receiver, and start the thread. The database must be open."""
-        webhook_events.announce_receiver(self._receiver is not None)
+        webhook_queue.announce_receiver(self._receiver is not None)
         if self._receiver is not None:
             # A new event for each thread: a stuck one must still see its own stop request after the next has started.
             self._stopping = threading.Event()
@@ -75,13 +75,13 @@ class WebhookSender:
         Raises:
             NotDelivered: the receiver can't be reached.
         """
-        event = webhook_events.next_due(self._now())
+        event = webhook_queue.next_due(self._now())
         if event is None:
             return False
         try:
             deliver(event, receiver, self._now())
         except NotDelivered as why:
-            webhook_events.put_off(event, self._now())
+            webhook_queue.put_off(event, self._now())
             if not why.answered:
                 raise
             log.warning(
@@ -91,5 +91,5 @@ class WebhookSender:
                 why,
             )
         else:
-            webhook_events.remove(event)
+            webhook_queue.remove(event)
         return True

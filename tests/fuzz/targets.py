@@ -8,9 +8,9 @@ from cloud.db.url import parse_database_url, shown_url
 from cloud.errors import MalformedCode
 from cloud.ops.provisioning.errors import BadName
 from cloud.ops.provisioning.provision import read_address
-from cloud.rate_limit import sources
-from cloud.services.codes import read_code
 from cloud.settings import read_settings
+from cloud.store import sources
+from cloud.store.codes import read_code
 from lamp_ui.core.claim_url import scanned_address, shown_address
 from lamp_ui.settings import read_config
 from shared.logs import parse_level

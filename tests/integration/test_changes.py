@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cloud.db.timestamps import utc_now
 from cloud.services import claiming
+from cloud.services.lamps import register_lamps
 from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from tests.support.broker import Mosquitto
@@ -112,7 +113,7 @@ def test_a_slow_broker_retains_all_that_it_confirms(loop: Loop) -> None:
     """A stock Mosquitto confirms messages that it never stores when it gets too many at once."""
     with opened_database(loop.cloud):
         loop.broker.send(signal.SIGSTOP)
-        Lampi.create_unassociated(list(device_ids(900)), utc_now())
+        register_lamps(list(device_ids(900)), utc_now())
         changed_at = time.monotonic()
         wait_until(lambda: time.monotonic() - changed_at > 0.5, "the daemon to have sent what it dares to")
         loop.broker.send(signal.SIGCONT)

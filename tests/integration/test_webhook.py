@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from standardwebhooks import Webhook
 
-from cloud.webhook.events import WebhookEvent
+from cloud.store.webhook_queue import WebhookEvent
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import USER, Loop, opened_database

@@ -15,6 +15,7 @@ from cloud.db.database import database_proxy, open_database, write_transaction
 from cloud.db.timestamps import utc_now
 from cloud.errors import DatabaseAway, UserError
 from cloud.services import claiming
+from cloud.services.lamps import enqueue_state
 from cloud.store.lamps import Lampi
 from tests.soak.model import OK, REFUSED, UNKNOWN
 from tests.support.waiting import wait_until
@@ -58,7 +59,7 @@ def _do(order: dict[str, Any]) -> str:
         claiming.release(device_id, utc_now())
     elif order["verb"] == "say again":
         with write_transaction():
-            Lampi.tell(list(Lampi.select()))
+            enqueue_state(list(Lampi.select()))
     else:
         claiming.forget(device_id)
     return device_id

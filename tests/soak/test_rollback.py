@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from cloud.db.database import open_database
 from cloud.services.claiming import associate_by_device_id, user_named
-from cloud.store.lamps import Lampi
+from cloud.services.lamps import register_lamps
 from shared.protocol import payloads, topics
 from tests.soak.facts import Facts, retained
 from tests.soak.lamps import EVERY_ASSOCIATED
@@ -39,7 +39,7 @@ def test_a_rolled_back_broker_is_told_only_what_it_lost() -> None:
         facts = Facts(cloud.database_url)
         now = datetime.now(UTC)
         device_ids = [f"b827eb{number:06x}" for number in range(LAMPS)]
-        Lampi.create_unassociated(device_ids, now)
+        register_lamps(device_ids, now)
         daemon = cloud.daemon()
         daemon.start()
         try:

@@ -21,7 +21,7 @@ START_SECONDS = 90.0
 
 
 class DeskProcess:
-    """`python -m cloud.devtools.local_stack` in a folder, with or without a display; ``settings`` are further environment variables."""
+    """The local stack in a folder, with or without a display; ``settings`` are further environment variables."""
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from cloud.errors import UnknownCode
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claim_terms import announced_terms
 from cloud.services.claiming import associate_by_code, release
+from cloud.services.lamps import association_of
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
@@ -42,7 +43,7 @@ def test_a_lapsed_code_is_replaced_and_told() -> None:
     assert rotate_expired(LATER - TTL, LATER) == ["b827ebba0387"]
     assert code_of("b827ebba0387") != old
     (said, *_) = outbox.pending(after=1, limit=2)
-    assert said.payload == Lampi.named("b827ebba0387").association(announced_terms()).encode()
+    assert said.payload == association_of(Lampi.named("b827ebba0387"), announced_terms()).encode()
     assert rotate_expired(LATER - TTL, LATER) == []
 
 

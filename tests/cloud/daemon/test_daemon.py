@@ -13,10 +13,9 @@ from cloud.daemon.session import Session
 from cloud.mqtt.reasons import NOT_AUTHORIZED
 from cloud.rate_limit import policy
 from cloud.settings import CloudSettings
-from cloud.store import broker_faults, claim_url
+from cloud.store import broker_faults, claim_url, webhook_queue
 from cloud.store.broker_faults import Fault
 from cloud.store.lamps import Lampi
-from cloud.webhook import events
 from tests.support.broker import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -78,7 +77,7 @@ def test_a_refused_subscription_is_a_fault_until_the_broker_grants_it(
 
 @pytest.mark.parametrize(
     "fails",
-    [(policy, "announce"), (claim_url, "announce"), (events, "announce_receiver")],
+    [(policy, "announce"), (claim_url, "announce"), (webhook_queue, "announce_receiver")],
     ids=lambda at: at[0].__name__,
 )
 def test_a_database_that_fails_as_it_begins_to_lead_does_not_keep_it_from_the_broker(

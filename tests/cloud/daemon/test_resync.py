@@ -11,6 +11,7 @@ from cloud.daemon.resync import MOST_AT_ONCE, Resync
 from cloud.daemon.session import LONGEST_CROWD_SECONDS, Session
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.mqtt.listener import Session as BrokerSession
+from cloud.services.lamps import register_lamps
 from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from shared.mqtt.broker_url import BrokerUrl
@@ -60,7 +61,7 @@ def resync(broker: Broker) -> Resync:
 
 def know(device_ids: list[str]) -> None:
     """Have lamps that were told where they stand."""
-    Lampi.create_unassociated(device_ids, NOW)
+    register_lamps(device_ids, NOW)
     confirm_all()
 
 

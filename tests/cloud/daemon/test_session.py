@@ -16,6 +16,7 @@ from cloud.daemon.session import (
     Session,
 )
 from cloud.mqtt.listener import Session as BrokerSession
+from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi
 from tests.cloud.conftest import NOW
 
@@ -103,7 +104,7 @@ def test_who_is_not_on_the_roll_is_not_there() -> None:
 @pytest.mark.usefixtures("database")
 def test_who_comes_up_while_the_roll_is_settled_is_there() -> None:
     ids = [f"{number:012x}" for number in range(12_000)]
-    Lampi.create_unassociated(ids, NOW)
+    register_lamps(ids, NOW)
     snapshot = PresenceSnapshot()
     assert not snapshot.settle(NOW)  # the first page
     late = [ids[0], ids[-1], ids[-257]]  # one of it, and two of the last, which share a part of the roll
@@ -119,7 +120,7 @@ def test_who_comes_up_while_the_roll_is_settled_is_there() -> None:
 def test_a_page_for_which_the_database_failed_is_settled_when_it_is_back(
     sqlite_database: peewee.SqliteDatabase,
 ) -> None:
-    Lampi.create_unassociated(["b827ebba0387", "b827ebba0388"], NOW)
+    register_lamps(["b827ebba0387", "b827ebba0388"], NOW)
     snapshot = PresenceSnapshot()
     snapshot.add("b827ebba0388")
     sqlite_database.execute_sql("PRAGMA busy_timeout = 0")

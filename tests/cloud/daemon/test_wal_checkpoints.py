@@ -10,6 +10,7 @@ import pytest
 
 from cloud.daemon.wal_checkpoints import LOOK_SECONDS, PATIENCE_SECONDS, WalCheckpoints
 from cloud.db.database import LOG_BYTES
+from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi
 from tests.cloud.conftest import NOW
 
@@ -30,7 +31,7 @@ class Kept:
         """Have so many lamps come that the log is longer than it may stay."""
         before = self.bytes()
         while self.bytes() <= max(before, LOG_BYTES):
-            Lampi.create_unassociated([f"{self._lamps + number:012x}" for number in range(500)], NOW)
+            register_lamps([f"{self._lamps + number:012x}" for number in range(500)], NOW)
             self._lamps += 500
 
     def step(self, seconds: float = LOOK_SECONDS, *, crowded: bool = False) -> None:

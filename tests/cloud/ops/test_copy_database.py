@@ -22,7 +22,7 @@ from cloud.store import claim_url
 from cloud.store.audit_log import Selection, read
 from cloud.store.lamps import Lampi
 from cloud.store.lease import PublisherLease
-from cloud.webhook.events import announce_receiver
+from cloud.store.webhook_queue import announce_receiver
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres
 

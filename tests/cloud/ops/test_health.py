@@ -19,6 +19,7 @@ from cloud.ops.health import (
 from cloud.rate_limit import policy
 from cloud.rate_limit.policy import CodePolicy
 from cloud.services.claiming import associate_by_device_id
+from cloud.services.lamps import register_lamps
 from cloud.services.statistics import Statistics, read_statistics
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
@@ -107,7 +108,7 @@ def test_an_empty_database_has_nobody_who_publishes() -> None:
 
 
 def test_figures_of_a_database(ada: User) -> None:
-    Lampi.create_unassociated(["b827ebba0387", "b827ebba0388"], NOW)
+    register_lamps(["b827ebba0387", "b827ebba0388"], NOW)
     associate_by_device_id("b827ebba0387", ada, NOW)
     leader, standby = PublisherLease(), PublisherLease()
     leader.acquire(NOW)
@@ -129,7 +130,7 @@ def test_figures_of_a_database(ada: User) -> None:
 
 @pytest.mark.usefixtures("database")
 def test_a_newer_message_waits_as_long_as_the_one_that_it_replaces() -> None:
-    Lampi.create_unassociated(["b827ebba0387"], NOW)
+    register_lamps(["b827ebba0387"], NOW)
     OutboxMessage.update(enqueued_at=NOW).execute()
     Lampi.named("b827ebba0387").publish_unassociated_msg()
     assert outbox.oldest_pending_at() == NOW

@@ -11,6 +11,7 @@ from cloud.daemon.presence import PresenceBatch
 from cloud.rate_limit.live_codes import LiveCodes, live_codes
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import associate_by_code, forget, release
+from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
 
@@ -49,8 +50,8 @@ def test_every_way_to_write_is_counted(ada: User) -> None:
 
 
 def test_registering_again_counts_nothing_twice() -> None:
-    Lampi.create_unassociated(["b827ebba0387"], NOW)
-    Lampi.create_unassociated(["b827ebba0387", "b827ebba0388"], NOW)
+    register_lamps(["b827ebba0387"], NOW)
+    register_lamps(["b827ebba0387", "b827ebba0388"], NOW)
     assert live_codes(EVER, NOW) == {6: 2}
 
 

@@ -8,7 +8,7 @@ import pytest
 from cloud.errors import MalformedCode, TooManyGuesses, UnknownCode
 from cloud.rate_limit.guess_counts import GuessCount
 from cloud.rate_limit.policy import CodePolicy, announce
-from cloud.services.claiming import add_user, associate_by_code, associate_by_device_id, release, rotate
+from cloud.services.claiming import add_user, associate_by_code, associate_by_device_id, release, rotate_code
 from cloud.store.audit_log import History
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
@@ -175,7 +175,7 @@ class TestTheBudgetOfAll:
         announce(CodePolicy(ttl=timedelta(minutes=15), risk=9 * self.PRICE))
         fail(ada, 4)
         assert throttled(bob) == timedelta(minutes=15)  # by then the codes are longer
-        rotate("b827ebba0387", NOW)
+        rotate_code("b827ebba0387", NOW)
         longer = Lampi.named("b827ebba0387")
         assert longer.short_code_length == 8
         with pytest.raises(UnknownCode):

@@ -8,6 +8,7 @@ from cloud.daemon.presence import PresenceBatch
 from cloud.db.database import write_transaction
 from cloud.reconciliation.replay import REMEMBERED_FOR, Replay
 from cloud.services.claiming import associate_by_code, forget
+from cloud.services.lamps import register_lamps
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from cloud.store.tombstones import Tombstone
@@ -83,7 +84,7 @@ def test_an_older_copy_stays_one_until_it_has_caught_up() -> None:
 
 def test_an_older_copy_is_noticed_though_it_registers_lamps_meanwhile(lamps: list[str]) -> None:
     newest_before = outbox.last_version()
-    Lampi.create_unassociated([f"b827ebba04{number:02d}" for number in range(5)], NOW)
+    register_lamps([f"b827ebba04{number:02d}" for number in range(5)], NOW)
     assert heal(our_mark(13), NOW, newest_before) == 15
     assert outbox.broker_is_suspect()
 
@@ -91,7 +92,7 @@ def test_an_older_copy_is_noticed_though_it_registers_lamps_meanwhile(lamps: lis
 def test_an_older_copy_numbers_those_anew_that_it_registers_meanwhile(lamps: list[str]) -> None:
     """The broker that loses this connection, too, has a mark that would hide them."""
     newest_before = outbox.last_version()
-    Lampi.create_unassociated(["b827ebba0400"], NOW)
+    register_lamps(["b827ebba0400"], NOW)
     confirm_all()
     heal(our_mark(5000), NOW, newest_before)
     assert Lampi.named("b827ebba0400").message_version > 5000

@@ -17,6 +17,7 @@ from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.services.claim_terms import announced_terms
 from cloud.services.claiming import associate_by_code, release
 from cloud.services.identification import CLOCK_SLACK, IDENTIFY_FOR, end_identifying, identify
+from cloud.services.lamps import association_of
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from shared.protocol.payloads import Associated, Association, Unassociated, decode_association
@@ -46,7 +47,7 @@ def told() -> Association | None:
     """Return what the lamp is being told; it must be what the database says."""
     (message,) = [message for message in outbox.pending(after=0, limit=10_000) if LAMP in message.topic]
     said = decode_association(message.payload)
-    assert said == Lampi.named(LAMP).association(announced_terms())
+    assert said == association_of(Lampi.named(LAMP), announced_terms())
     return said
 
 

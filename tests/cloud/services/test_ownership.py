@@ -12,6 +12,7 @@ from cloud.rate_limit import policy
 from cloud.rate_limit.policy import CodePolicy
 from cloud.services.claim_terms import ClaimTerms
 from cloud.services.claiming import associate_by_code, associate_by_device_id, release
+from cloud.services.lamps import register_lamps
 from cloud.services.ownership import rename
 from cloud.store import outbox
 from cloud.store.lamps import DEFAULT_NAME, Lampi, User
@@ -101,7 +102,7 @@ def test_a_lamp_that_waits_is_told_how_long_a_code_is_good(
     database: peewee.Database, ttl: timedelta | None, good_for: int | None
 ) -> None:
     policy.announce(CodePolicy(ttl=ttl))
-    Lampi.create_unassociated([LAMP], NOW)
+    register_lamps([LAMP], NOW)
     (first,) = outbox.pending(after=0, limit=10)
     assert json.loads(first.payload).get("good_for") == good_for
     Lampi.named(LAMP).publish_unassociated_msg()

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from cloud.cli import commands
 from cloud.errors import AlreadyAssociated, TooManyGuesses, UnknownCode, UnknownLamp
 from cloud.rate_limit.policy import CodePolicy, announce
-from cloud.services.claiming import add_user, associate_by_code, associate_by_device_id, forget, release, rotate
+from cloud.services.claiming import add_user, associate_by_code, associate_by_device_id, forget, release, rotate_code
 from cloud.store import audit_log, outbox
 from cloud.store.audit_log import AuditEvent, History, Selection
 from cloud.store.lamps import Lampi, User
@@ -45,7 +45,7 @@ def test_all_that_is_done_is_in_it(lampi: Lampi, bob: User) -> None:
     with pytest.raises(AlreadyAssociated):
         associate_by_device_id(LAMP, bob, NOW, "command line (root)")
     release(LAMP, NOW, HERE)
-    rotate(LAMP, NOW, HERE)
+    rotate_code(LAMP, NOW, HERE)
     with pytest.raises(UnknownCode):
         associate_by_code("000000", bob, NOW, HERE)
     forget(LAMP, NOW, HERE)
@@ -82,7 +82,7 @@ def test_a_change_that_fails_is_not_in_it(lampi: Lampi, ada: User, monkeypatch: 
     for act in (
         lambda: associate_by_code("b71e09", ada, NOW),
         lambda: forget(LAMP),
-        lambda: rotate(LAMP, NOW),
+        lambda: rotate_code(LAMP, NOW),
     ):
         with pytest.raises(ZeroDivisionError):
             act()
@@ -134,7 +134,7 @@ def test_a_flood_of_refusals_stays_small(
 def test_a_part_of_it(lampi: Lampi, ada: User) -> None:
     Lampi.create(device_id="b827ebba0388")
     for number, device_id in enumerate([LAMP, "b827ebba0388", LAMP]):
-        rotate(device_id, NOW + timedelta(hours=number))
+        rotate_code(device_id, NOW + timedelta(hours=number))
     assert len(told(Selection(device_id=LAMP))) == 2
     assert len(told(Selection(since=NOW + timedelta(hours=1)))) == 2
     assert [device_id for _, device_id, *_ in told(Selection(newest=2))] == ["b827ebba0388", LAMP]
@@ -184,4 +184,4 @@ def test_the_command_rotates(run: Run, lampi: Lampi, ada: User) -> None:
     associate_by_code(new, ada, NOW)
     assert "has an owner" in run("rotate", LAMP).stderr
     with pytest.raises(UnknownLamp):
-        rotate("b827ebba0388", NOW)
+        rotate_code("b827ebba0388", NOW)

@@ -9,11 +9,12 @@ from flask import Flask
 
 from cloud.daemon.presence import PresenceBatch
 from cloud.services import claiming
+from cloud.services.page_state import states_of
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from cloud.store.lease import LEASE_SECONDS, PublisherLease
 from cloud.web import live
-from cloud.web.watch import Watcher, states_of
+from cloud.web.watch import Watcher
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting
 from tests.support.pages import HOME, Reader

@@ -10,9 +10,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from cloud.db.timestamps import utc_now
 from cloud.settings import read_settings
+from cloud.store.webhook_queue import WebhookEvent
 from cloud.webhook import delivery as webhook
 from cloud.webhook.delivery import NotDelivered, deliver
-from cloud.webhook.events import WebhookEvent
 from cloud.webhook.requests import Receiver, parse_secret
 from shared.settings import BadSettings
 from tests.cloud.conftest import NOW

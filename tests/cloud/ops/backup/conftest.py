@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from cloud.cli import commands
 from cloud.db.database import database_proxy
 from cloud.services.claiming import associate_by_device_id
+from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
 from tests.support.postgres import Postgres
@@ -42,7 +43,7 @@ def elsewhere(database_url: str, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def lampi(database: peewee.Database, ada: User) -> Lampi:
-    Lampi.create_unassociated([LAMP], NOW)
+    register_lamps([LAMP], NOW)
     associate_by_device_id(LAMP, ada, NOW)
     return Lampi.named(LAMP)
 

@@ -15,6 +15,7 @@ from cloud.db.database import open_database
 from cloud.db.schema import MIGRATIONS
 from cloud.db.timestamps import utc_now
 from cloud.services.claiming import add_user
+from cloud.services.lamps import register_lamps
 from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from cloud.store.lease import Lease, PublisherLease
@@ -28,7 +29,7 @@ def test_what_is_restored_is_as_it_was(lampi: Lampi, database_url: str, elsewher
     sessions.begin(lampi.user, utc_now())
     origin = outbox.origin()
     run("backup", str(file), url=database_url)
-    Lampi.create_unassociated(["b827ebba0388"], NOW)
+    register_lamps(["b827ebba0388"], NOW)
     add_user("eve")
     done = run("restore", str(file), url=elsewhere)
     assert done.exit_code == 0, done.output
@@ -46,7 +47,7 @@ def test_a_sqlite_database_that_was_there_is_set_aside_with_its_last_change(
 ) -> None:
     url = f"sqlite:///{tmp_path}/lampi.db"
     run("backup", str(file), url=url)
-    Lampi.create_unassociated([LAMP], NOW)
+    register_lamps([LAMP], NOW)
     with closing(sqlite3.connect(tmp_path / "lampi.db")) as page:  # open, and at rest: it would go on in the old one
         page.execute("SELECT * FROM lampi").fetchall()
         refused = run("restore", str(file), url=url)
@@ -79,7 +80,7 @@ def test_nothing_is_restored_under_a_running_daemon(
 ) -> None:
     url = f"sqlite:///{tmp_path}/lampi.db"
     run("backup", str(file), url=url)
-    Lampi.create_unassociated([LAMP], NOW)
+    register_lamps([LAMP], NOW)
     PublisherLease().acquire(utc_now())
     refused = run("restore", str(file), url=url)
     assert (refused.exit_code, "stop it first" in refused.stderr) == (1, True)
@@ -116,7 +117,7 @@ def test_a_backup_of_an_earlier_release_is_upgraded(
 def test_a_file_that_is_no_whole_backup_changes_nothing(
     lampi: Lampi, database_url: str, elsewhere: str, file: Path, damage: str
 ) -> None:
-    Lampi.create_unassociated([f"{number:012x}" for number in range(2000)], NOW)
+    register_lamps([f"{number:012x}" for number in range(2000)], NOW)
     run("backup", str(file), url=database_url)
     whole = file.read_bytes()
     if damage == "cut short":

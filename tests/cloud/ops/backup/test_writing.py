@@ -67,9 +67,10 @@ def test_every_backup_while_somebody_writes_is_of_one_instant(sqlite_database: p
     url = f"sqlite:///{sqlite_database.database}"
     program = (
         "import itertools, sys\n"
-        "from cloud.db.database import open_database\nfrom cloud.store.lamps import Lampi\nfrom cloud.db.timestamps import utc_now\n"
+        "from cloud.db.database import open_database\nfrom cloud.db.timestamps import utc_now\n"
+        "from cloud.services.lamps import register_lamps\n"
         f"open_database({url!r})\nprint('writing', flush=True)\n"
-        "for number in itertools.count(): Lampi.create_unassociated([f'{number:012x}'], utc_now())\n"
+        "for number in itertools.count(): register_lamps([f'{number:012x}'], utc_now())\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None

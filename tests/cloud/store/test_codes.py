@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.errors import MalformedCode
-from cloud.services import codes as codes_module
-from cloud.services.codes import fresh_codes, generate_association_code, read_code
+from cloud.store import codes as codes_module
+from cloud.store.codes import fresh_codes, generate_association_code, read_code
 from shared.protocol.codes import is_association_code
 
 

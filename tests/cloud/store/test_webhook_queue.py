@@ -11,9 +11,16 @@ from cloud.daemon.presence import PresenceBatch
 from cloud.db.database import write_transaction
 from cloud.errors import UnknownCode
 from cloud.services.claiming import associate_by_code, associate_by_device_id, forget, release
+from cloud.store import webhook_queue
 from cloud.store.lamps import Lampi, User
-from cloud.webhook import events as webhook_events
-from cloud.webhook.events import FIRST_PAUSE, GIVEN_UP_AFTER, LONGEST_PAUSE, WebhookEvent, announce_receiver, next_due
+from cloud.store.webhook_queue import (
+    FIRST_PAUSE,
+    GIVEN_UP_AFTER,
+    LONGEST_PAUSE,
+    WebhookEvent,
+    announce_receiver,
+    next_due,
+)
 from tests.cloud.conftest import NOW
 
 LAMP, OTHER = "b827ebba0387", "b827ebba0388"
@@ -87,14 +94,14 @@ def test_each_lamps_events_stay_in_order_and_hold_up_no_other_lamp(ada: User) ->
     first = next_due(NOW)
     assert first is not None
     assert due(NOW) == (LAMP, "lamp.associated")
-    webhook_events.put_off(first, NOW)
+    webhook_queue.put_off(first, NOW)
     other = next_due(NOW)
     assert other is not None
     assert due(NOW) == (OTHER, "lamp.associated")
-    webhook_events.remove(other)
+    webhook_queue.remove(other)
     assert due(NOW + FIRST_PAUSE - SECOND) is None
     assert due(NOW + FIRST_PAUSE) == (LAMP, "lamp.associated")
-    webhook_events.remove(first)
+    webhook_queue.remove(first)
     assert due(NOW) == (LAMP, "lamp.released")
 
 
@@ -105,7 +112,7 @@ def test_pauses_grow_to_a_limit(ada: User) -> None:
     for _ in range(30):
         event = next_due(now)
         assert event is not None
-        webhook_events.put_off(event, now)
+        webhook_queue.put_off(event, now)
         later: WebhookEvent = WebhookEvent.get()
         pauses.append(later.due_at - now)
         now = later.due_at
@@ -116,8 +123,8 @@ def test_pauses_grow_to_a_limit(ada: User) -> None:
 def test_what_is_too_old_is_given_up(ada: User) -> None:
     associate_by_device_id(LAMP, ada, NOW)
     release(LAMP, NOW + SECOND)
-    assert webhook_events.give_up(NOW + GIVEN_UP_AFTER) == 0
-    assert webhook_events.give_up(NOW + GIVEN_UP_AFTER + SECOND) == 1
+    assert webhook_queue.give_up(NOW + GIVEN_UP_AFTER) == 0
+    assert webhook_queue.give_up(NOW + GIVEN_UP_AFTER + SECOND) == 1
     assert due(NOW + SECOND) == (LAMP, "lamp.released")
 
 
@@ -125,8 +132,8 @@ def test_a_sender_that_was_paused_takes_away_nothing_new(ada: User) -> None:
     associate_by_device_id(LAMP, ada, NOW)
     paused = next_due(NOW)
     assert paused is not None
-    webhook_events.remove(paused)
+    webhook_queue.remove(paused)
     release(LAMP, NOW)
-    webhook_events.remove(paused)
-    webhook_events.put_off(paused, NOW)
+    webhook_queue.remove(paused)
+    webhook_queue.put_off(paused, NOW)
     assert due(NOW) == (LAMP, "lamp.released")

@@ -5,7 +5,7 @@ import pwd
 
 import pytest
 
-from cloud.rate_limit import sources
+from cloud.store import sources
 
 
 @pytest.mark.parametrize(
