@@ -8,6 +8,7 @@ from cloud.db.timestamps import utc_now
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claim_terms import ClaimTerms
 from cloud.services.claiming import associate_by_code, release
+from cloud.services.lamps import association_of
 from cloud.services.ownership import JUST_NOW
 from cloud.store import outbox
 from cloud.store.audit_log import History
@@ -79,7 +80,7 @@ def test_identify_tells_the_lamp_and_gives_little_away(ask: Ask, lamp: Lampi) ->
     body = {"code": lamp.association_code[:6]}
     answer = ask("POST", f"{LAMPS}/identify", json=body)
     assert answer.status_code == 202
-    said = Lampi.named(LAMP).association(ClaimTerms())
+    said = association_of(Lampi.named(LAMP), ClaimTerms())
     assert isinstance(said, Unassociated)
     assert answer.get_json() == {"device_id_ending": "0387", "connected": True, "until": said.identify}
     assert ask("POST", f"{LAMPS}/identify", json=body).get_json() == answer.get_json()
@@ -147,7 +148,7 @@ def test_whoever_guesses_is_told_when_to_come_again(ask: Ask, ask_for_bob: Ask, 
         refused = ask("POST", address, json=body)
         problem(refused, 429, "too-many-guesses")
         assert 0 < int(refused.headers["Retry-After"]) <= 25 * 3600
-    assert Lampi.named(LAMP).association(ClaimTerms()) == Unassociated(lamp.association_code)
+    assert association_of(Lampi.named(LAMP), ClaimTerms()) == Unassociated(lamp.association_code)
     assert ask_for_bob("POST", address, json=right).status_code in (201, 202)
 
 

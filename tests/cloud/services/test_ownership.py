@@ -12,7 +12,7 @@ from cloud.rate_limit import policy
 from cloud.rate_limit.policy import CodePolicy
 from cloud.services.claim_terms import ClaimTerms
 from cloud.services.claiming import associate_by_code, associate_by_device_id, release
-from cloud.services.lamps import register_lamps
+from cloud.services.lamps import association_of, register_lamps
 from cloud.services.ownership import rename
 from cloud.store import outbox
 from cloud.store.lamps import DEFAULT_NAME, Lampi, User
@@ -74,8 +74,7 @@ def test_a_name_that_was_set_past_the_rules_never_makes_a_message_that_readers_r
     lampi: Lampi, name: str, shown: str | None
 ) -> None:
     lampi.name = name
-    message = lampi.message(ClaimTerms())
-    assert decode_association(message.payload) == Associated(shown)
+    assert decode_association(association_of(lampi, ClaimTerms()).encode()) == Associated(shown)
 
 
 def test_an_upgrade_tells_the_names_that_were_given_before(empty_database_url: str) -> None:
