@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from cloud.cli.options import database_option, settings_from
+from cloud.cli.options import setting_options, settings_from
 from cloud.db.timestamps import utc_now
 from cloud.ops.backup import back_up, restore
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@database_option
+@setting_options("database_url")
 def backup(file: Path, database_url: str | None) -> None:
     """Back up the database to a new FILE and verify it; the daemon can keep running.
 
@@ -25,7 +25,7 @@ def backup(file: Path, database_url: str | None) -> None:
 
 @click.command("restore")
 @click.argument("file", type=click.Path(path_type=Path))
-@database_option
+@setting_options("database_url")
 def restore_command(file: Path, database_url: str | None) -> None:
     """Restore the database from FILE. Stop all daemons first.
 

@@ -4,25 +4,7 @@ import logging
 
 import click
 
-from cloud.cli.options import (
-    broker_options,
-    claim_url_option,
-    code_ttl_option,
-    database_option,
-    guess_risk_option,
-    guess_window_option,
-    guesses_per_source_option,
-    guesses_per_user_option,
-    log_format_option,
-    log_level_option,
-    metrics_port_option,
-    mqtt_version_option,
-    presence_filters_option,
-    settings_from,
-    short_code_length_option,
-    webhook_secret_option,
-    webhook_url_option,
-)
+from cloud.cli.options import BROKER, setting_options, settings_from
 from cloud.db.database import open_database
 from cloud.db.schema import upgrade
 from shared.logs import start_logging
@@ -36,7 +18,7 @@ _NO_CLAIM_URL = (
 
 
 @click.command()
-@database_option
+@setting_options("database_url")
 def migrate(database_url: str | None) -> None:
     """Create the database or apply pending migrations."""
     settings = settings_from(database_url=database_url)
@@ -50,22 +32,12 @@ def migrate(database_url: str | None) -> None:
 
 @click.command()
 @click.option("--migrate", is_flag=True, help="Create the database or apply pending migrations first.")
-@broker_options
-@database_option
-@log_level_option
-@log_format_option
-@mqtt_version_option
-@metrics_port_option
-@code_ttl_option
-@short_code_length_option
-@guess_risk_option
-@guess_window_option
-@guesses_per_user_option
-@guesses_per_source_option
-@claim_url_option
-@presence_filters_option
-@webhook_url_option
-@webhook_secret_option
+@setting_options(
+    *BROKER,
+    *("database_url", "log_level", "log_format", "mqtt_version", "metrics_port"),
+    *("code_ttl", "short_code_length", "guess_risk", "guess_window", "guesses_per_user", "guesses_per_source"),
+    *("claim_url", "presence_filters", "webhook_url", "webhook_secret"),
+)
 def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord or systemd."""
     settings = settings_from(**options)

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -20,76 +20,50 @@ USAGE_STATUS = 2
 
 Command = Callable[..., Any]
 
-_BROKER_OPTIONS = (
-    click.option(
-        "--broker-url", metavar="URL", help="mqtt://user:password@host:port or mqtts://...  [LAMPI_BROKER_URL]"
-    ),
-    click.option("--broker-ca", metavar="FILE", help="CA certificate of the broker.  [LAMPI_BROKER_CA]"),
-    click.option(
-        "--broker-certificate", metavar="FILE", help="Client certificate for the broker.  [LAMPI_BROKER_CERTIFICATE]"
-    ),
-    click.option("--broker-key", metavar="FILE", help="Private key of that certificate.  [LAMPI_BROKER_KEY]"),
-)
-database_option = click.option(
-    "--database-url", metavar="URL", help="sqlite:///file or postgresql://...  [LAMPI_DATABASE_URL]"
-)
-log_level_option = click.option("--log-level", metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR  [LAMPI_LOG_LEVEL]")
-log_format_option = click.option("--log-format", metavar="FORMAT", help="text or json  [LAMPI_LOG_FORMAT]")
-metrics_port_option = click.option(
-    "--metrics-port", metavar="PORT", help="Loopback port for Prometheus metrics; 0 to disable.  [LAMPI_METRICS_PORT]"
-)
-mqtt_version_option = click.option(
-    "--mqtt-version",
-    metavar="VERSION",
-    help="5, 3.1.1, or auto: 5, else 3.1.1.  [LAMPI_MQTT_VERSION]",
-)
-code_ttl_option = click.option(
-    "--code-ttl", metavar="SECONDS", help="Code lifetime; 0 for unlimited, default 900.  [LAMPI_CODE_TTL]"
-)
-guess_risk_option = click.option(
-    "--guess-risk",
-    metavar="CHANCE",
-    help="Accepted probability that any guess within a window succeeds; default 0.001.  [LAMPI_GUESS_RISK]",
-)
-guess_window_option = click.option(
-    "--guess-window", metavar="SECONDS", help="How long a wrong code counts; default one day.  [LAMPI_GUESS_WINDOW]"
-)
-guesses_per_user_option = click.option(
-    "--guesses-per-user",
-    metavar="N",
-    help="Wrong codes allowed per user and window; default 10.  [LAMPI_GUESSES_PER_USER]",
-)
-guesses_per_source_option = click.option(
-    "--guesses-per-source",
-    metavar="N",
-    help="Wrong codes allowed per address and window; default 100.  [LAMPI_GUESSES_PER_SOURCE]",
-)
-short_code_length_option = click.option(
-    "--short-code-length",
-    metavar="LENGTH",
-    help="Length of codes on screens: minimum such as 6, or range such as 6-6.  [LAMPI_SHORT_CODE_LENGTH]",
-)
-claim_url_option = click.option(
-    "--claim-url", metavar="URL", help="Web page for associating lamps, shown on their screens.  [LAMPI_CLAIM_URL]"
-)
-presence_filters_option = click.option(
-    "--presence-filters", metavar="FILTERS", help="Topic filters for lamps' presence.  [LAMPI_PRESENCE_FILTERS]"
-)
-webhook_url_option = click.option(
-    "--webhook-url", metavar="URL", help="Endpoint for events about associated and released lamps.  [LAMPI_WEBHOOK_URL]"
-)
-webhook_secret_option = click.option(
-    "--webhook-secret",
-    metavar="SECRET",
-    help="Secret that signs webhook requests: whsec_ and base64.  [LAMPI_WEBHOOK_SECRET]",
-)
+BROKER = ("broker_url", "broker_ca", "broker_certificate", "broker_key")
+
+_HELP = {
+    "broker_url": ("URL", "mqtt://user:password@host:port or mqtts://..."),
+    "broker_ca": ("FILE", "CA certificate of the broker."),
+    "broker_certificate": ("FILE", "Client certificate for the broker."),
+    "broker_key": ("FILE", "Private key of that certificate."),
+    "claim_url": ("URL", "Web page for associating lamps, shown on their screens."),
+    "code_ttl": ("SECONDS", "Code lifetime; 0 for unlimited, default 900."),
+    "database_url": ("URL", "sqlite:///file or postgresql://..."),
+    "guess_risk": ("CHANCE", "Accepted probability that any guess within a window succeeds; default 0.001."),
+    "guess_window": ("SECONDS", "How long a wrong code counts; default one day."),
+    "guesses_per_source": ("N", "Wrong codes allowed per address and window; default 100."),
+    "guesses_per_user": ("N", "Wrong codes allowed per user and window; default 10."),
+    "log_format": ("FORMAT", "text or json"),
+    "log_level": ("LEVEL", "DEBUG, INFO, WARNING or ERROR"),
+    "metrics_port": ("PORT", "Loopback port for Prometheus metrics; 0 to disable."),
+    "mqtt_version": ("VERSION", "5, 3.1.1, or auto: 5, else 3.1.1."),
+    "presence_filters": ("FILTERS", "Topic filters for lamps' presence."),
+    "short_code_length": ("LENGTH", "Length of codes on screens: minimum such as 6, or range such as 6-6."),
+    "sign_up": ("WORD", "Whether people can create accounts: open or closed."),
+    "trusted_proxy": ("ADDRESS", "Address of the reverse proxy whose X-Forwarded-For is trusted."),
+    "webhook_secret": ("SECRET", "Secret that signs webhook requests: whsec_ and base64."),
+    "webhook_url": ("URL", "Endpoint for events about associated and released lamps."),
+}
+"""The settings that can be given as an option: the placeholder and the help of each."""
 
 
-def broker_options(command: Command) -> Command:
-    """Add the options for the broker's URL and TLS files to a command."""
-    for option in reversed(_BROKER_OPTIONS):
-        command = option(command)
-    return command
+def setting_options(*names: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds these settings to a command as options, in this order."""
+
+    def add(command: Command) -> Command:
+        for name in reversed(names):
+            placeholder, text = _HELP[name]
+            option = f"--{name.replace('_', '-')}"
+            command = click.option(option, metavar=placeholder, help=f"{text}  [LAMPI_{name.upper()}]")(command)
+        return command
+
+    return add
+
+
+def given(options: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the environment variables, with the given options over them: ``broker_url`` is `LAMPI_BROKER_URL`."""
+    return os.environ | {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
 
 
 class Commands(click.Group):
@@ -113,19 +87,16 @@ class Commands(click.Group):
 def settings_from(**options: str | None) -> CloudSettings:
     """Return the settings from options and environment variables; options take precedence.
 
-    Options are named after their settings: ``broker_url`` is `LAMPI_BROKER_URL`.
-
     Raises:
         BadSettings: some settings are invalid.
     """
-    given = {f"LAMPI_{name.upper()}": value for name, value in options.items() if value is not None}
-    return read_settings(os.environ | given)
+    return read_settings(given(options))
 
 
 def with_database(command: Command) -> Command:
     """Open the database for a command and close it afterwards."""
 
-    @database_option
+    @setting_options("database_url")
     @functools.wraps(command)
     def opened(database_url: str | None, **arguments: Any) -> Any:
         database = open_current(settings_from(database_url=database_url).database_url)

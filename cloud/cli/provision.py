@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from cloud.cli.ca import ca_option, folder_type, mosquitto_option
-from cloud.cli.options import broker_options, settings_from
+from cloud.cli.options import BROKER, setting_options, settings_from
 from cloud.db.timestamps import utc_now
 from cloud.ops.provisioning.authorities import Authorities
 from cloud.ops.provisioning.deprovision import LAMPS_PORT, RELOAD, BrokerSide, deprovision
@@ -84,7 +84,7 @@ def provision_command(
 )
 @ca_option
 @mosquitto_option
-@broker_options
+@setting_options(*BROKER)
 def deprovision_command(
     device_ids: Sequence[str],
     *,

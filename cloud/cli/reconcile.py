@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from cloud.cli.options import broker_options, settings_from, with_database
+from cloud.cli.options import BROKER, setting_options, settings_from, with_database
 from cloud.db.timestamps import utc_now
 from cloud.reconciliation.reconcile import Drift, count_lamps, find_drift, repair
 
@@ -19,7 +19,7 @@ _WORDS = {
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only report differences; exit status 1 if there are any.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object with a list of device ids for each kind.")
-@broker_options
+@setting_options(*BROKER)
 @with_database
 def reconcile(dry_run: bool, as_json: bool, **broker: str | None) -> None:
     """Compare the broker's retained messages with the database and have the daemon repair differences."""

@@ -4,7 +4,7 @@ import signal
 
 import click
 
-from cloud.cli.options import DeviceId, broker_options, log_level_option, settings_from
+from cloud.cli.options import BROKER, DeviceId, setting_options, settings_from
 from cloud.devtools import simulator
 from shared.logs import start_logging
 from shared.protocol.device_id import own_device_id
@@ -22,8 +22,8 @@ _DEVICE_IDS = 16**12
     envvar="LAMPI_DEVICE_ID",
     help="Device id of the first lamp; the others count up from it. Default: this machine's.  [LAMPI_DEVICE_ID]",
 )
-@broker_options
-@log_level_option
+@setting_options(*BROKER)
+@setting_options("log_level")
 def simulate(count: int, device_id: str | None, **options: str | None) -> None:
     """Simulate lamps: connect, show their codes and follow their state until Ctrl-C."""
     settings = settings_from(**options)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import peewee
 
-from cloud.cli.options import broker_options, database_option, settings_from
+from cloud.cli.options import BROKER, setting_options, settings_from
 from cloud.db.database import one_line
 from cloud.db.schema import open_current
 from cloud.db.timestamps import utc_now
@@ -58,8 +58,8 @@ class UnknownWhereMisused(click.Command):
     "--critical", default=300.0, show_default=True, help="CRITICAL if the broker is this many seconds behind."
 )
 @click.option("--dropped", default=0, show_default=True, help="WARNING if the broker dropped more messages than this.")
-@broker_options
-@database_option
+@setting_options(*BROKER)
+@setting_options("database_url")
 def status(as_json: bool, warning: float, critical: float, dropped: int, **options: str | None) -> None:
     """Check the cloud's health, for monitoring systems: exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN."""
     try:
