@@ -9,12 +9,11 @@ import os
 import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from shared.files import make_folder, replacing
 from shared.install.accounts import missing_accounts, reason_against
-from shared.install.folders import make_folder
 from shared.install.rows import ROOT, Accounts, File, Folder, Owner, Program, Row, SystemUser, accounts_in
 
 OFFERED = ".dpkg-dist"
@@ -159,18 +158,10 @@ class Installation:
         if self._dry_run:
             return
         make_folder(place.parent)
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".lampi-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(handle)
-            self._give(Path(name), owner)
-            Path(name).chmod(mode)
-            Path(name).replace(place)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(place) as new:
+            new.write_bytes(content)
+            self._give(new, owner)
+            new.chmod(mode)
 
     def _give(self, place: Path, owner: Owner) -> None:
         if self._prefix is None:

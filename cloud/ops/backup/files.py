@@ -1,12 +1,12 @@
 """Atomic creation of backup files."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cloud.errors import UnusableBackup
+from shared.files import sync, temporary_beside
 
 
 @contextmanager
@@ -37,25 +37,12 @@ def place_beside(file: Path) -> Iterator[Path]:
     Raises:
         UnusableBackup: it can't be created.
     """
-    try:
-        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    except OSError as fault:
-        raise _not_written(file, fault) from None
-    os.close(handle)
-    place = Path(name)
-    try:
+    with ExitStack() as stack:
+        try:
+            place = stack.enter_context(temporary_beside(file))
+        except OSError as fault:
+            raise _not_written(file, fault) from None
         yield place
-    finally:
-        place.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Flush a file or a folder to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def kind_of(file: Path, headers: Mapping[str, bytes]) -> str:

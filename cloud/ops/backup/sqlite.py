@@ -11,8 +11,9 @@ import peewee
 from cloud.db.database import open_database
 from cloud.errors import UnusableBackup, UnusableDatabase
 from cloud.ops.backup.contents import Contents, make_current
-from cloud.ops.backup.files import place_beside, sync
+from cloud.ops.backup.files import place_beside
 from cloud.store import lease
+from shared.files import sync
 
 HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 1.0

@@ -5,13 +5,12 @@ import fcntl
 import os
 import pwd
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from cloud.ops.provisioning.errors import CantWrite
-from shared.install import folders
+from shared import files
 
 SECRET = 0o600
 """Readable by the owner only: private keys."""
@@ -39,23 +38,22 @@ def write_file(path: Path, content: Content, group: str | None = None, owner: st
     before = None
     with contextlib.suppress(FileNotFoundError):
         before = path.stat()
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        _write(partial, content)
-        if before is not None:
-            if os.geteuid() == 0:
-                os.chown(partial, before.st_uid, before.st_gid)
-            partial.chmod(before.st_mode & 0o777)
-        elif os.geteuid() == 0 and group is not None:
-            with contextlib.suppress(LookupError):
-                shutil.chown(partial, group=group)
-                partial.chmod(content.mode | 0o040)
-        elif owner is not None:
-            _give(partial, owner)
-        partial.replace(path)
-        _settle(path.parent)
+        with files.replacing(path) as partial:
+            partial.write_bytes(content.data)
+            if before is not None:
+                if os.geteuid() == 0:
+                    os.chown(partial, before.st_uid, before.st_gid)
+                partial.chmod(before.st_mode & 0o777)
+            else:
+                partial.chmod(content.mode)
+                if os.geteuid() == 0 and group is not None:
+                    with contextlib.suppress(LookupError):
+                        shutil.chown(partial, group=group)
+                        partial.chmod(content.mode | 0o040)
+                elif owner is not None:
+                    _give(partial, owner)
     except OSError as fault:
-        partial.unlink(missing_ok=True)
         raise CantWrite(f"Can't write {path}: {fault.strerror}.") from None
 
 
@@ -88,7 +86,7 @@ def make_folder(folder: Path) -> None:
         CantWrite: it can't be created.
     """
     try:
-        folders.make_folder(folder)
+        files.make_folder(folder)
     except OSError as fault:
         raise CantWrite(f"Can't create {folder}: {fault.strerror}.") from None
 
@@ -111,7 +109,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
         partial = folder.with_name(f".{folder.name}.new")
         partial.mkdir(mode=0o700)
         for name, content in contents.items():
-            folders.make_folder((partial / name).parent)
+            files.make_folder((partial / name).parent)
             _write(partial / name, content)
         if folder.exists():
             old = folder.with_name(f".{folder.name}.old")
@@ -120,7 +118,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
             shutil.rmtree(old)
         else:
             partial.rename(folder)
-        _settle(folder.parent)
+        files.sync(folder.parent)
     except OSError as fault:
         raise CantWrite(f"Can't write {folder}: {fault.strerror}.") from None
 
@@ -162,12 +160,3 @@ def _write(path: Path, content: Content) -> None:
         file.write(content.data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _settle(folder: Path) -> None:
-    """Flush a folder, so that renames survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

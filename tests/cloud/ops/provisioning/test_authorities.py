@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cloud.errors import UserError
-from cloud.ops.provisioning import files
 from cloud.ops.provisioning.authorities import Authorities
 from cloud.ops.provisioning.authority import Authority, Credentials
 from cloud.ops.provisioning.errors import AuthorityExists, BadName, CantWrite, NoAuthority, NotProvisioned
@@ -72,7 +71,7 @@ def test_what_is_killed_while_it_makes_them_leaves_nothing_in_the_way(
     def kill(_folder: Path) -> None:
         raise KilledError
 
-    monkeypatch.setattr(files, "_settle", kill)  # the last step of all
+    monkeypatch.setattr("shared.files.sync", kill)  # the last step of all
     with pytest.raises(KilledError):
         Authorities.create(tmp_path / "ca", NOW)
     monkeypatch.undo()
