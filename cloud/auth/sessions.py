@@ -29,8 +29,6 @@ class BrowserSession(Table):
     seen_at: datetime = TimestampField(index=True)
 
     class Meta:
-        """Peewee's settings."""
-
         table_name = "sign_in"
 
 

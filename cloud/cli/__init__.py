@@ -41,7 +41,6 @@ class LazyCommands(Commands):
     """Imports a command's module on demand: importing all of them takes longer than most commands run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the sorted command names."""
         return sorted(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002

@@ -16,7 +16,6 @@ class DatabaseUrl(click.ParamType[str]):
     name = "url"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Validate the URL."""
         try:
             return parse_database_url(value)
         except ValueError as fault:

@@ -44,7 +44,6 @@ class UnknownWhereMisused(click.Command):
     misuse_status = Level.UNKNOWN
 
     def make_context(self, *arguments: Any, **named: Any) -> click.Context:
-        """Parse the options."""
         try:
             return super().make_context(*arguments, **named)
         except click.UsageError as misuse:

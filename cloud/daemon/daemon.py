@@ -12,15 +12,7 @@ import peewee
 from cloud.daemon.change_notifier import change_notifier_for
 from cloud.daemon.code_rotation import CodeRotation
 from cloud.daemon.inbox import (
-    ConnectionChanged,
-    ConnectionRejected,
-    Dropped,
     Inbox,
-    InboxEvent,
-    Outcome,
-    Presence,
-    Probe,
-    Subscribed,
 )
 from cloud.daemon.leader_election import LeaderElection
 from cloud.daemon.maintenance import Maintenance
@@ -29,9 +21,8 @@ from cloud.daemon.mqtt_link import DaemonLink
 from cloud.daemon.outlet import Outlet
 from cloud.daemon.presence import OtherBridges, PresenceBatch, log_new_lamps
 from cloud.daemon.publisher import Publisher
+from cloud.daemon.recorder import Recorder
 from cloud.daemon.resync import Resync
-from cloud.daemon.session import Session
-from cloud.daemon.verification import verification_for
 from cloud.daemon.wal_checkpoints import WalCheckpoints
 from cloud.db.database import database_proxy, one_line, tune_for_bursts
 from cloud.db.schema import open_current
@@ -42,7 +33,6 @@ from cloud.services.statistics import read_statistics
 from cloud.settings import CloudSettings
 from cloud.store import claim_url
 from cloud.webhook.sender import WebhookSender
-from shared.protocol.payloads import HighWaterMark
 
 log = logging.getLogger(__name__)
 
@@ -79,9 +69,17 @@ class Daemon:
         self._metrics = Metrics()
         self._presence = PresenceBatch()
         self._other_bridges = OtherBridges()
-        self._changes = change_notifier_for(settings.database_url, lambda: self._inbox.wake())  # noqa: PLW0108 - each link has one
+        self._changes = change_notifier_for(settings.database_url, self._wake)
         self._outlet = Outlet(self._election, self._metrics.published)
         self._publisher = Publisher(self._outlet)
+        self._recorder = Recorder(
+            settings.broker,
+            self._outlet,
+            self._publisher,
+            self._presence,
+            self._metrics,
+            wake=self._wake,
+        )
         self._resync = Resync(settings.broker, self._election, self._publisher, now)
         self._rotation = CodeRotation(settings.codes.ttl)
         self._maintenance = Maintenance()
@@ -186,40 +184,11 @@ class Daemon:
 
     def _take(self, seconds: float) -> bool:
         for event in (events := self._inbox.take(seconds)):
-            self._note(event)
+            self._recorder.record(event)
         return bool(events)
 
-    def _note(self, event: InboxEvent) -> None:
-        """Record an event in memory."""
-        if isinstance(event, Outcome):
-            if self._outlet.session is not None and event.session is self._outlet.session.of_link:
-                self._publisher.conclude(event.outcomes, time.monotonic())
-                self._metrics.conclude(event.outcomes)
-        elif isinstance(event, ConnectionChanged):
-            self._publisher.start_over(verification_for(event.session, self._settings.broker, self._inbox.wake))
-            self._outlet.session = None if event.session is None else Session(event.session)
-            self._metrics.connected.set(event.session is not None)
-        elif isinstance(event, ConnectionRejected):
-            self._publisher.refusals.connection_rejected(event.reason)
-        elif isinstance(event, Subscribed):
-            self._publisher.refusals.subscribed(event.codes)
-        elif self._outlet.session is None:
-            pass  # event of a lost connection; the next one brings the state again
-        elif isinstance(event, Presence):
-            self._presence.add(event.device_id, event.up)
-            self._outlet.session.note_presence(event.device_id, event.up)
-        elif isinstance(event, HighWaterMark):
-            self._outlet.session.mark = event
-        elif isinstance(event, Probe):
-            self._outlet.session.note_probe(event.word, time.monotonic())
-        elif isinstance(event, Dropped):
-            self._note_dropped(event.count, self._outlet.session)
-
-    def _note_dropped(self, count: int, session: Session) -> None:
-        self._metrics.dropped.set(count)
-        if self._outlet.link is not None and session.note_dropped(count, time.monotonic()):
-            session.begin_reading()
-            self._outlet.link.ask_again(session.of_link)
+    def _wake(self) -> None:
+        self._inbox.wake()  # each link has an inbox of its own
 
     def _register(self) -> None:
         if not self._presence or not self._election.held():

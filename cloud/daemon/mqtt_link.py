@@ -115,7 +115,6 @@ class DaemonLink(Listener):
         self._client.subscribe(session)
 
     def connected(self, session: Session) -> None:
-        """Handle a new connection."""
         self._inbox.put(ConnectionChanged(session))
 
     def lost(self) -> None:
@@ -123,7 +122,6 @@ class DaemonLink(Listener):
         self._inbox.put(ConnectionChanged(None))
 
     def connection_rejected(self, reason: int) -> None:
-        """Handle a refused connection."""
         self._inbox.put(ConnectionRejected(reason))
 
     def subscribed(self, codes: bytes) -> None:
@@ -131,7 +129,6 @@ class DaemonLink(Listener):
         self._inbox.put(Subscribed(codes))
 
     def concluded(self, session: Session, outcomes: Outcomes) -> None:
-        """Handle outcomes of publications."""
         self._inbox.put(Outcome(session, outcomes))
 
     def received(self, messages: Sequence[Packet]) -> None:

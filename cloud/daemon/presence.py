@@ -42,13 +42,11 @@ class PresenceBatch:
         return len(self._up) >= self.MOST_LAMPS
 
     def add(self, device_id: str, up: bool) -> None:
-        """Add a message."""
         self._up[device_id] = up
         if up:
             self._seen_up.add(device_id)
 
     def clear(self) -> None:
-        """Empty the batch."""
         self._up.clear()
         self._seen_up.clear()
 
@@ -99,7 +97,6 @@ class PresenceSnapshot:
         self.went_down = 0
 
     def add(self, device_id: str) -> None:
-        """Add a connected lamp."""
         number = int(device_id, 16)
         part = self._up[number % self._PARTS]
         if self._settled_up_to is None:

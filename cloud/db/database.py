@@ -64,8 +64,6 @@ class Table(peewee.Model):
     """Base class that binds tables to the database of `open_database`."""
 
     class Meta:
-        """Peewee's settings."""
-
         database = database_proxy
         legacy_table_names = False
 

@@ -42,5 +42,4 @@ class Listener:
         """Handle the broker's answer to a subscription: a reason code for each filter."""
 
     def may_go_on(self) -> bool:
-        """Return whether to reconnect."""
         return True

@@ -79,7 +79,6 @@ class Protocol:
         return identifier
 
     def ping(self) -> None:
-        """Send a PINGREQ."""
         self._out.append(packets.PING)
 
     def disconnect(self) -> None:
@@ -157,7 +156,6 @@ class Protocol:
         self._out.append(packets.acknowledge(PUBREL, identifier))
 
     def _complete(self, identifier: int) -> None:
-        """Handle a successful PUBCOMP."""
         number = self._released.pop(identifier, None)
         if number is not None:
             self._outcomes.accepted.append(number)

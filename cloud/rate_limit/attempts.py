@@ -23,8 +23,6 @@ class Attempt(Table):
     at: datetime = TimestampField(index=True)
 
     class Meta:
-        """Peewee options."""
-
         indexes = ((("who", "at"), False),)
 
 

@@ -28,8 +28,6 @@ class GuessCount(Table):
     cost = DoubleField()
 
     class Meta:
-        """Peewee options."""
-
         indexes = ((("who", "slot_at"), True),)
 
 

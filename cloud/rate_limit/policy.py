@@ -51,8 +51,6 @@ class AnnouncedPolicy(Table):
     longest = BigIntegerField()
 
     class Meta:
-        """Peewee options."""
-
         table_name = "code_policy"
 
 

@@ -37,12 +37,10 @@ class Guess:
 
     @property
     def user(self) -> str:
-        """The user's counter."""
         return f"user {self.user_id}"
 
     @property
     def origin(self) -> str:
-        """The source's counter."""
         return f"source {self.source}"
 
 

@@ -49,8 +49,6 @@ class History(Table):
     source = TextField()
 
     class Meta:
-        """Peewee's settings."""
-
         indexes = ((("device_id", "id"), False),)
 
 

@@ -23,8 +23,6 @@ class ClaimUrl(Table):
     since_version = BigIntegerField()
 
     class Meta:
-        """Peewee's settings."""
-
         table_name = "claim_address"
 
 

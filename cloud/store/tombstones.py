@@ -22,8 +22,6 @@ class Tombstone(Table):
     forgotten_at: datetime = TimestampField(index=True)
 
     class Meta:
-        """Peewee's settings."""
-
         table_name = "forgotten"
 
     @classmethod

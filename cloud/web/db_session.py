@@ -58,7 +58,6 @@ class Store:
         database_proxy.connect(reuse_if_open=True)
 
     def disconnect(self) -> None:
-        """Close this thread's connection."""
         if self._secret and not database_proxy.is_closed():
             database_proxy.close()
 

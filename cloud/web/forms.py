@@ -19,15 +19,11 @@ class Form(FlaskForm):
 
 
 class SignInForm(Form):
-    """Username and password."""
-
     name = StringField()
     password = PasswordField()
 
 
 class PasswordForm(Form):
-    """Current and new password."""
-
     present = PasswordField()
     new = PasswordField()
 
@@ -45,6 +41,4 @@ class FoundForm(Form):
 
 
 class NameForm(Form):
-    """A lamp's name."""
-
     name = StringField()

@@ -84,7 +84,6 @@ class TrackSlider(Widget):
         self.fbind("value", self._place_knob)
 
     def render(self, lamp: Lamp, words: ControlWords) -> None:
-        """Show the lamp's value."""
         self._name.text, self._value_words.text = words.name, words.value
         value = getattr(lamp, self._control.value)
         self._known = value is not None
@@ -128,7 +127,6 @@ class TrackSlider(Widget):
         return True
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
-        """Release the finger."""
         if touch.grab_current is not self:
             return False
         self.release()

@@ -68,7 +68,6 @@ class MainScreen(Screen):
             self.add_widget(widget)
 
     def render(self, state: LampScreen, connection_words: str) -> None:
-        """Show what the lamp shows."""
         lamp = state.lamp
         self._headline.name, self._headline.instead = state.headline, state.unnamed
         self._headline.color = theme.TITLE if state.named else theme.DEVICE_ID
@@ -82,7 +81,6 @@ class MainScreen(Screen):
         self._wash_tint.rgba = theme.wash(hue, saturation, brightness, bool(lamp.on))
 
     def place(self) -> None:
-        """Put everything in its place."""
         layout, unit = place_main(*self.size), self.unit
         self._headline.largest, self._connection.largest = 19 * unit, 14 * unit
         self._words.largest, self._notice.largest = 22 * unit, 14 * unit
@@ -142,7 +140,6 @@ class PopupScreen(Screen):
         self._beacon.lit = False
 
     def place(self) -> None:
-        """Put everything in its place."""
         unit, groups = self.unit, max(1, len(self._code.groups))
         layout = place_popup(self.width, self.height, groups, len(self._qr.modules))
         self._beacon.size = self.size
@@ -181,11 +178,9 @@ class ConfirmationScreen(Screen):
             self._ring = SmoothLine()
 
     def render(self, words: str) -> None:
-        """Show the words."""
         self._words.text = words
 
     def place(self) -> None:
-        """Put everything in its place."""
         unit = self.unit
         x, y, radius = self.center_x, self.height * 0.58, 44 * unit
         reach = 1.15 * max(self.size)

@@ -54,14 +54,12 @@ class StatusScreen(Screen):
             self.add_widget(widget)
 
     def render(self, state: StatusPage) -> None:
-        """Show the page."""
         self._title.text, self._close.words.text, self._advice.text = state.title, state.close_words, state.advice
         self._have(len(state.rows))
         self._rows = state.rows
         self.place()
 
     def place(self) -> None:
-        """Put everything in its place."""
         unit = self.unit
         layout = place_status(self.width, self.height, [1 + row.value.count("\n") for row in self._rows])
         between = "\n" if self.height >= self.width else ", "

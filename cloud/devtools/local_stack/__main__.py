@@ -66,7 +66,6 @@ class Screen:
         self._lamp.start()
 
     def stop(self) -> None:
-        """Stop the lamp."""
         self._lamp.stop()
         if self._process is not None:
             self._process.terminate()

@@ -74,11 +74,9 @@ class Authority:
         return cls(public, private)
 
     def certificate_file(self) -> Content:
-        """Return the certificate as PEM."""
         return Content(self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def key_file(self) -> Content:
-        """Return the key as PEM."""
         return _key_file(self.key)
 
     def sign(

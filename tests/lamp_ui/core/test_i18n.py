@@ -55,13 +55,8 @@ def test_the_compiled_catalogue_has_the_texts_of_the_source(language: str) -> No
 
 def test_no_words_are_spelled_past_the_catalogue() -> None:
     # Every capital that begins a text for the screen stands in a call of say().
-<<<<<<< HEAD:tests/lamp_ui/core/test_i18n.py
-    for name in ("presenter", "lamp_screen", "popup", "status"):
-        source = (CATALOGUES.parent / f"{name}.py").read_text(encoding="utf-8")
-=======
-    for name in ("presenter", "popup", "status_page"):
+    for name in ("presenter", "lamp_screen", "popup", "status_page"):
         source = (CATALOGUES.parent / "core" / f"{name}.py").read_text(encoding="utf-8")
->>>>>>> 982139b (Describe the layers):tests/lamp_ui/test_words.py
         literals = re.findall(r'(\w*)\(?"([A-Z][a-z]+[^"{}]*)"', re.sub(r'""".*?"""', "", source, flags=re.DOTALL))
         assert [words for call, words in literals if call not in KEYWORDS] == []
 
