@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.mqtt.listener import Session
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 from shared.protocol.payloads import HighWaterMark
 
 

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 import shared
 from cloud.mqtt import reasons
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 from cloud.services.statistics import Statistics
 
 log = logging.getLogger(__name__)

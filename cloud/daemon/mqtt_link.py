@@ -19,8 +19,8 @@ from cloud.daemon.presence import OtherBridges
 from cloud.mqtt.client import BrokerClient
 from cloud.mqtt.keepalive import KEEPALIVE_SECONDS
 from cloud.mqtt.listener import Listener, Session
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import Login
-from cloud.mqtt.protocol import Outcomes
 from cloud.mqtt.reading import Message as Packet
 from shared.log_throttle import LogThrottle
 from shared.mqtt.broker_url import BrokerUrl

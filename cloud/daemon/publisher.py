@@ -10,7 +10,7 @@ from cloud.daemon.mqtt_link import MARK, PROBE, STATE, WINDOW, state
 from cloud.daemon.refusals import Refusals
 from cloud.daemon.verification import Verification
 from cloud.mqtt import reasons
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 from cloud.store import outbox
 from cloud.store.outbox import Pending
 from shared.mqtt.messages import Publication

@@ -9,16 +9,18 @@ from contextlib import closing
 
 from cloud.mqtt import reasons
 from cloud.mqtt.dialing import Unreachable, dial
-from cloud.mqtt.keepalive import KeepAlive
+from cloud.mqtt.keepalive import BrokerStalled, KeepAlive, Progress
 from cloud.mqtt.listener import Listener, Session
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import Login
-from cloud.mqtt.protocol import Outcomes, Protocol
-from cloud.mqtt.reading import Ended, ProtocolError
+from cloud.mqtt.protocol import Protocol
+from cloud.mqtt.reading import ProtocolError
 from cloud.mqtt.transport import Transport
 from shared.log_throttle import LogThrottle
 from shared.mqtt.broker_url import BrokerUrl
 from shared.mqtt.messages import Publication
 from shared.mqtt.tls import explained
+from shared.protocol.errors import quoted
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ class BrokerClient:
 
     def narrow(self, session: Session) -> bool:
         """Limit this connection to one unconfirmed message; return False if it is gone."""
-        return self._hand(session, lambda protocol: setattr(protocol, "window", 1))
+        return self._hand(session, lambda protocol: protocol.window.limit_to(1))
 
     def subscribe(self, session: Session) -> bool:
         """Subscribe again, so that the broker resends retained messages; return False if the connection is gone."""
@@ -146,10 +148,12 @@ class BrokerClient:
                 return
             session = Session(protocol.level)
             if not session.reports_refusals:
-                protocol.window = min(protocol.window, MOST_IN_FLIGHT_UNTOLD)
+                protocol.window.limit_to(MOST_IN_FLIGHT_UNTOLD)
             try:
                 self._begin(transport, protocol, session)
                 why = self._converse(transport, protocol, session)
+            except BrokerStalled as stalled:
+                why = str(stalled)
             except ProtocolError as fault:
                 why = f"violated the MQTT protocol ({fault})"
             except OSError as fault:
@@ -173,6 +177,7 @@ class BrokerClient:
     def _converse(self, transport: Transport, protocol: Protocol, session: Session) -> str | None:
         """Run the connection; return why the broker ended it, None if we did."""
         alive = KeepAlive(protocol, self._login.keepalive_seconds, time.monotonic())
+        progress = Progress(protocol, time.monotonic())
         leave_by: float | None = None
         while True:
             while self._handed:
@@ -188,7 +193,7 @@ class BrokerClient:
             if protocol.ended is not None:
                 if protocol.ended.reason in reasons.OF_SETTINGS - {reasons.TAKEN_OVER}:
                     self._guarded(self._listener.connection_rejected, protocol.ended.reason)
-                return _said(protocol.ended)
+                return protocol.ended.text
             if leave_by is not None and (self._has_parted(outcomes) or time.monotonic() >= leave_by):
                 protocol.disconnect()
                 transport.send(protocol.to_send())
@@ -199,6 +204,7 @@ class BrokerClient:
             if received:
                 protocol.receive(received)
             alive.tick(bool(received), time.monotonic())
+            progress.tick(time.monotonic())
             self._throttle.tick(time.monotonic())
 
     def _hand_out(self, protocol: Protocol, session: Session) -> Outcomes:
@@ -208,6 +214,11 @@ class BrokerClient:
             self._guarded(self._listener.concluded, session, outcomes)
         if protocol.messages:
             self._guarded(self._listener.received, protocol.take_messages())
+        while protocol.oversized:
+            topic, size = protocol.oversized.pop()
+            self._throttle.warning(
+                f"Ignoring a message of {size} bytes on {quoted(topic.decode(errors='replace'))}", time.monotonic()
+            )
         while protocol.subacks:
             identifier, codes = protocol.subacks.pop(0)
             self._guarded(self._listener.subscribed, codes)
@@ -241,9 +252,3 @@ class BrokerClient:
         log.info("Connected to the broker at %s", self._broker)
         if not session.reports_refusals:
             log.warning("The broker speaks MQTT 3.1.1, which can't report refusals; reading messages back instead")
-
-
-def _said(ended: Ended) -> str:
-    told = f": {ended.told!r}" if ended.told else ""
-    advice = f"; {reasons.advice_on(ended.reason)}" if ended.reason in reasons.OF_SETTINGS else ""
-    return f"ended the connection ({reasons.name_of(ended.reason)}{told}){advice}"

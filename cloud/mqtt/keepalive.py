@@ -1,9 +1,16 @@
-"""Keepalive: pings the broker and detects a dead connection."""
+"""Detects a dead connection, and a broker that is alive but stopped confirming messages."""
 
 from cloud.mqtt.protocol import Protocol
 
 KEEPALIVE_SECONDS = 20
 """The client detects a dead connection within twice this time, the broker within one and a half times."""
+
+STALLED_SECONDS = 60.0
+"""How long the broker may leave a message unanswered while it answers pings."""
+
+
+class BrokerStalled(Exception):
+    """The broker has left a message unanswered; the text continues "The broker at ..."."""
 
 
 class KeepAlive:
@@ -33,3 +40,26 @@ class KeepAlive:
         self._heard = False
         self._due_at = now + self._seconds
         self._protocol.ping()
+
+
+class Progress:
+    """Watches the messages that have been unanswered for longest, in seconds of a monotonic clock."""
+
+    def __init__(self, protocol: Protocol, now: float) -> None:
+        self._protocol = protocol
+        self._oldest = protocol.oldest
+        self._since = [now] * len(self._oldest)
+
+    def tick(self, now: float) -> None:
+        """Compare the longest unanswered messages with those of the last call.
+
+        Raises:
+            BrokerStalled: one of them is the same for `STALLED_SECONDS`.
+        """
+        oldest = self._protocol.oldest
+        for phase, message in enumerate(oldest):
+            if message is None or message != self._oldest[phase]:
+                self._since[phase] = now
+            elif now >= self._since[phase] + STALLED_SECONDS:
+                raise BrokerStalled(f"has not answered a message for {STALLED_SECONDS:.0f} s")
+        self._oldest = oldest

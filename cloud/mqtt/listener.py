@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import MQTT_5
-from cloud.mqtt.protocol import Outcomes
 from cloud.mqtt.reading import Message
 
 

@@ -15,6 +15,9 @@ LEVELS = {"auto": (MQTT_5, MQTT_3_1_1), "5": (MQTT_5,), "3.1.1": (MQTT_3_1_1,)}
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x20, 0x30, 0x40, 0x50, 0x62, 0x70
 SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 0x82, 0x90, 0xC0, 0xD0, 0xE0
 
+MOST_PACKET_BYTES = 65_536
+"""Largest packet that the client accepts. The daemon subscribes to presence, numbers and its own small messages."""
+
 NOT_FOUND = 0x92
 """Reason code for an unknown packet identifier."""
 
@@ -24,6 +27,7 @@ GOODBYE = bytes((DISCONNECT, 0))
 _CLEAN_START, _WILL, _WILL_RETAIN, _PASSWORD, _USERNAME = 0x02, 0x04, 0x20, 0x40, 0x80
 _SHORT = struct.Struct("!H")
 _ACKNOWLEDGEMENT = struct.Struct("!BBH")
+_MAXIMUM_PACKET_SIZE = struct.pack("!BBI", 5, 0x27, MOST_PACKET_BYTES)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Login:
 def connect(login: Login, level: int) -> bytes:
     """Return a CONNECT packet with a clean start."""
     no_properties = _no_properties(level)
+    properties = _MAXIMUM_PACKET_SIZE if level == MQTT_5 else b""
     flags, payload = _CLEAN_START, [_text(login.client_id)]
     if login.will is not None:
         flags |= _WILL | login.will.qos << 3 | (_WILL_RETAIN if login.will.retain else 0)
@@ -50,7 +55,7 @@ def connect(login: Login, level: int) -> bytes:
     if login.password is not None:
         flags |= _PASSWORD
         payload.append(_text(login.password))
-    head = _text("MQTT") + bytes((level, flags)) + _SHORT.pack(login.keepalive_seconds) + no_properties
+    head = _text("MQTT") + bytes((level, flags)) + _SHORT.pack(login.keepalive_seconds) + properties
     return _packet(CONNECT, head + b"".join(payload))
 
 

@@ -2,37 +2,18 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from cloud.mqtt import packets, reading, reasons
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import CONNACK, DISCONNECT, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK
 from cloud.mqtt.reading import Connack, Ended, Limits, Message, ProtocolError
+from cloud.mqtt.window import Window
 from shared.mqtt.messages import Publication
 
 _HIGHEST_IDENTIFIER = 65_535
 _PACKET_KIND = 0xF0
 _SMALL = 128
 _OF_QOS_0 = (PUBLISH, PUBLISH | 1)
-
-
-@dataclass
-class Outcomes:
-    """Outcomes of publications, by their numbers.
-
-    ``refused`` has pairs of number and reason code. ``over_quota`` were refused because too many messages were in
-    flight; the window has been reduced since, so they can be sent again at once.
-    """
-
-    accepted: list[int] = field(default_factory=list)
-    refused: list[tuple[int, int]] = field(default_factory=list)
-    over_quota: list[int] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.accepted or self.refused or self.over_quota)
-
-    def has(self, number: int) -> bool:
-        """Return whether there is an outcome for this number."""
-        return number in self.accepted or number in self.over_quota or any(number == each for each, _ in self.refused)
 
 
 class Protocol:
@@ -45,11 +26,12 @@ class Protocol:
 
     def __init__(self, login: packets.Login, level: int, most_in_flight: int) -> None:
         self.level = level
-        self.window = most_in_flight
+        self.window = Window(most_in_flight)
         self.connack: Connack | None = None
         self.ended: Ended | None = None
         self.messages: list[Message] = []
         self.subacks: list[tuple[int, bytes]] = []
+        self.oversized: list[tuple[bytes, int]] = []
         self._limits = Limits()
         self._rest = b""
         self._out: list[bytes] = [packets.connect(login, level)]
@@ -58,8 +40,13 @@ class Protocol:
         self._of_qos_2: dict[int, int] = {}
         self._released: dict[int, int] = {}
         self._outcomes = Outcomes()
-        self._sent_before_narrowing: frozenset[int] = frozenset()
+        self._to_skip = 0
         self._identifier = 0
+
+    @property
+    def oldest(self) -> tuple[tuple[int, int] | None, ...]:
+        """The longest unanswered message in each phase of its delivery, as packet identifier and number, or None."""
+        return tuple(next(iter(each.items()), None) for each in (self._of_qos_1, self._of_qos_2, self._released))
 
     def publish(self, number: int, publication: Publication) -> None:
         """Send a message of QoS 1 or 2 when the window allows; its outcome is reported under ``number``.
@@ -89,7 +76,7 @@ class Protocol:
         """Return the bytes to send now; each is returned once."""
         out, self._out = self._out, []
         if self._waiting and self.connack is not None:
-            room = self.window - len(self._of_qos_1) - len(self._of_qos_2) - len(self._released)
+            room = self.window.size - len(self._of_qos_1) - len(self._of_qos_2) - len(self._released)
             highest, level, waiting = self._limits.maximum_qos, self.level, self._waiting
             while room > 0 and waiting:
                 room -= 1
@@ -103,6 +90,7 @@ class Protocol:
     def take_outcomes(self) -> Outcomes:
         """Return the outcomes since the last call."""
         taken, self._outcomes = self._outcomes, Outcomes()
+        self.window.note_accepted(len(taken.accepted))
         return taken
 
     def take_messages(self) -> list[Message]:
@@ -116,8 +104,7 @@ class Protocol:
         Raises:
             ProtocolError: malformed or unexpected data; close the connection.
         """
-        if self._rest:
-            data = self._rest + data
+        data = self._continued(data)
         at, end = 0, len(data)
         while end - at > 1:
             length, start = data[at + 1], at + 2
@@ -127,6 +114,12 @@ class Protocol:
                     break
                 length, start = found
             after = start + length
+            if length > packets.MOST_PACKET_BYTES:
+                skipped_up_to = self._skip(data, at, start, length)
+                if skipped_up_to is None:
+                    break
+                at = skipped_up_to
+                continue
             if after > end:
                 break
             head = data[at]
@@ -145,6 +138,35 @@ class Protocol:
                 self._take(head, data[start:after])
         self._rest = data[at:]
 
+    def _continued(self, data: bytes) -> bytes:
+        """Return what is to be read: after the rest of the last call, or without that of a discarded packet."""
+        if self._to_skip:
+            skipped = min(self._to_skip, len(data))
+            self._to_skip -= skipped
+            return data[skipped:]
+        return self._rest + data if self._rest else data
+
+    def _skip(self, data: bytes, at: int, start: int, length: int) -> int | None:
+        """Discard a message that is too large, also what of it is still to come; return where to go on.
+
+        None means that the part with its packet identifier has not arrived.
+
+        Raises:
+            ProtocolError: it is not a message.
+        """
+        head, received = data[at], len(data)
+        if head & _PACKET_KIND != PUBLISH:
+            raise ProtocolError(f"a packet of {length} bytes")
+        topic_end = start + 2 + int.from_bytes(data[start : start + 2], "big")
+        if received < start + 2 or received < topic_end + 2:
+            return None
+        if head >> 1 & 3:
+            self._out.append(packets.acknowledge(PUBACK, int.from_bytes(data[topic_end : topic_end + 2], "big")))
+        self.oversized.append((data[start + 2 : topic_end], length))
+        end = min(start + length, received)
+        self._to_skip = start + length - end
+        return end
+
     def _release(self, identifier: int) -> None:
         """Handle a successful PUBREC: the broker has stored the message and waits for PUBREL."""
         number = self._of_qos_2.pop(identifier, None)
@@ -159,6 +181,8 @@ class Protocol:
         number = self._released.pop(identifier, None)
         if number is not None:
             self._outcomes.accepted.append(number)
+            if self.window.sent_before_narrowing:
+                self.window.sent_before_narrowing.discard(identifier)
         elif identifier in self._of_qos_2:
             raise ProtocolError("PUBCOMP before PUBREC")
 
@@ -183,7 +207,7 @@ class Protocol:
 
     def _begin(self, connack: Connack) -> None:
         self.connack, self._limits = connack, connack.limits
-        self.window = min(self.window, connack.limits.receive_maximum)
+        self.window.limit_to(connack.limits.receive_maximum)
         waiting, self._waiting = self._waiting, deque()
         for number, publication in waiting:
             self.publish(number, publication)
@@ -197,22 +221,19 @@ class Protocol:
         number = under_way.pop(identifier, None)
         if number is None:
             return
+        was_sent_before = identifier in self.window.sent_before_narrowing
+        self.window.sent_before_narrowing.discard(identifier)
         if reason < reasons.LOWEST_FAILURE:
             self._outcomes.accepted.append(number)
         elif reason != reasons.QUOTA_EXCEEDED:
             self._outcomes.refused.append((number, reason))
-        elif identifier in self._sent_before_narrowing:
+        elif was_sent_before:
             self._outcomes.over_quota.append(number)
-        elif self.window > 1:
+        elif self.window.size > 1:
             self._outcomes.over_quota.append(number)
-            self._narrow()
+            self.window.narrow({*self._of_qos_1, *self._of_qos_2, *self._released})
         else:
             self._outcomes.refused.append((number, reason))
-
-    def _narrow(self) -> None:
-        """Halve the window; refusals of messages that are already in flight don't halve it again."""
-        self._sent_before_narrowing = frozenset((*self._of_qos_1, *self._of_qos_2, *self._released))
-        self.window //= 2
 
     def _refusal_of(self, publication: Publication) -> int | None:
         limits = self._limits

@@ -55,6 +55,13 @@ class Ended:
     reason: int
     told: str = ""
 
+    @property
+    def text(self) -> str:
+        """Why the broker ended the connection and what to change; it continues "The broker at ..."."""
+        told = f": {self.told!r}" if self.told else ""
+        advice = f"; {reasons.advice_on(self.reason)}" if self.reason in reasons.OF_SETTINGS else ""
+        return f"ended the connection ({reasons.name_of(self.reason)}{told}){advice}"
+
 
 def read_length(data: bytes, at: int) -> tuple[int, int] | None:
     """Return a variable byte integer and its end offset, or None if it is incomplete.

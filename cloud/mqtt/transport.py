@@ -9,6 +9,9 @@ from cloud.mqtt.dialing import CHUNK_BYTES
 _MOST_CHUNKS = 16
 """Maximum chunks per read: TLS returns 16 KiB at a time, and poll() does not report what TLS has buffered."""
 
+MOST_UNSENT_BYTES = 4_194_304
+"""A broker that sends but does not read gets no further answers: beyond this, nothing is read either."""
+
 
 class Transport:
     """Owns a connected socket until `close`."""
@@ -58,16 +61,17 @@ class Transport:
         Raises:
             OSError: the connection is gone.
         """
-        self._poll.modify(self._connection, select.POLLIN | (select.POLLOUT if self._unsent else 0))
+        wanted = select.POLLIN if len(self._unsent) < MOST_UNSENT_BYTES else 0
+        self._poll.modify(self._connection, wanted | (select.POLLOUT if self._unsent else 0))
         ready = self._poll.poll(seconds * 1000)
         self._asleep = False
         if self._unsent:
             self.send(b"")
         received = b""
-        for descriptor, _event in ready:
+        for descriptor, event in ready:
             if descriptor == self._woken.fileno():
                 self._woken.recv(CHUNK_BYTES)
-            else:
+            elif wanted or event & ~select.POLLOUT:
                 received = self._read()
         return received
 

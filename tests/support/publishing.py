@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.verification import Verification
 from cloud.db.database import write_transaction
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.reasons import NOT_AUTHORIZED
 from cloud.store import broker_faults, outbox
 from cloud.store.outbox import Pending

@@ -8,7 +8,7 @@ import pytest
 
 from cloud.daemon.inbox import ConnectionChanged, Dropped, Inbox, Outcome, Presence
 from cloud.mqtt.listener import Session
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 from tests.support.waiting import DEADLINE_SECONDS
 
 UP = Presence("b827ebba0387", True)

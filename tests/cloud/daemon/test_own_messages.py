@@ -5,7 +5,7 @@ import pytest
 from cloud.daemon.mqtt_link import MARK, STATE
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.reasons import NO_RETAIN, NOT_AUTHORIZED
 from cloud.store import broker_faults
 from cloud.store.broker_faults import Fault

@@ -7,7 +7,7 @@ import pytest
 from cloud.daemon.mqtt_link import WINDOW
 from cloud.daemon.publisher import WORTHWHILE
 from cloud.daemon.refusals import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, RETRIES_A_SECOND
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.reasons import NOT_AUTHORIZED
 from cloud.store import broker_faults, outbox
 from tests.cloud.conftest import NOW

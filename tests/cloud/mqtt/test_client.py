@@ -11,8 +11,8 @@ import pytest
 from cloud.mqtt import client as module
 from cloud.mqtt.client import BrokerClient
 from cloud.mqtt.listener import Listener, Session
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import LEVELS, MQTT_3_1_1, Login
-from cloud.mqtt.protocol import Outcomes
 from cloud.mqtt.reading import Message
 from shared.mqtt.broker_url import BrokerUrl
 from shared.mqtt.messages import Publication

@@ -2,35 +2,19 @@
 
 import pytest
 
-from cloud.mqtt.keepalive import KeepAlive
+from cloud.mqtt.keepalive import STALLED_SECONDS, BrokerStalled, KeepAlive, Progress
+from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import MQTT_3_1_1, MQTT_5, Login
-from cloud.mqtt.protocol import Outcomes, Protocol
-from cloud.mqtt.reading import Message, ProtocolError
+from cloud.mqtt.protocol import Protocol
+from cloud.mqtt.reading import Message
 from shared.mqtt.messages import Publication
-
-LOGIN = Login("me", 20)
-WELCOME = {MQTT_3_1_1: b"\x20\x02\x00\x00", MQTT_5: b"\x20\x03\x00\x00\x00"}
-LEVELS = [MQTT_3_1_1, MQTT_5]
-HELLO = Publication("a/b", b"hello", qos=2, retain=True)
-
-
-def connected(level: int = MQTT_5, welcome: bytes | None = None, most_in_flight: int = 100) -> Protocol:
-    """Return a connection that the broker has accepted, and whose CONNECT is sent."""
-    protocol = Protocol(LOGIN, level, most_in_flight)
-    protocol.to_send()
-    protocol.receive(WELCOME[level] if welcome is None else welcome)
-    return protocol
-
-
-def limited(properties: bytes) -> Protocol:
-    """Return a connection over MQTT 5 whose CONNACK has these properties."""
-    return connected(welcome=bytes((0x20, 3 + len(properties), 0, 0, len(properties))) + properties)
+from tests.support.protocols import HELLO, LOGIN, WELCOME, connected, limited
 
 
 def test_connect_is_sent_first_and_messages_wait_for_the_answer() -> None:
     protocol = Protocol(LOGIN, MQTT_5, 100)
     protocol.publish(1, HELLO)
-    assert protocol.to_send() == b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x14\x00\x00\x02me"
+    assert protocol.to_send() == b"\x10\x14\x00\x04MQTT\x05\x02\x00\x14\x05\x27\x00\x01\x00\x00\x00\x02me"
     assert protocol.to_send() == b""
     protocol.receive(WELCOME[MQTT_5])
     assert protocol.to_send()[0] == 0x35
@@ -130,58 +114,11 @@ def test_what_was_published_before_the_broker_named_its_limits_is_held_to_them()
     assert protocol.take_outcomes() == Outcomes(refused=[(7, 0x9A)])
 
 
-def test_no_more_are_under_way_than_the_broker_allows() -> None:
-    protocol = limited(b"\x21\x00\x02")
-    for number in range(5):
-        protocol.publish(number, HELLO)
-    assert protocol.to_send().count(b"hello") == 2
-    protocol.receive(b"\x50\x02\x00\x01")
-    assert b"hello" not in protocol.to_send()  # it counts until it is complete
-    protocol.receive(b"\x70\x02\x00\x01")
-    assert protocol.to_send().count(b"hello") == 1
-    protocol.receive(b"\x50\x03\x00\x02\x87")
-    assert protocol.to_send().count(b"hello") == 1
-
-
-def test_where_too_many_are_under_way_half_as_many_are_from_then_on() -> None:
-    protocol = connected(most_in_flight=8)
-    for number in range(8):
-        protocol.publish(number, HELLO)
-    protocol.to_send()
-    protocol.receive(b"".join(bytes((0x50, 3, 0, identifier, 0x97)) for identifier in (6, 7, 8)))
-    assert protocol.take_outcomes() == Outcomes(over_quota=[5, 6, 7])
-    assert protocol.window == 4
-    for identifier in range(1, 6):
-        protocol.receive(bytes((0x50, 3, 0, identifier, 0x97)))
-    assert protocol.window == 4  # those were sent before
-    protocol.publish(9, HELLO)
-    protocol.to_send()
-    protocol.receive(b"\x50\x03\x00\x09\x97")
-    assert protocol.window == 2
-    for identifier in (10, 11):
-        protocol.publish(identifier, HELLO)
-        protocol.to_send()
-        protocol.receive(bytes((0x50, 3, 0, identifier, 0x97)))
-    assert protocol.window == 1
-    assert protocol.take_outcomes() == Outcomes(over_quota=[0, 1, 2, 3, 4, 9, 10], refused=[(11, 0x97)])
-
-
 def test_an_answer_to_nothing_of_ours_changes_nothing() -> None:
     protocol = connected()
     protocol.receive(b"\x50\x02\x00\x09\x70\x02\x00\x09\x40\x02\x00\x09\x50\x03\x00\x09\x87")
     assert protocol.to_send() == b"\x62\x03\x00\x09\x92"
     assert not protocol.take_outcomes()
-
-
-def test_identifiers_that_are_in_use_are_not_given_again() -> None:
-    protocol = connected(most_in_flight=65_535)
-    protocol.publish(0, HELLO)
-    first = protocol.to_send()
-    for _ in range(65_534):
-        protocol.subscribe([("a", 0)])
-    protocol.to_send()
-    protocol.publish(1, HELLO)
-    assert protocol.to_send() == first.replace(b"a/b\x00\x01", b"a/b\x00\x02")
 
 
 @pytest.mark.parametrize(
@@ -239,56 +176,6 @@ def test_pings_and_the_goodbye() -> None:
     assert protocol.to_send() == b"\xc0\x00\xe0\x00"
 
 
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"\x00\x00",
-        b"\xf0\x00",
-        b"\x30\x80\x80\x80\x80\x01",  # a length of five bytes
-        b"\x30\x00",
-        b"\x30\x02\x00\x00",  # an empty topic
-        b"\x30\x03\x00\x09a",  # one that is longer than its packet
-        b"\x32\x05\x00\x01a\x00\x00",  # no identifier
-        b"\x34\x06\x00\x01a\x00\x01\x00",  # QoS 2, at which nothing was subscribed to
-        b"\x36\x06\x00\x01a\x00\x01\x00",
-        b"\x20\x02\x00\x00",  # a second CONNACK
-        b"\x40\x01\x00",
-        b"\x51\x02\x00\x01",
-        b"\x50\x05\x00\x01\x00\x09\x00",  # properties that are longer than their packet
-        b"\x50\x05\x00\x01\x00\x01\xfe",  # no such property
-        b"\x90\x02\x00\x01",
-        b"\xd0\x01\x00",
-        b"\x82\x05\x00\x01\x00\x00\x00",  # what only clients send
-    ],
-)
-def test_what_no_broker_may_send_ends_the_connection(level: int, raw: bytes) -> None:
-    with pytest.raises(ProtocolError):
-        connected(level).receive(raw)
-
-
-@pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("raw", [b"\x30\x03\x00\x01a", b"\x20\x01\x00", b"\x20\x02\x00\x77", b"\x50\x02\x00\x01"])
-def test_the_first_packet_must_be_a_connack(level: int, raw: bytes) -> None:
-    protocol = Protocol(LOGIN, level, 100)
-    with pytest.raises(ProtocolError):
-        protocol.receive(raw)
-
-
-@pytest.mark.parametrize("properties", [b"\x21\x00\x00", b"\x24\x03", b"\x27\x00\x00\x00\x00", b"\x1f\x00\x01\xff"])
-def test_limits_that_can_t_be_end_the_connection(properties: bytes) -> None:
-    with pytest.raises(ProtocolError):
-        limited(properties)
-
-
-def test_a_completion_of_what_was_not_released_ends_the_connection() -> None:
-    protocol = connected()
-    protocol.publish(7, HELLO)
-    protocol.to_send()
-    with pytest.raises(ProtocolError):
-        protocol.receive(b"\x70\x02\x00\x01")
-
-
 @pytest.mark.parametrize(
     ("ours", "theirs", "pinged_after"),
     [(20, None, 20), (20, 0, 20), (20, 65_535, 20), (20, 5, 5), (0, None, None), (0, 30, 30)],
@@ -304,3 +191,37 @@ def test_the_shorter_keepalive_counts(ours: int, theirs: int | None, pinged_afte
         assert protocol.to_send() == b"\xc0\x00"
         with pytest.raises(TimeoutError):
             alive.tick(False, 2 * pinged_after)
+
+
+def test_a_message_that_is_never_answered_is_noticed_though_others_are() -> None:
+    protocol = connected()
+    protocol.publish(0, HELLO)
+    protocol.to_send()
+    progress = Progress(protocol, 0.0)
+    progress.tick(0.0)
+    for second in range(1, 60):
+        protocol.publish(second, HELLO)
+        protocol.to_send()
+        answer = (second + 1).to_bytes(2, "big")
+        protocol.receive(b"\x50\x02" + answer + b"\x70\x02" + answer)
+        progress.tick(float(second))
+    with pytest.raises(BrokerStalled, match="60 s"):
+        progress.tick(STALLED_SECONDS)
+
+
+def test_a_message_that_is_released_and_never_completed_is_noticed() -> None:
+    protocol = connected()
+    protocol.publish(0, HELLO)
+    protocol.to_send()
+    progress = Progress(protocol, 0.0)
+    progress.tick(59.0)
+    protocol.receive(b"\x50\x02\x00\x01")
+    progress.tick(STALLED_SECONDS)
+    progress.tick(STALLED_SECONDS + 59.0)
+    with pytest.raises(BrokerStalled):
+        progress.tick(2 * STALLED_SECONDS + 1.0)
+
+
+def test_an_idle_connection_is_no_stalled_one() -> None:
+    progress = Progress(connected(), 0.0)
+    progress.tick(10 * STALLED_SECONDS)

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
-from cloud.mqtt.packets import MQTT_3_1_1, MQTT_5, Login
+from cloud.mqtt.packets import MOST_PACKET_BYTES, MQTT_3_1_1, MQTT_5, Login
 from cloud.mqtt.protocol import Protocol
 from cloud.mqtt.reading import ProtocolError
 from shared.mqtt.messages import Publication
@@ -173,9 +175,13 @@ def test_what_is_sent_is_the_same_bytes_as_paho_s(level: int, login: Login) -> N
         client.username_pw_set(login.username, login.password)
     if login.will is not None:
         client.will_set(login.will.topic, login.will.payload, login.will.qos, login.will.retain)
+    properties = None
+    if level == MQTT_5:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.MaximumPacketSize = MOST_PACKET_BYTES
     protocol = Protocol(login, level, 1000)
     with RawBroker() as broker:
-        client.connect_async(broker.url.host, broker.url.port, login.keepalive_seconds)
+        client.connect_async(broker.url.host, broker.url.port, login.keepalive_seconds, properties=properties)
         client.loop_start()
         session = broker.accept()
         ours = protocol.to_send()

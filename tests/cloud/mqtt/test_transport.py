@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cloud.mqtt.transport import Transport
+from cloud.mqtt.transport import MOST_UNSENT_BYTES, Transport
 from tests.support.waiting import DEADLINE_SECONDS
 
 MUCH = b"x" * 4_000_000
@@ -74,3 +74,15 @@ def test_what_came_before_the_end_is_heard_though_nothing_can_be_sent(pair: tupl
     assert transport.receive(DEADLINE_SECONDS) == b"why"
     with pytest.raises(ConnectionResetError):
         transport.receive(DEADLINE_SECONDS)
+
+
+def test_a_broker_that_does_not_read_is_not_read_either(pair: tuple[Transport, socket.socket]) -> None:
+    transport, broker = pair
+    transport.send(bytes(MOST_UNSENT_BYTES * 4))
+    broker.send(b"hello")
+    assert transport.receive(0.05) == b""
+    received = b""
+    while not received:
+        broker.recv(1_000_000)
+        received = transport.receive(0.0)
+    assert received == b"hello"

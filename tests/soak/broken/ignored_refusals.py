@@ -1,7 +1,7 @@
 """Take a refusal for a confirmation, as a client does that can't tell them apart: what was refused is forgotten."""
 
 from cloud.daemon.publisher import Publisher
-from cloud.mqtt.protocol import Outcomes
+from cloud.mqtt.outcomes import Outcomes
 
 
 def sabotage() -> None:
