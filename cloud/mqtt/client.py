@@ -104,7 +104,7 @@ class BrokerClient:
 
     def subscribe(self, session: Session) -> bool:
         """Subscribe again, so that the broker resends retained messages; return False if the connection is gone."""
-        return self._hand(session, self._subscribe)
+        return self._hand(session, lambda protocol: protocol.subscribe(self._filters))
 
     def _hand(self, session: Session, act: Callable[[Protocol], object]) -> bool:
         if self._session is not session:
@@ -166,7 +166,7 @@ class BrokerClient:
 
     def _begin(self, transport: Transport, protocol: Protocol, session: Session) -> None:
         self._handed.clear()
-        self._unanswered = self._subscribe(protocol) if self._filters else -1
+        self._unanswered = protocol.subscribe(self._filters) if self._filters else -1
         if self._birth is not None:
             protocol.publish(*self._birth)
         self._transport, self._session = transport, session
@@ -194,7 +194,9 @@ class BrokerClient:
                 if protocol.ended.reason in reasons.OF_SETTINGS - {reasons.TAKEN_OVER}:
                     self._guarded(self._listener.connection_rejected, protocol.ended.reason)
                 return protocol.ended.text
-            if leave_by is not None and (self._has_parted(outcomes) or time.monotonic() >= leave_by):
+            if leave_by is not None and (
+                self._login.will is None or outcomes.has(FAREWELL) or time.monotonic() >= leave_by
+            ):
                 protocol.disconnect()
                 transport.send(protocol.to_send())
                 return None
@@ -225,12 +227,6 @@ class BrokerClient:
             if identifier == self._unanswered:  # only now are all subscriptions active
                 self._log_connected(session)
         return outcomes
-
-    def _has_parted(self, outcomes: Outcomes) -> bool:
-        return self._login.will is None or outcomes.has(FAREWELL)
-
-    def _subscribe(self, protocol: Protocol) -> int:
-        return protocol.subscribe(self._filters)
 
     def _guarded(self, callback: Callable[..., object], *arguments: object) -> None:
         """Call a listener; an exception in it must not silently end the thread and the connection."""

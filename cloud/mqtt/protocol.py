@@ -147,13 +147,7 @@ class Protocol:
         return self._rest + data if self._rest else data
 
     def _skip(self, data: bytes, at: int, start: int, length: int) -> int | None:
-        """Discard a message that is too large, also what of it is still to come; return where to go on.
-
-        None means that the part with its packet identifier has not arrived.
-
-        Raises:
-            ProtocolError: it is not a message.
-        """
+        """Discard a message that is too large; return where to go on, None until its packet identifier has arrived."""
         head, received = data[at], len(data)
         if head & _PACKET_KIND != PUBLISH:
             raise ProtocolError(f"a packet of {length} bytes")

@@ -17,10 +17,8 @@ UP = b"1"
 DOWN = b"0"
 LONGEST_GOOD_FOR = 2**31 - 1
 """Seconds; 68 years, the largest signed 32-bit integer."""
-
 MOST_PUBLICATIONS = 2**53
 """The highest version of a publication; every JSON parser represents integers up to it exactly."""
-
 LONGEST_LAMP_NAME = 100
 """Characters (code points) of the name that an owner gives a lamp."""
 
