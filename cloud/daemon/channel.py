@@ -9,6 +9,9 @@ from shared.mqtt.messages import Publication
 class Channel(Protocol):
     """Interface to the broker."""
 
+    def leads(self) -> bool:
+        """Return whether this daemon is the leader now."""
+
     @property
     def is_open(self) -> bool:
         """True while publishing is possible."""

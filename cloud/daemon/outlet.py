@@ -13,11 +13,15 @@ from shared.mqtt.messages import Publication
 class Outlet:
     """Holds the link while this daemon leads, and its session while it is connected."""
 
-    def __init__(self, leadership: LeaderElection, published: Counter) -> None:
-        self._election = leadership
+    def __init__(self, election: LeaderElection, published: Counter) -> None:
+        self._election = election
         self._published = published
         self.link: DaemonLink | None = None
         self.session: Session | None = None
+
+    def leads(self) -> bool:
+        """Return whether this daemon is the leader now."""
+        return self._election.held()
 
     @property
     def is_open(self) -> bool:

@@ -34,7 +34,7 @@ class Publisher:
 
     def __init__(self, outlet: Channel) -> None:
         self._outlet = outlet
-        self.refusals = Refusals()
+        self.refusals = Refusals(outlet.leads)
         self._verification: Verification | None = None
         self._is_narrow = False
         self._sent_side_by_side: set[int] = set()

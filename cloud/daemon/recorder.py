@@ -55,7 +55,7 @@ class Recorder:
             self._outlet.session = None if event.session is None else Session(event.session)
             self._metrics.connected.set(event.session is not None)
         elif isinstance(event, ConnectionRejected):
-            self._publisher.refusals.connection_rejected(event.reason)
+            self._publisher.refusals.connection_rejected(event.reason, time.monotonic())
         elif isinstance(event, Subscribed):
             self._publisher.refusals.subscribed(event.codes)
         elif session is None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime
 
 from cloud.mqtt import reasons
@@ -15,6 +16,9 @@ LONGEST_PAUSE_SECONDS = 60.0
 RETRIES_A_SECOND = 200
 """Average limit: after a round in which more messages than usual were refused, the pause is longer."""
 
+RIVAL_GONE_SECONDS = 60.0
+"""How long a takeover by another client counts."""
+
 WRITE_SECONDS = 1.0
 """How often changing counts are written."""
 
@@ -26,9 +30,11 @@ class Refusals:
     daemon's ``own`` messages are retried by the publisher.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leads: Callable[[], bool]) -> None:
+        self._leads = leads
         self.own: dict[int, int] = {}
         self._connection: int | None = None
+        self._rejected_at = 0.0
         self.subscriptions: Counter[int] = Counter()
         self._said: set[int] = set()
         self._counts: Counter[int] = Counter()
@@ -67,13 +73,14 @@ class Refusals:
             self.own[number] = reason
             self._count(reason, topic)
 
-    def connection_rejected(self, reason: int) -> None:
-        """Record that the broker refused the connection; the client has logged it."""
-        self._connection = reason
+    def connection_rejected(self, reason: int, monotonic: float) -> None:
+        """Record that the broker refused or ended the connection; the client has logged it."""
+        self._connection, self._rejected_at = reason, monotonic
 
     def let_in(self) -> None:
         """Record that the broker accepted a connection."""
-        self._connection = None
+        if self._connection != reasons.TAKEN_OVER:  # between takeovers there are connections, too
+            self._connection = None
 
     def subscribed(self, codes: bytes) -> None:
         """Record the broker's answer to the subscriptions."""
@@ -114,11 +121,13 @@ class Refusals:
             self._said.clear()
             self._end_count()
             self._earlier.clear()
+        if self._connection == reasons.TAKEN_OVER and monotonic >= self._rejected_at + RIVAL_GONE_SECONDS:
+            self._connection = None
         if self._connection is not None:
             faults.setdefault(self._connection, 0)
         faults |= {broker_faults.OF_SUBSCRIPTIONS | code: count for code, count in self.subscriptions.items()}
         if faults != self._written and (faults or settled) and monotonic >= self._write_at:
-            broker_faults.record(faults, now)
+            broker_faults.record(faults, now, self._leads)
             self._written = faults
             self._write_at = monotonic + WRITE_SECONDS
 

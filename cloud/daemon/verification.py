@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ TOPICS_A_CONNECTION = 200
 SILENCE_SECONDS = 5.0
 """After this long without a message, a connection's topics count as read."""
 
+RETRY_SECONDS = 1.0
 SHORT_SILENCE_SECONDS = 0.5
 """The same timeout once the broker has refused to forward the end marker."""
 
@@ -82,6 +84,9 @@ class Verification:
             self._found = self._read([message.topic for message in self._latest])
         except BrokerAway as away:
             log.info("%s Retrying the verification soon", away)
+        except Exception:
+            log.exception("Reading messages back failed; retrying")
+            time.sleep(RETRY_SECONDS)  # on the reader's own thread
         self._on_read()
 
 

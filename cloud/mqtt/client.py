@@ -5,12 +5,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 
 from cloud.mqtt import reasons
 from cloud.mqtt.dialing import Unreachable, dial
+from cloud.mqtt.endings import Endings
 from cloud.mqtt.keepalive import BrokerStalled, KeepAlive, Progress
 from cloud.mqtt.listener import Listener, Session
+from cloud.mqtt.outage import OutageLog
 from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import Login
 from cloud.mqtt.protocol import Protocol
@@ -32,6 +34,8 @@ TICK_SECONDS = 1.0
 MOST_IN_FLIGHT_UNTOLD = 20
 """Window for MQTT 3.1.1, where the broker can't announce a limit: Mosquitto's default for `max_inflight_messages`.
 Beyond it, Mosquitto 2.0.11 confirms QoS 2 messages but loses most of them."""
+
+_MAX_QOS = reasons.advice_on(reasons.NO_SUCH_QOS)
 
 FAREWELL = 0
 """Number of the message published before a clean disconnect; its outcome is not reported."""
@@ -63,7 +67,8 @@ class BrokerClient:
         self._filters = filters
         self._birth = birth
         self._throttle = LogThrottle(log)
-        self._outage_said = False
+        self._endings = Endings()
+        self._outage = OutageLog(broker)
         self._pause = FIRST_PAUSE_SECONDS
         self._stopping = threading.Event()
         self._session: Session | None = None
@@ -82,6 +87,7 @@ class BrokerClient:
         A clean disconnect makes the broker discard the will, so the will's message is published first.
         """
         self._stopping.set()
+        self._outage.close()
         self._wake()
         self._thread.join(STOP_SECONDS + TICK_SECONDS)
         self._throttle.finish(time.monotonic())
@@ -116,10 +122,8 @@ class BrokerClient:
     def _wake(self) -> None:
         transport = self._transport
         if transport is not None:
-            try:
+            with suppress(OSError):  # the connection was closed meanwhile
                 transport.wake()
-            except OSError:
-                log.debug("Connection closed before it could be woken")
 
     def _work(self) -> None:
         first = True
@@ -128,11 +132,11 @@ class BrokerClient:
             try:
                 self._connect_once()
             except Unreachable as fault:
-                self._log_outage(str(fault))
+                self._outage.begin(str(fault))
                 if fault.reason is not None:
                     self._guarded(self._listener.connection_rejected, fault.reason)
             except Exception as fault:
-                self._log_outage(f"failed ({type(fault).__name__}: {fault})")
+                self._outage.begin(f"failed ({type(fault).__name__}: {fault})")
                 log.debug("Broker thread error", exc_info=True)
             self._throttle.tick(time.monotonic())
             self._stopping.wait(self._pause)
@@ -146,7 +150,9 @@ class BrokerClient:
                 protocol.disconnect()
                 transport.send(protocol.to_send())
                 return
-            session = Session(protocol.level)
+            session, began_at = Session(protocol.level), time.monotonic()
+            if self._endings.begin(protocol):
+                log.warning("The broker at %s ends connections at QoS 2, using QoS 1; %s", self._broker, _MAX_QOS)
             if not session.reports_refusals:
                 protocol.window.limit_to(MOST_IN_FLIGHT_UNTOLD)
             try:
@@ -161,8 +167,11 @@ class BrokerClient:
             finally:
                 self._session = self._transport = None
                 self._guarded(self._listener.lost)
+                reason = self._endings.note(protocol, time.monotonic() - began_at)
+                if reason is not None:
+                    self._guarded(self._listener.connection_rejected, reason)
         if why is not None:
-            self._log_outage(why)
+            self._outage.begin(why)
 
     def _begin(self, transport: Transport, protocol: Protocol, session: Session) -> None:
         self._handed.clear()
@@ -171,7 +180,7 @@ class BrokerClient:
             protocol.publish(*self._birth)
         self._transport, self._session = transport, session
         if not self._filters:
-            self._log_connected(session)
+            self._note_connected(session)
         self._guarded(self._listener.connected, session)
 
     def _converse(self, transport: Transport, protocol: Protocol, session: Session) -> str | None:
@@ -225,7 +234,7 @@ class BrokerClient:
             identifier, codes = protocol.subacks.pop(0)
             self._guarded(self._listener.subscribed, codes)
             if identifier == self._unanswered:  # only now are all subscriptions active
-                self._log_connected(session)
+                self._note_connected(session)
         return outcomes
 
     def _guarded(self, callback: Callable[..., object], *arguments: object) -> None:
@@ -236,15 +245,6 @@ class BrokerClient:
             what = f"Internal error in a broker callback, continuing: {type(fault).__name__}"
             self._throttle.warning(what, time.monotonic(), fault)
 
-    def _log_outage(self, what: str) -> None:
-        if not self._outage_said and not self._stopping.is_set():  # an attempt may end long after stop()
-            self._outage_said = True
-            log.warning("The broker at %s %s; retrying", self._broker, what)
-
-    def _log_connected(self, session: Session) -> None:
-        # Not at CONNACK: a broker that closes each connection at once is one outage, logged once.
-        self._outage_said = False
-        self._pause = FIRST_PAUSE_SECONDS
-        log.info("Connected to the broker at %s", self._broker)
-        if not session.reports_refusals:
-            log.warning("The broker speaks MQTT 3.1.1, which can't report refusals; reading messages back instead")
+    def _note_connected(self, session: Session) -> None:
+        self._pause = FIRST_PAUSE_SECONDS  # not at CONNACK: a broker may close each connection at once
+        self._outage.end(session)

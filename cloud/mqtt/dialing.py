@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from cloud.mqtt import reasons
-from cloud.mqtt.packets import Login
+from cloud.mqtt.packets import MQTT_5, Login
 from cloud.mqtt.protocol import Protocol
 from cloud.mqtt.reading import ProtocolError
 from shared.mqtt.broker_url import BrokerUrl
@@ -84,6 +84,8 @@ def _sign_in(connection: socket.socket, protocol: Protocol) -> int:
         while protocol.connack is None:
             connection.settimeout(max(end - time.monotonic(), 0.001))
             received = connection.recv(CHUNK_BYTES)
+            if not received and protocol.level < MQTT_5:
+                raise Unreachable(f"closes the connection; {reasons.advice_on(reasons.NO_ANSWER)}", reasons.NO_ANSWER)
             if not received:
                 raise Unreachable(_NO_ANSWER)
             protocol.receive(received)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cloud.mqtt import packets, reading, reasons
 from cloud.mqtt.outcomes import Outcomes
@@ -27,6 +28,7 @@ class Protocol:
     def __init__(self, login: packets.Login, level: int, most_in_flight: int) -> None:
         self.level = level
         self.window = Window(most_in_flight)
+        self.takes_qos_2 = False
         self.connack: Connack | None = None
         self.ended: Ended | None = None
         self.messages: list[Message] = []
@@ -48,12 +50,21 @@ class Protocol:
         """The longest unanswered message in each phase of its delivery, as packet identifier and number, or None."""
         return tuple(next(iter(each.items()), None) for each in (self._of_qos_1, self._of_qos_2, self._released))
 
+    @property
+    def waits_at_qos_2(self) -> bool:
+        """True while a message of QoS 2 has no answer at all."""
+        return bool(self._of_qos_2)
+
+    def lower_qos(self) -> None:
+        """Send at most QoS 1 from now on."""
+        self._limits = replace(self._limits, maximum_qos=1)
+
     def publish(self, number: int, publication: Publication) -> None:
         """Send a message of QoS 1 or 2 when the window allows; its outcome is reported under ``number``.
 
         A message beyond the broker's announced limits is refused at once. QoS is lowered to the broker's maximum.
         """
-        reason = self._refusal_of(publication)
+        reason = self._limits.refusal_of(publication, self.level)
         if reason is not None:
             self._outcomes.refused.append((number, reason))
         else:
@@ -166,6 +177,7 @@ class Protocol:
         number = self._of_qos_2.pop(identifier, None)
         if number is not None:
             self._released[identifier] = number
+            self.takes_qos_2 = True
         elif identifier not in self._released:
             self._out.append(packets.release_unknown(identifier, self.level))
             return
@@ -228,17 +240,6 @@ class Protocol:
             self.window.narrow({*self._of_qos_1, *self._of_qos_2, *self._released})
         else:
             self._outcomes.refused.append((number, reason))
-
-    def _refusal_of(self, publication: Publication) -> int | None:
-        limits = self._limits
-        if publication.retain and not limits.retain_available:
-            return reasons.NO_RETAIN
-        if not limits.maximum_qos:
-            return reasons.NO_SUCH_QOS
-        largest = limits.maximum_packet_size
-        if largest is not None and len(packets.publish(publication, publication.qos, 1, self.level)) > largest:
-            return reasons.TOO_LARGE
-        return None
 
     def _next_identifier(self) -> int:
         identifier = self._identifier % _HIGHEST_IDENTIFIER + 1

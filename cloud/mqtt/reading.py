@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cloud.mqtt import reasons
+from cloud.mqtt import packets, reasons
 from cloud.mqtt.packets import MQTT_5
+from shared.mqtt.messages import Publication
 
 _LONGEST_LENGTH_BYTES = 4
 _HIGHEST_QOS = 2
@@ -36,6 +37,17 @@ class Limits:
     retain_available: bool = True
     maximum_packet_size: int | None = None
     keepalive_seconds: int | None = None
+
+    def refusal_of(self, publication: Publication, level: int) -> int | None:
+        """Return the reason code for which the broker would refuse a publication, or None."""
+        if publication.retain and not self.retain_available:
+            return reasons.NO_RETAIN
+        if not self.maximum_qos:
+            return reasons.NO_SUCH_QOS
+        largest = self.maximum_packet_size
+        if largest is not None and len(packets.publish(publication, publication.qos, 1, level)) > largest:
+            return reasons.TOO_LARGE
+        return None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ NO_SUCH_QOS = 0x9B
 NOT_RETAINED = 0x100
 """Our own code for MQTT 3.1.1: the broker confirmed a message but does not retain it."""
 
+NO_ANSWER = 0x101
+"""Our own code for MQTT 3.1.1: the broker closes the connection instead of answering CONNECT."""
+
 OF_3_1_1 = {1: UNSUPPORTED_VERSION, 2: 0x85, 3: 0x88, 4: BAD_CREDENTIALS, 5: NOT_AUTHORIZED}
 """CONNACK return codes of MQTT 3.1.1."""
 
@@ -48,6 +51,7 @@ _NAMES = {
     0x9D: "server moved",
     0x9F: "connection rate exceeded",
     NOT_RETAINED: "confirmed but not retained",
+    NO_ANSWER: "no answer",
 }
 
 _CREDENTIALS = "check the user and password in LAMPI_BROKER_URL"
@@ -62,6 +66,7 @@ _ADVICE = {
     NO_SUCH_QOS: "set max_qos 2 in mosquitto.conf",
     NOT_RETAINED: "check max_inflight_messages, max_inflight_bytes, message_size_limit and retain_available in "
     "mosquitto.conf, and that acl_file gives the daemon's user read and write access to these topics",
+    NO_ANSWER: "check that this is an MQTT broker, with retain_available true and max_qos 2 in mosquitto.conf",
 }
 
 OF_SETTINGS = frozenset(_ADVICE)

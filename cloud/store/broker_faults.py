@@ -1,6 +1,6 @@
 """Refusals by the broker, stored in the database: the daemon records them, `status` reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,14 +50,17 @@ def current() -> list[Fault]:
     return [Fault(reason, messages) for reason, messages in rows]
 
 
-def record(faults: Mapping[int, int], now: datetime) -> None:
+def record(faults: Mapping[int, int], now: datetime, leads: Callable[[], bool]) -> None:
     """Replace the recorded faults with these counts of messages by reason code.
 
-    A reason that was already recorded keeps its timestamp. If nothing changed, nothing is written.
+    A reason that was already recorded keeps its timestamp. Nothing is written if nothing changed, or if ``leads``,
+    called under the write lock, says that another daemon leads by now.
     """
     if {fault.reason: fault.messages for fault in current()} == faults:
         return
     with write_transaction():
+        if not leads():
+            return
         BrokerFault.delete().where(BrokerFault.reason.not_in(list(faults))).execute()
         for reason, messages in faults.items():
             BrokerFault.insert(reason=reason, messages=messages, since=now).on_conflict(

@@ -43,12 +43,13 @@ class Target:
 def of_bytes(
     name: str,
     read: Callable[[bytes], object],
-    raises: type[Exception],
+    raises: type[Exception] | tuple[type[Exception], ...],
     *examples: bytes,
     inputs: st.SearchStrategy[bytes] | None = None,
 ) -> Target:
     """Return a target that reads what came off the wire."""
-    return Target(name, read, (raises,), bytes_like(examples) if inputs is None else inputs, bytes, examples)
+    allowed = raises if isinstance(raises, tuple) else (raises,)
+    return Target(name, read, allowed, bytes_like(examples) if inputs is None else inputs, bytes, examples)
 
 
 def of_text(name: str, read: Callable[[str], object], raises: type[Exception] | None, *examples: str) -> Target:

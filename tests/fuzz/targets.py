@@ -17,7 +17,7 @@ from shared.logs import parse_level
 from shared.mqtt.broker_url import parse_broker_url
 from shared.protocol import payloads, topics
 from shared.protocol.device_id import BadDeviceId, read_device_id
-from shared.protocol.errors import BadPayload, BadTopic
+from shared.protocol.errors import BadMember, BadPayload, BadTopic
 from shared.protocol.strict_json import decode_object
 from shared.settings import BadSettings
 from tests.fuzz.target import of_bytes, of_settings, of_text
@@ -86,14 +86,14 @@ TARGETS = (
     of_bytes(
         "decode_association",
         payloads.decode_association,
-        BadPayload,
+        (BadPayload, BadMember),
         b'{"associated": false, "code": "%s", "url": "x", "short_code_length": 8}' % CODE.encode(),
         inputs=_ASSOCIATED,
     ),
     of_bytes(
         "decode_lamp_config",
         payloads.decode_lamp_config,
-        BadPayload,
+        (BadPayload, BadMember),
         b'{"color": {"h": 0.5, "s": 1}, "brightness": 0.5, "on": true, "client": "x"}',
         inputs=_LAMP_CONFIG,
     ),

@@ -40,8 +40,12 @@ def burst(tmp_path: Path, broker: Mosquitto, port: int | None = None) -> Iterato
     """Run a daemon, and have many new lamps come up at once."""
     cloud = made_cloud(tmp_path / "cloud", port or broker.port)
     with cloud.daemon() as daemon:
-        broker.publish_all((presence(device_id), b"1") for device_id in device_ids(LAMPS))
+        come_up(broker)
         yield cloud, daemon
+
+
+def come_up(broker: Mosquitto) -> None:
+    broker.publish_all((presence(device_id), b"1") for device_id in device_ids(LAMPS))
 
 
 def pending(cloud: Cloud) -> int:
@@ -136,6 +140,30 @@ def test_a_broker_that_can_t_do_what_is_needed_is_named(tmp_path: Path, line: st
             assert setting in daemon.log()
 
 
+def test_over_mqtt_3_1_1_a_broker_that_knows_only_qos_1_gets_that(tmp_path: Path) -> None:
+    with (
+        mosquitto(tmp_path / "broker", "max_qos 1") as broker,
+        OldBroker(broker.port) as old,
+        burst(tmp_path, broker, old.port) as (cloud, daemon),
+    ):
+        daemon.wait_to_say("using QoS 1; set max_qos 2")
+        wait_until(lambda: daemon.log().count("Connected") >= 3, "the connection of QoS 1")
+        come_up(broker)  # what came while there was no connection is lost, since nothing here retains it
+        assert_all_are_retained(broker, cloud)
+        assert daemon.log().count("using QoS 1") == 1
+
+
+def test_over_mqtt_3_1_1_a_broker_that_closes_connections_is_named(tmp_path: Path) -> None:
+    with mosquitto(tmp_path / "broker", "retain_available false") as broker, OldBroker(broker.port) as old:
+        cloud = made_cloud(tmp_path / "cloud", old.port)
+        daemon = cloud.daemon().start(until="; retrying")
+        with closing(_Stopping(daemon)):
+            wait_until(lambda: "refuses the daemon" in critical(cloud), "the status to say so", PATIENCE_SECONDS)
+            assert "retain_available" in critical(cloud)
+            assert daemon.log().count("; retrying") == 1
+            assert "retain_available" in daemon.log()
+
+
 @pytest.mark.parametrize("line", ["max_inflight_messages 5", "max_inflight_messages 20", "max_inflight_bytes 1000"])
 def test_over_mqtt_3_1_1_losses_are_noticed_and_made_up_for(tmp_path: Path, line: str) -> None:
     with (
@@ -144,7 +172,7 @@ def test_over_mqtt_3_1_1_losses_are_noticed_and_made_up_for(tmp_path: Path, line
         burst(tmp_path, broker, old.port) as (cloud, daemon),
     ):
         assert_all_are_retained(broker, cloud)
-        assert old.connection_rejected == 1
+        assert old.rejections == 1
         assert "speaks MQTT 3.1.1" in daemon.log()
         assert ("lost messages" in daemon.log()) == (line != "max_inflight_messages 20")
         assert refused(cloud) == 0

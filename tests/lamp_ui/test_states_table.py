@@ -45,7 +45,7 @@ def test_there_are_tables() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["what is known"])
 def test_each_row_has_a_picture_and_a_test(row: dict[str, str]) -> None:
     assert names(row["picture"])
-    there = "\n".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.glob("test_*.py"))
+    there = "\n".join(file.read_text(encoding="utf-8") for file in Path(__file__).parent.rglob("test_*.py"))
     tests = names(row["test"])
     assert tests
     assert [name for name in tests if f"def {name}(" not in there] == []

@@ -145,13 +145,13 @@ class OldBroker(TcpProxy):
 
     def __init__(self, target_port: int) -> None:
         super().__init__(target_port)
-        self.connection_rejected = 0
+        self.rejections = 0
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, first: bytes = b"") -> None:
         first = await reader.read(_PIECE)
         level = first[first.index(b"MQTT") + 4]
         if level > MQTT_3_1_1:
-            self.connection_rejected += 1
+            self.rejections += 1
             writer.write(UNACCEPTABLE_VERSION)
             await writer.drain()
             writer.close()

@@ -21,9 +21,13 @@ class HandPlayed:
         self.publisher = Publisher(self)
         self.taken: list[tuple[int, Publication]] = []
         self.lost = False
+        self.superseded = False
         self.is_narrow = False
         self.monotonic = 0.0
         self._answered = 0
+
+    def leads(self) -> bool:
+        return not self.superseded
 
     @property
     def is_open(self) -> bool:

@@ -4,9 +4,9 @@ import pytest
 
 from cloud.daemon.mqtt_link import MARK, STATE
 from cloud.daemon.publisher import Publisher
-from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS
+from cloud.daemon.refusals import LONGEST_PAUSE_SECONDS, RIVAL_GONE_SECONDS
 from cloud.mqtt.outcomes import Outcomes
-from cloud.mqtt.reasons import NO_RETAIN, NOT_AUTHORIZED
+from cloud.mqtt.reasons import NO_RETAIN, NOT_AUTHORIZED, TAKEN_OVER
 from cloud.store import broker_faults
 from cloud.store.broker_faults import Fault
 from tests.support.publishing import HandPlayed, faults
@@ -84,7 +84,7 @@ def test_subscriptions_that_are_refused_are_named_until_they_are_granted(
 
 def test_a_broker_that_lets_nobody_in_is_named_until_it_does(broker: HandPlayed, publisher: Publisher) -> None:
     broker.lost = True
-    publisher.refusals.connection_rejected(NO_RETAIN)
+    publisher.refusals.connection_rejected(NO_RETAIN, 0.0)
     broker.pump()
     assert broker_faults.current() == [Fault(NO_RETAIN, 0)]
     broker.lost = False
@@ -92,3 +92,26 @@ def test_a_broker_that_lets_nobody_in_is_named_until_it_does(broker: HandPlayed,
     broker.accept(STATE)
     broker.pump(seconds=2.0)
     assert broker_faults.current() == []
+
+
+def test_takeovers_are_a_fault_until_there_was_none_for_a_minute(broker: HandPlayed, publisher: Publisher) -> None:
+    publisher.refusals.connection_rejected(TAKEN_OVER, 0.0)
+    broker.start_over()
+    broker.accept(STATE)
+    broker.pump(seconds=2.0)
+    (fault,) = broker_faults.current()
+    assert "only one cloud per broker" in fault.text
+    broker.pump(RIVAL_GONE_SECONDS)
+    broker.pump(seconds=2.0)
+    assert broker_faults.current() == []
+
+
+def test_a_daemon_that_no_longer_leads_writes_no_fault(broker: HandPlayed, publisher: Publisher) -> None:
+    broker.superseded = True
+    publisher.refusals.connection_rejected(NO_RETAIN, 0.0)
+    broker.pump()
+    assert broker_faults.current() == []
+    broker.superseded = False
+    broker.start_over()
+    broker.pump(seconds=2.0)
+    assert broker_faults.current() == [Fault(NO_RETAIN, 0)]

@@ -118,7 +118,7 @@ def test_on_a_new_connection_all_is_tried_at_once_and_the_fault_stays_until_it_i
 
 
 def test_faults_of_an_earlier_daemon_are_forgotten_once_all_is_told(broker: HandPlayed) -> None:
-    broker_faults.record({NOT_AUTHORIZED: 7}, NOW)
+    broker_faults.record({NOT_AUTHORIZED: 7}, NOW, lambda: True)
     enqueue(("a", b"1"))
     broker.pump()
     assert faults() == {NOT_AUTHORIZED: 7}
@@ -132,7 +132,7 @@ def test_what_another_daemon_wrote_of_refusals_is_corrected(broker: HandPlayed) 
     broker.pump()
     broker.refuse(NOT_AUTHORIZED, 1)
     broker.pump(seconds=2.0)
-    broker_faults.record({}, NOW)  # the other one leads, and all is well; then this one leads again
+    broker_faults.record({}, NOW, lambda: True)  # the other one leads, and all is well; then this one leads again
     broker.start_over()
     broker.pump()
     broker.refuse(NOT_AUTHORIZED, 1)

@@ -31,11 +31,14 @@ class Store:
     def __init__(self) -> None:
         self.retained: dict[str, bytes] = {}
         self.away = False
+        self.faults: list[Exception] = []
         self.asked: list[Sequence[str]] = []
         self.read = threading.Event()
 
     def look(self, topics: Sequence[str]) -> dict[str, bytes]:
         self.asked.append(topics)
+        if self.faults:
+            raise self.faults.pop()
         if self.away:
             raise BrokerAway("The broker is away.")
         return {topic: self.retained[topic] for topic in topics if topic in self.retained}
@@ -184,3 +187,17 @@ def test_a_broker_that_is_away_as_a_batch_is_read_back_is_asked_again(verified: 
     verified.store.away = False
     verified.pump_until_read()
     assert pending() == 0
+
+
+def test_whatever_goes_wrong_while_reading_is_logged_and_tried_again(
+    verified: Verified, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.daemon.verification.RETRY_SECONDS", 0.0)
+    verified.store.faults.append(RuntimeError("an unexpected one"))
+    enqueue(1)
+    verified.broker.pump()
+    verified.confirm_all()
+    assert outbox.newest_version() == 0
+    assert [record.message for record in caplog.records if record.exc_info] == [
+        "Reading messages back failed; retrying"
+    ]

@@ -1,0 +1,40 @@
+"""What a broker does not say, but the endings of several connections in a row do."""
+
+from cloud.mqtt import reasons
+from cloud.mqtt.packets import MQTT_5
+from cloud.mqtt.protocol import Protocol
+
+BRIEF_SECONDS = 60.0
+RIVAL_AFTER = 3
+"""How many brief connections in a row must be taken over: a successor among daemons of one cloud takes over once."""
+
+QOS_1_AFTER = 2
+"""How many connections in a row must end at a message of QoS 2 before QoS 1 is used."""
+
+
+class Endings:
+    """Counts endings that are alike."""
+
+    def __init__(self) -> None:
+        self._at_qos_2 = 0
+        self._takeovers = 0
+
+    def begin(self, protocol: Protocol) -> bool:
+        """Lower the QoS of a new connection if the last ones ended at QoS 2; return whether it was lowered.
+
+        A broker of MQTT 3.1.1 can't announce its maximum: Mosquitto with `max_qos 1` closes the connection.
+        """
+        if protocol.level >= MQTT_5 or self._at_qos_2 < QOS_1_AFTER:
+            return False
+        protocol.lower_qos()
+        return True
+
+    def note(self, protocol: Protocol, seconds: float) -> int | None:
+        """Count the ending of a connection that lasted so many seconds; return a reason code if it is known by now."""
+        if protocol.takes_qos_2:
+            self._at_qos_2 = 0
+        elif protocol.waits_at_qos_2:
+            self._at_qos_2 += 1
+        was_taken_over = protocol.ended is not None and protocol.ended.reason == reasons.TAKEN_OVER
+        self._takeovers = self._takeovers + 1 if was_taken_over and seconds < BRIEF_SECONDS else 0
+        return reasons.TAKEN_OVER if self._takeovers >= RIVAL_AFTER else None
