@@ -3,14 +3,13 @@
 import logging
 import os
 import sys
-from pathlib import Path
 
 import click
 
 import shared
 from lamp_ui import settings
 from lamp_ui.install import install
-from lamp_ui.platform.kivy_config import prepare_home
+from lamp_ui.platform.kivy_config import NO_CONFIG, apply, find_config, read_config_file
 from lamp_ui.platform.signals import EndSignals
 from lamp_ui.settings import Config, read_config
 from shared.logs import start_logging
@@ -24,8 +23,6 @@ MOST_FRAMES_A_SECOND = 20
 """How often Kivy looks whether a finger came; while one moves, each of its events brings the next look forward."""
 
 _KIVY_NOISE = (
-    "Config: Older configuration version",  # at the first start, when there is none
-    "Config: Upgrading configuration",
     "Window: Unable to find any valuable Window provider",  # with a traceback; our own line says what to do
     "Input: MTDev is not supported",  # with a traceback, on every desk; where it is needed, Kivy complains again
 )
@@ -134,13 +131,13 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
     end_signals = EndSignals()
     end_signals.hold()
     start_logging(config.log_level, config.log_format)
-    settings_file = _set_stage_for_kivy(config)
+    _prepare_kivy(config)
     # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
     from lamp_ui.view.app import NoDisplay, Touchscreen  # noqa: PLC0415
 
     log.info("This is lamp %s, on the broker at %s", config.device_id, config.broker)
     try:
-        touchscreen = Touchscreen(config, end_signals, settings_file=settings_file)
+        touchscreen = Touchscreen(config, end_signals)
     except NoDisplay:
         log.error(_NO_DISPLAY)
         sys.exit(1)
@@ -150,8 +147,9 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
 main.add_command(install)
 
 
-def _set_stage_for_kivy(config: Config) -> Path | None:
-    settings_file = prepare_home(os.environ, Path.home())
+def _prepare_kivy(config: Config) -> None:
+    """Set Kivy's environment, and apply `config.ini` before the modules that read it are imported."""
+    os.environ[NO_CONFIG] = "1"
     os.environ["KIVY_NO_ARGS"] = "1"
     os.environ["KIVY_LOG_MODE"] = "PYTHON"
     # The clock that a message wakes at once; Kivy's default one sleeps until the next frame is due.
@@ -164,7 +162,9 @@ def _set_stage_for_kivy(config: Config) -> Path | None:
     if config.log_level != "DEBUG":
         # A filter, not a level: Kivy sets its logger's level itself when it is imported.
         logging.getLogger("kivy").addFilter(_worth_saying)
-    return settings_file
+    from kivy.config import Config as KivyConfig  # noqa: PLC0415
+
+    apply(read_config_file(find_config(os.environ)), KivyConfig, os.environ)
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

@@ -97,7 +97,7 @@ def advice(known: Known, say: Say) -> str:
         ),
         (
             known.code_lapsed,
-            say("The code has expired, and no new one has come. Check that the cloud's daemon is running."),
+            say("The code has expired without a new one. Check that the cloud's daemon is running."),
         ),
     )
     return next((words for is_so, words in faults if is_so), say("Everything works."))

@@ -1,169 +1,152 @@
-"""Kivy's own files and settings, looked at before Kivy is imported: nothing that is there is overwritten.
+"""Kivy's configuration: `config.ini` is read here, and Kivy itself neither reads nor writes it.
 
-Kivy writes its defaults over a `config.ini` that it can't read, ends with a traceback where its home can't be
-written, and takes a value that can't be used for a missing display. `config.ini` knows a panel's rotation and touch.
+Left to itself, Kivy writes its defaults over a file that it can't parse and over one of an older version, ends with a
+traceback on a duplicate, on a value that it can't use or where its home folder can't be written. On a Pi, `config.ini`
+has the panel's rotation and touch.
 """
 
-import atexit
 import logging
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, MutableMapping
+from ast import literal_eval
+from collections.abc import Callable, Mapping
 from configparser import ConfigParser, Error
-from enum import Enum, auto
 from pathlib import Path
+from re import fullmatch
 from typing import Any
 
 log = logging.getLogger(__name__)
 
 HOME, NO_CONFIG = "KIVY_HOME", "KIVY_NO_CONFIG"
-_CONFIG = "config.ini"
-_PARTS = ("logs", "mods", "icon")
-"""The folders that Kivy makes in its home."""
-
-_NEEDED = (
-    *(("kivy", name) for name in ("log_enable", "log_level", "log_dir", "log_name", "log_maxfiles", "keyboard_mode")),
-    *(("graphics", name) for name in ("width", "height", "rotation", "position", "fullscreen", "show_cursor", "vsync")),
-    *(("postproc", name) for name in ("double_tap_time", "jitter_distance", "retain_time")),
-)
-"""Without these Kivy ends with a traceback."""
+_REPLACED_SECTIONS = ("input", "modules")
+"""Sections of which the file's entries replace all of Kivy's."""
 
 
-class Soundness(Enum):
-    """What Kivy would make of a `config.ini`."""
-
-    SOUND = auto()
-    """It reads the file as it is, or writes one where there is none."""
-    INCOMPLETE = auto()
-    """It would end with a traceback, or write over the file, for what it misses there."""
-    DAMAGED = auto()
-    """It would write its defaults over the file."""
-
-
-def prepare_home(environment: MutableMapping[str, str], user_home: Path) -> Path | None:
-    """Have Kivy use its home where it can be used, and something in memory or in a temporary folder where not.
-
-    Returns a file whose values `lay_over` has to add to Kivy's defaults, or None.
-    """
-    home = Path(environment.get(HOME) or user_home / ".kivy").expanduser()
-    config = home / _CONFIG
-    soundness = _judge(config)
-    if soundness is Soundness.DAMAGED:
-        log.warning("%s is empty or can't be read; it is left as it is, and Kivy's defaults are used", config)
-    elif soundness is Soundness.INCOMPLETE:
-        log.warning("%s is incomplete; it is left as it is, and Kivy's defaults fill the gaps", config)
-    if soundness is not Soundness.SOUND:
-        environment[NO_CONFIG] = "1"
-    if not _is_writable(home):
-        temporary = Path(tempfile.mkdtemp(prefix="lampi-ui-"))
-        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
-        if copied := soundness is Soundness.SOUND and config.exists():
-            shutil.copyfile(config, temporary / _CONFIG)
-        environment[HOME] = str(temporary)
-        log.warning("%s can't be written; Kivy uses a temporary folder%s", home, " with its settings" * copied)
-    return config if soundness is Soundness.INCOMPLETE else None
-
-
-def lay_over(config: Any, file: Path) -> None:
-    """Put a file's values over Kivy's defaults, in memory only; of its devices and modules, the file's alone count."""
-    parser = _parsed(file)
-    for section in parser.sections():
-        if not config.has_section(section):
-            config.add_section(section)
-        if section in ("input", "modules"):
-            for name in config.options(section):
-                config.remove_option(section, name)
-        for name, value in parser.items(section):
-            config.set(section, name, value)
-
-
-def _judge(config: Path) -> Soundness:
+def find_config(environment: Mapping[str, str]) -> Path:
+    """Return the path of `config.ini`, in `KIVY_HOME` or in the user's home folder, which may not exist."""
+    home = environment.get(HOME)
+    if home:
+        return Path(home).expanduser() / "config.ini"
     try:
-        if not config.exists():
-            return Soundness.SOUND
-        parser = _parsed(config)
-    except (OSError, Error, ValueError) as fault:
-        log.debug("%s: %s", config, fault)
-        return Soundness.DAMAGED
-    if not parser.sections():
-        return Soundness.DAMAGED
-    is_numbered = parser.get("kivy", "config_version", fallback="").isdigit()
-    return (
-        Soundness.SOUND if is_numbered and all(parser.has_option(*each) for each in _NEEDED) else Soundness.INCOMPLETE
-    )
+        return Path.home() / ".kivy" / "config.ini"
+    except RuntimeError:  # neither HOME nor an entry in passwd
+        return Path("/nonexistent/.kivy/config.ini")
 
 
-def _parsed(file: Path) -> ConfigParser:
+def read_config_file(file: Path) -> ConfigParser:
+    """Return what the file says; nothing if it is missing or unusable. Of duplicates, the last counts."""
     parser = ConfigParser(interpolation=None, strict=False)
-    parser.read_string(file.read_text(encoding="utf-8"))
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        parser.read_string(text)
+    except (FileNotFoundError, NotADirectoryError):
+        return parser
+    except (OSError, Error, ValueError) as fault:
+        log.debug("%s: %s", file, fault)
+        parser.clear()
+    if not parser.sections():
+        log.warning("%s is empty or can't be read; it is left as it is, and Kivy's defaults are used", file)
     return parser
 
 
-def _is_writable(home: Path) -> bool:
-    """Tell whether Kivy can make what it wants in its home, or finds it there."""
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        for part in _PARTS:
-            (home / part).mkdir(exist_ok=True)
-    except OSError:
-        return False
-    return os.access(home, os.W_OK | os.X_OK)
+def apply(parser: ConfigParser, config: Any, environment: Mapping[str, str]) -> None:
+    """Set these values in Kivy's configuration, in memory; call it before other modules of Kivy are imported.
 
-
-def _switch(text: str) -> bool:
-    return text in ("0", "1")
-
-
-def _whole(least: int) -> Callable[[str], bool]:
-    return lambda text: text.strip().lstrip("+-").isdigit() and int(text) >= least
-
-
-_SETTINGS: dict[tuple[str, str], tuple[Callable[[str], bool], str]] = {
-    ("graphics", "rotation"): (lambda text: text in ("0", "90", "180", "270"), "0"),
-    ("graphics", "width"): (_whole(1), "800"),
-    ("graphics", "height"): (_whole(1), "600"),
-    ("graphics", "minimum_width"): (_whole(0), "0"),
-    ("graphics", "minimum_height"): (_whole(0), "0"),
-    ("graphics", "left"): (_whole(-(10**5)), "0"),
-    ("graphics", "top"): (_whole(-(10**5)), "0"),
-    ("graphics", "multisamples"): (_whole(0), "2"),
-    ("graphics", "position"): (lambda text: text in ("auto", "custom"), "auto"),
-    ("graphics", "fullscreen"): (lambda text: text in ("0", "1", "auto", "fake"), "0"),
-    ("graphics", "window_state"): (lambda text: text in ("visible", "hidden", "maximized", "minimized"), "visible"),
-    ("graphics", "fbo"): (lambda text: text in ("hardware", "software", "force-hardware"), "hardware"),
-    ("graphics", "vsync"): (lambda text: text in ("", "none") or _whole(-1)(text), ""),
-    ("graphics", "borderless"): (_switch, "0"),
-    ("graphics", "resizable"): (_switch, "1"),
-    ("graphics", "allow_screensaver"): (_switch, "1"),
-    ("graphics", "always_on_top"): (_switch, "0"),
-    ("graphics", "show_taskbar_icon"): (_switch, "1"),
-    ("graphics", "verify_gl_main_thread"): (_switch, "1"),
-    ("kivy", "desktop"): (_switch, "1"),
-    ("kivy", "pause_on_minimize"): (_switch, "0"),
-    ("kivy", "keyboard_repeat_delay"): (_whole(0), "300"),
-    ("kivy", "keyboard_repeat_rate"): (_whole(1), "30"),
-    ("postproc", "double_tap_time"): (_whole(0), "250"),
-    ("postproc", "double_tap_distance"): (_whole(0), "20"),
-    ("postproc", "triple_tap_time"): (_whole(0), "375"),
-    ("postproc", "triple_tap_distance"): (_whole(0), "20"),
-    ("postproc", "jitter_distance"): (_whole(0), "0"),
-    ("postproc", "retain_time"): (_whole(0), "0"),
-    ("postproc", "retain_distance"): (_whole(0), "50"),
-}
-"""Which values Kivy ends or opens no window for, how to tell, and what to use instead: its own defaults."""
-
-
-def mend_settings(config: Any) -> None:
-    """Put a default, in memory only, in place of each value in Kivy's configuration that can't be used, and say so."""
-    for (section, name), (is_fine, default) in _SETTINGS.items():
-        if config.has_option(section, name) and not is_fine(value := config.get(section, name)):
-            log.warning("config.ini: [%s] %s = %s can't be used; using %s", section, name, value, default or "none")
-            config.set(section, name, default)
+    An invalid value is logged and not set. A `KCFG_...` variable in the environment takes precedence, as in Kivy.
+    """
+    for section in parser.sections():
+        if not config.has_section(section):
+            config.add_section(section)
+        if section in _REPLACED_SECTIONS:
+            for name in config.options(section):
+                config.remove_option(section, name)
+        for name, value in parser.items(section):
+            if f"KCFG_{section}_{name}".upper() in environment:
+                continue
+            if not _VALID.get((section, name), _anything)(value):
+                used = config.get(section, name) if config.has_option(section, name) else ""
+                log.warning("config.ini: [%s] %s = %s is invalid; using %s", section, name, value, used or "none")
+                continue
+            config.set(section, name, value)
 
 
 def set_for_lamp(config: Any, *, panel: bool) -> None:
-    """Have no key end the program, and on a ``panel`` no mouse's arrow on the screen; in memory only."""
+    """Let no key end the program, and show no mouse pointer on a ``panel``; in memory only."""
     config.set("kivy", "exit_on_escape", "0")
     if panel:
         config.set("graphics", "show_cursor", "0")
+
+
+def _anything(_text: str) -> bool:
+    return True
+
+
+def _switch(text: str) -> bool:
+    return text.lower() in ConfigParser.BOOLEAN_STATES
+
+
+def _one_of(*words: str) -> Callable[[str], bool]:
+    return lambda text: text in words
+
+
+def _whole(least: int) -> Callable[[str], bool]:
+    return lambda text: fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", text) is not None and int(text) >= least
+
+
+def _fraction(text: str) -> bool:
+    return fullmatch(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*", text) is not None
+
+
+def _list(text: str) -> bool:
+    try:
+        return isinstance(literal_eval(text), list | tuple)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return False
+
+
+_VALID: dict[tuple[str, str], Callable[[str], bool]] = {
+    ("graphics", "allow_screensaver"): _switch,
+    ("graphics", "always_on_top"): _switch,
+    ("graphics", "borderless"): _switch,
+    ("graphics", "custom_titlebar"): _switch,
+    ("graphics", "display"): _whole(-1),
+    ("graphics", "fbo"): _one_of("hardware", "software", "force-hardware"),
+    ("graphics", "fullscreen"): _one_of("0", "1", "auto", "fake"),
+    ("graphics", "height"): _whole(1),
+    ("graphics", "left"): _whole(-(10**5)),
+    ("graphics", "maxfps"): _whole(0),
+    ("graphics", "min_state_time"): _fraction,
+    ("graphics", "minimum_height"): _whole(0),
+    ("graphics", "minimum_width"): _whole(0),
+    ("graphics", "multisamples"): _whole(0),
+    ("graphics", "position"): _one_of("auto", "custom"),
+    ("graphics", "resizable"): _switch,
+    ("graphics", "rotation"): _one_of("0", "90", "180", "270"),
+    ("graphics", "show_cursor"): _switch,
+    ("graphics", "show_taskbar_icon"): _switch,
+    ("graphics", "top"): _whole(-(10**5)),
+    ("graphics", "verify_gl_main_thread"): _switch,
+    ("graphics", "vsync"): lambda text: text in ("", "none") or _whole(-1)(text),
+    ("graphics", "width"): _whole(1),
+    ("graphics", "window_state"): _one_of("visible", "hidden", "maximized", "minimized"),
+    ("kivy", "default_font"): _list,
+    ("kivy", "desktop"): _switch,
+    ("kivy", "exit_on_escape"): _switch,
+    ("kivy", "keyboard_mode"): _one_of("", "system", "dock", "multi", "systemanddock", "systemandmulti"),
+    ("kivy", "keyboard_repeat_delay"): _whole(0),
+    ("kivy", "keyboard_repeat_rate"): _whole(1),
+    ("kivy", "kivy_clock"): _one_of("default", "interrupt", "free_all", "free_only"),
+    ("kivy", "log_enable"): _switch,
+    ("kivy", "log_level"): _one_of("trace", "debug", "info", "warning", "error", "critical"),
+    ("kivy", "log_maxfiles"): _whole(-1),
+    ("kivy", "pause_on_minimize"): _switch,
+    ("postproc", "double_tap_distance"): _whole(0),
+    ("postproc", "double_tap_time"): _whole(0),
+    ("postproc", "ignore"): _list,
+    ("postproc", "jitter_distance"): _fraction,
+    ("postproc", "retain_distance"): _whole(0),
+    ("postproc", "retain_time"): _whole(0),
+    ("postproc", "triple_tap_distance"): _whole(0),
+    ("postproc", "triple_tap_time"): _whole(0),
+    ("widgets", "scroll_distance"): _whole(0),
+    ("widgets", "scroll_timeout"): _whole(0),
+}
+"""Values that Kivy fails on if they are of another form; everything else is passed on as it is."""

@@ -81,15 +81,13 @@ class LampLink:
     def _receive_association(self, message: Message) -> None:
         bad: list[BadMember] = []
         self._deliver(AssociationChanged(decode_association(message.payload, bad.append)))
-        _report(bad)
+        if bad:
+            raise bad[0]  # for the router to log
 
     def _receive_report(self, message: Message) -> None:
         # A cleared message says nothing about the lamp.
-        if message.payload == CLEARED:
-            return
-        bad: list[BadMember] = []
-        self._deliver(LampChanged(decode_lamp_config(message.payload, bad.append)))
-        _report(bad)
+        if message.payload != CLEARED:
+            self._deliver(LampChanged(decode_lamp_config(message.payload)))
 
     def _receive_presence(self, message: Message) -> None:
         # A bridge uses one of these topics. A state that is left on another one must not hide that it is up.
@@ -99,8 +97,3 @@ class LampLink:
             self._bridge_states[message.topic] = decode_up(message.payload)
         states = self._bridge_states.values()
         self._deliver(BridgeChanged(any(states) if states else None))
-
-
-def _report(bad: list[BadMember]) -> None:
-    if bad:
-        raise bad[0]  # logged by the router, once per reason

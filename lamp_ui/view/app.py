@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from math import inf, isfinite
-from pathlib import Path
 from typing import Any
 
 import kivy
@@ -24,7 +23,7 @@ from lamp_ui.core.status_page import About
 from lamp_ui.core.view_state import ViewState
 from lamp_ui.platform.hardware import Hardware, LampHardware
 from lamp_ui.platform.host_info import read_machine
-from lamp_ui.platform.kivy_config import lay_over, mend_settings, set_for_lamp
+from lamp_ui.platform.kivy_config import set_for_lamp
 from lamp_ui.platform.mqtt_link import LampLink
 from lamp_ui.platform.signals import EndSignals
 from lamp_ui.settings import Config, WindowSize
@@ -110,8 +109,6 @@ class EventCrossing:
 class Touchscreen(App):
     """The program on the lamp's screen.
 
-    ``settings_file`` is a `config.ini` that Kivy did not read itself, or None; see `lamp_ui.platform.kivy_config`.
-
     Raises:
         NoDisplay: when it is made, where no window can be opened.
     """
@@ -123,12 +120,8 @@ class Touchscreen(App):
         config: Config,
         end_signals: EndSignals,
         hardware: Hardware | None = None,
-        settings_file: Path | None = None,
     ) -> None:
         super().__init__(kv_file="")
-        if settings_file is not None:
-            lay_over(KivyConfig, settings_file)
-        mend_settings(KivyConfig)
         set_for_lamp(KivyConfig, panel=config.window_size is None)
         if config.window_size is not None:
             _fix_window(config.window_size)

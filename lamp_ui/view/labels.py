@@ -120,6 +120,10 @@ class Badge(FittedLabel):
             self.fbind(name, self._paint)
         self._paint()
 
+    def _fits(self, font_size: int) -> bool:
+        fits = super()._fits(font_size)
+        return fits and self._label.get_extents(self.text)[0] + font_size <= self.width  # half of it at either end
+
     def _paint(self, *_: object) -> None:
         self.color = theme.WELL if self.lit else theme.DEVICE_ID
         self._ground_tint.rgba = theme.GLOW if self.lit else theme.WELL

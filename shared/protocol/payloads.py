@@ -142,16 +142,14 @@ class LampConfig:
         return json.dumps(members).encode()
 
 
-def decode_lamp_config(payload: bytes, on_bad_member: Callable[[BadMember], None] = _refuse) -> LampConfig:
+def decode_lamp_config(payload: bytes) -> LampConfig:
     """Return what a `changed` or `set_config` message names.
 
-    ``on_bad_member`` gets each member that can't be read, and by default raises.
-
     Raises:
-        BadPayload: see `decode_object`; or a member is of the wrong type or out of range, or a colour is incomplete.
+        BadPayload: see `decode_object`; or a member is of the wrong type or out of range, or a color is incomplete.
     """
     members = decode_object(payload)
-    optional = _OptionalMembers(members, on_bad_member)
+    optional = _OptionalMembers(members, _refuse)
     return LampConfig(
         color=optional.read("color", _color),
         brightness=optional.read("brightness", json_members.fraction),

@@ -43,7 +43,7 @@ ADVICE = (
     "The lamp has not reported yet whether it is on. Check its service.",
     "The lamp's service did not answer. Check that it is running.",
     "The cloud has not reported yet who owns this lamp. Check that its daemon is running.",
-    "The code has expired, and no new one has come. Check that the cloud's daemon is running.",
+    "The code has expired without a new one. Check that the cloud's daemon is running.",
     "Everything works.",
 )
 _LINE = 1.18

@@ -1,31 +1,35 @@
-"""Kivy's home and settings: nothing that is there is overwritten, and what can't be used is said and gone around."""
+"""Kivy's configuration: `config.ini` is never written, and what is valid in it counts."""
 
-import shutil
 import subprocess
 import sys
-from configparser import ConfigParser
+from configparser import RawConfigParser
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from lamp_ui.platform.kivy_config import lay_over, mend_settings, prepare_home, set_for_lamp
+from lamp_ui.platform.kivy_config import apply, find_config, read_config_file, set_for_lamp
 from tests.lamp_ui.conftest import DEVICE_ID, StartLamp
 from tests.support.broker import Mosquitto
 from tests.support.reading import read_text
 from tests.support.screen import Touchscreen
 from tests.support.waiting import wait_until
 
-PANEL = "[kivy]\nconfig_version = 27\n[graphics]\nrotation = 90\n[input]\nmtdev_%(name)s = probesysfs\n"
+DEFAULTS = "[kivy]\ndesktop = 1\n[graphics]\nrotation = 0\nwidth = 800\nheight = 600\n[input]\nmouse = mouse\n"
+PANEL = "[graphics]\nrotation = 90\n[input]\nmtdev_%(name)s = probesysfs,provider=mtdev\n"
 DAMAGED = {
     "empty": b"",
     "cut off": b"[kivy]\nconfig_version = 27\n[graph",
     "no ini": b"rotation: 90 degrees",
     "not text": b"\xff\xfe[kivy]",
 }
-INCOMPLETE = {
-    "no version": "[graphics]\nrotation = 90\n",
-    "no number": PANEL.replace("27", "new"),
-    "little of it": PANEL,
+USABLE = {
+    "a few values": PANEL,
+    "of an old version": "[kivy]\nconfig_version = 4\n" + PANEL,
+    "of no version": "[kivy]\nconfig_version = new\n" + PANEL,
+    "with a byte order mark": "\ufeff" + PANEL,
+    "with duplicates": "[graphics]\nrotation = 180\nrotation = 0\n" + PANEL,
+    "with a percent sign": PANEL + "[kivy]\nwindow_icon = 50%\n",
 }
 
 
@@ -38,73 +42,58 @@ def kivys_own(folder: Path) -> str:
     return (folder / "config.ini").read_text()
 
 
+def applied(content: bytes, folder: Path, environment: dict[str, str] | None = None) -> RawConfigParser:
+    """Return Kivy's configuration after that of a file was applied."""
+    file = folder / "config.ini"
+    file.write_bytes(content)
+    config = RawConfigParser()
+    config.read_string(DEFAULTS)
+    apply(read_config_file(file), config, environment or {})
+    assert file.read_bytes() == content
+    return config
+
+
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
-def test_a_damaged_config_is_left_as_it_is(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    config = tmp_path / "config.ini"
-    config.write_bytes(content)
-    environment = {"KIVY_HOME": str(tmp_path)}
-    assert prepare_home(environment, tmp_path) is None
-    assert environment == {"KIVY_HOME": str(tmp_path), "KIVY_NO_CONFIG": "1"}
+def test_of_a_damaged_file_nothing_counts(tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    assert applied(content, tmp_path).get("graphics", "rotation") == "0"
     assert "is empty or can't be read; it is left as it is" in caplog.text
-    assert config.read_bytes() == content
 
 
-@pytest.mark.parametrize("content", INCOMPLETE.values(), ids=INCOMPLETE.keys())
-def test_of_an_incomplete_config_what_is_there_counts(
+@pytest.mark.parametrize("content", USABLE.values(), ids=USABLE.keys())
+def test_what_a_file_says_counts_and_defaults_fill_the_gaps(
     tmp_path: Path, content: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = tmp_path / "config.ini"
-    file.write_text(content)
-    environment = {"KIVY_HOME": str(tmp_path)}
-    assert prepare_home(environment, tmp_path) == file
-    assert environment["KIVY_NO_CONFIG"] == "1"
-    assert "is incomplete; it is left as it is" in caplog.text
-    defaults = ConfigParser(interpolation=None)
-    defaults.read_string("[graphics]\nrotation = 0\nwidth = 800\n[input]\nmouse = mouse\n")
-    lay_over(defaults, file)
-    assert (defaults.get("graphics", "rotation"), defaults.get("graphics", "width")) == ("90", "800")
-    assert defaults.options("input") == (["mtdev_%(name)s"] if "[input]" in content else ["mouse"])
-    assert file.read_text() == content
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_sound_config_or_none_is_kivys(tmp_path: Path, there: bool, caplog: pytest.LogCaptureFixture) -> None:
-    if there:
-        kivys_own(tmp_path / ".kivy")
-    environment: dict[str, str] = {}
-    assert prepare_home(environment, tmp_path) is None
-    assert environment == {}
+    config = applied(content.encode(), tmp_path)
+    assert (config.get("graphics", "rotation"), config.get("graphics", "width")) == ("90", "800")
+    assert config.items("input") == [("mtdev_%(name)s", "probesysfs,provider=mtdev")]
     assert caplog.text == ""
 
 
-def test_a_home_that_can_not_be_made_is_replaced_by_a_temporary_one(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").touch()
-    environment = {"KIVY_HOME": str(tmp_path / "file" / "kivy")}
-    prepare_home(environment, tmp_path)
-    assert Path(environment["KIVY_HOME"]).is_dir()
-    assert "can't be written; Kivy uses a temporary folder" in caplog.text
+def test_without_a_file_nothing_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / ".kivy").touch()  # not even a folder
+    for missing in (tmp_path / "config.ini", tmp_path / ".kivy" / "config.ini"):
+        assert read_config_file(missing).sections() == []
+    assert caplog.text == ""
 
 
-def test_a_home_that_can_only_be_read_gives_its_settings(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    home = tmp_path / "kivy"
-    own = kivys_own(home)
-    shutil.rmtree(home / "mods")
-    (home / "mods").touch()  # in the way of a folder of Kivy's; root may write into any folder
-    environment = {"KIVY_HOME": str(home)}
-    prepare_home(environment, tmp_path)
-    assert (Path(environment["KIVY_HOME"]) / "config.ini").read_text() == own
-    assert "a temporary folder with its settings" in caplog.text
+def test_a_variable_takes_precedence(tmp_path: Path) -> None:
+    config = applied(b"[graphics]\nmaxfps = 60\nwidth = 320\n", tmp_path, {"KCFG_GRAPHICS_MAXFPS": "20"})
+    assert not config.has_option("graphics", "maxfps")
+    assert config.get("graphics", "width") == "320"
 
 
-def config_with(section: str, name: str, value: str) -> ConfigParser:
-    config = ConfigParser(interpolation=None)
-    config.read_string(PANEL)
-    if not config.has_section(section):
-        config.add_section(section)
-    config.set(section, name, value)
-    return config
+def test_the_file_is_in_kivys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_config({"KIVY_HOME": str(tmp_path)}) == tmp_path / "config.ini"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_config({}) == tmp_path / ".kivy" / "config.ini"
+
+
+def test_without_any_home_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> NoReturn:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", fail)
+    assert not find_config({}).exists()
 
 
 @pytest.mark.parametrize(
@@ -115,28 +104,37 @@ def config_with(section: str, name: str, value: str) -> ConfigParser:
         ("graphics", "rotation", "270", "270"),
         ("graphics", "width", "wide", "800"),
         ("graphics", "width", "0", "800"),
+        ("graphics", "width", "--5", "800"),
+        ("graphics", "width", "\u00b2", "800"),
         ("graphics", "height", "480", "480"),
         ("graphics", "left", "-5", "-5"),
         ("graphics", "vsync", "", ""),
         ("graphics", "vsync", "-1", "-1"),
-        ("graphics", "vsync", "often", ""),
-        ("graphics", "fullscreen", "yes", "0"),
+        ("graphics", "vsync", "often", None),
+        ("graphics", "maxfps", "fast", None),
+        ("graphics", "fullscreen", "yes", None),
         ("kivy", "desktop", "maybe", "1"),
-        ("postproc", "double_tap_time", "soon", "250"),
+        ("kivy", "log_level", "loud", None),
+        ("kivy", "default_font", "Roboto", None),
+        ("kivy", "default_font", "['Roboto', 'a.ttf']", "['Roboto', 'a.ttf']"),
+        ("postproc", "ignore", "[(0,", None),
+        ("postproc", "jitter_distance", "0.004", "0.004"),
+        ("postproc", "double_tap_time", "soon", None),
     ],
 )
-def test_a_value_that_can_not_be_used_is_named_and_replaced(
-    section: str, name: str, value: str, used: str, caplog: pytest.LogCaptureFixture
+def test_an_invalid_value_is_named_and_not_used(
+    section: str, name: str, value: str, used: str | None, *, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    config = config_with(section, name, value)
-    mend_settings(config)
-    assert config.get(section, name) == used
-    assert (f"config.ini: [{section}] {name} = {value} can't be used" in caplog.text) is (value != used)
+    config = applied(f"[{section}]\n{name} = {value}\n".encode(), tmp_path)
+    assert config.get(section, name, fallback=None) == used
+    assert (f"config.ini: [{section}] {name} = {value} is invalid; using" in caplog.text) is (value != used)
 
 
 @pytest.mark.parametrize(("panel", "cursor"), [(True, "0"), (False, "1")])
 def test_no_key_ends_the_program_and_a_panel_has_no_mouse(panel: bool, cursor: str) -> None:
-    config = config_with("graphics", "show_cursor", "1")
+    config = RawConfigParser()
+    config.read_string(DEFAULTS)
+    config.set("graphics", "show_cursor", "1")
     set_for_lamp(config, panel=panel)
     assert (config.get("kivy", "exit_on_escape"), config.get("graphics", "show_cursor")) == ("0", cursor)
 
@@ -144,7 +142,7 @@ def test_no_key_ends_the_program_and_a_panel_has_no_mouse(panel: bool, cursor: s
 @pytest.mark.parametrize(
     ("content", "turned"),
     [("", 0), ("[graphics]\nrotation = 180\n[graph", 0), ("[graphics]\nrotation = 180\n", 180)],
-    ids=["empty", "broken", "incomplete"],
+    ids=["empty", "broken", "a few values"],
 )
 def test_the_program_runs_beside_a_config_that_is_not_whole(
     start_lamp: StartLamp, tmp_path: Path, content: str, turned: int
@@ -155,23 +153,37 @@ def test_the_program_runs_beside_a_config_that_is_not_whole(
     lamp = start_lamp(KIVY_HOME=str(home))
     wait_until(lambda: "Unknown" in read_text(lamp.screen.grab().rotate(turned)), "the screen, turned as it should be")
     assert (home / "config.ini").read_text() == content
-    assert lamp.log.count("is left as it is") == 1
+    assert lamp.log.count("is left as it is") == (not turned)
 
 
-def test_the_program_runs_with_values_that_can_not_be_used(start_lamp: StartLamp, tmp_path: Path) -> None:
+def test_the_program_runs_with_an_old_file_whose_values_are_invalid(start_lamp: StartLamp, tmp_path: Path) -> None:
     home = tmp_path / "odd"
-    odd = kivys_own(home).replace("rotation = 0", "rotation = sideways")
-    (home / "config.ini").write_text(odd)
+    odd = kivys_own(home)
+    for old, new in {
+        "rotation = 0": "rotation = sideways",
+        "config_version = ": "config_version = 1",
+        "log_level = info": "log_level = loud\nlog_level = loud",
+        "log_maxfiles = 100": "log_maxfiles = many",
+        "maxfps = 60": "maxfps = fast",
+        "retain_time = 0": "retain_time = soon",
+        "default_font = ": "default_font = Roboto #",
+    }.items():
+        assert old in odd
+        odd = odd.replace(old, new)
+    (home / "config.ini").write_text("\ufeff" + odd)
     lamp = start_lamp(KIVY_HOME=str(home))
     lamp.wait_for_main_screen()
-    assert "[graphics] rotation = sideways can't be used; using 0" in lamp.log
+    assert "[graphics] rotation = sideways is invalid; using 0" in lamp.log
     assert "No display" not in lamp.log
-    assert (home / "config.ini").read_text() == odd
+    assert (home / "config.ini").read_text() == "\ufeff" + odd
 
 
-def test_the_program_runs_without_a_home(broker: Mosquitto, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    lamp = Touchscreen(tmp_path / "lamp", broker, DEVICE_ID, settings={"KIVY_HOME": str(tmp_path / "file" / "kivy")})
-    with lamp:
-        lamp.wait_for_main_screen()
-        assert lamp.log.count("can't be written") == 1
+def test_the_program_runs_without_a_home_and_writes_nothing_there(broker: Mosquitto, tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.touch()
+    for place in (home / "kivy", tmp_path / "none"):
+        lamp = Touchscreen(tmp_path / f"lamp-{place.name}", broker, DEVICE_ID, settings={"KIVY_HOME": str(place)})
+        with lamp:
+            lamp.wait_for_main_screen()
+            assert "config.ini" not in lamp.log
+        assert not place.exists()

@@ -25,9 +25,9 @@ def run_ours() -> None:
     """Run lampi-ui, and after each frame say which code it drew."""
     from lamp_ui import __main__ as program  # noqa: PLC0415
 
-    original = program._set_stage_for_kivy
+    original = program._prepare_kivy
 
-    def set_stage(config: Any) -> None:
+    def prepare_kivy(config: Any) -> None:
         original(config)
         from lamp_ui.view.app import Touchscreen  # noqa: PLC0415
 
@@ -39,7 +39,7 @@ def run_ours() -> None:
 
         Touchscreen.on_start = on_start  # type: ignore[method-assign,assignment]
 
-    program._set_stage_for_kivy = set_stage
+    program._prepare_kivy = prepare_kivy
     program.main(["--dim-after", "0", "--log-level", "WARNING"])
 
 

@@ -115,7 +115,7 @@ def test_the_status_page_says_that_the_code_has_expired() -> None:
         return page.advice
 
     assert advice(START + 29) == "Everything works."
-    expired = "The code has expired, and no new one has come. Check that the cloud's daemon is running."
+    expired = "The code has expired without a new one. Check that the cloud's daemon is running."
     assert advice(START + 30) == expired
 
 

@@ -77,7 +77,7 @@ def test_a_machine_without_a_network() -> None:
         ),
         (
             Known(CLOUD, 0, code_lapsed=True),
-            "The code has expired, and no new one has come. Check that the cloud's daemon is running.",
+            "The code has expired without a new one. Check that the cloud's daemon is running.",
         ),
         (
             Known(LinkState(up=True, bridge_up=True, trouble=Trouble.TAKEN_OVER), 0),
