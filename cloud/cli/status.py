@@ -70,8 +70,8 @@ def status(as_json: bool, warning: float, critical: float, dropped: int, **optio
     of_database, checks = _look_at_database(settings, limits)
     of_broker, more = _look_at_broker(settings, limits)
     checks += [*more, *check_renewal(read_ends(settings.broker), utc_now())]
-    figures = performance(of_database, of_broker, limits)
-    (_print_json if as_json else _print)(checks, figures)
+    statistics = performance(of_database, of_broker, limits)
+    (_print_json if as_json else _print)(checks, statistics)
     sys.exit(level_of(checks))
 
 
@@ -79,42 +79,42 @@ def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Statisti
     try:
         database = open_current(settings.database_url, busy_seconds=BUSY_SECONDS)
         try:
-            figures = read_statistics(utc_now())
+            statistics = read_statistics(utc_now())
         finally:
             database.close()
     except UnusableDatabase as fault:
         return None, [Check("database", Level.CRITICAL, str(fault))]
     except peewee.PeeweeException as fault:
         return None, [Check("database", Level.CRITICAL, f"database error: {one_line(fault)}")]
-    return figures, [Check("database", Level.OK, "the database is available"), *check_database(figures, limits)]
+    return statistics, [Check("database", Level.OK, "the database is available"), *check_database(statistics, limits)]
 
 
 def _look_at_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerStatistics | None, list[Check]]:
     try:
-        figures = read_broker(settings.broker)
+        statistics = read_broker(settings.broker)
     except BrokerAway:
         return None, [
             Check(
                 "broker", Level.CRITICAL, f"the broker at {settings.broker} does not respond or refuses the connection"
             )
         ]
-    return figures, [Check("broker", Level.OK, "the broker is available"), *check_broker(figures, limits)]
+    return statistics, [Check("broker", Level.OK, "the broker is available"), *check_broker(statistics, limits)]
 
 
-def _print(checks: list[Check], figures: dict[str, str]) -> None:
-    shown = " ".join(f"{name}={value}" for name, value in figures.items())
+def _print(checks: list[Check], statistics: dict[str, str]) -> None:
+    shown = " ".join(f"{name}={value}" for name, value in statistics.items())
     click.echo(f"{summary(checks)} | {shown}" if shown else summary(checks))
     for check in checks:
         click.echo(f"{check.level.name:<9}{check.subject:<11}{check.text}")
 
 
-def _print_json(checks: list[Check], figures: dict[str, str]) -> None:
+def _print_json(checks: list[Check], statistics: dict[str, str]) -> None:
     level = level_of(checks)
     said = {
         "status": level.name,
         "exit_status": int(level),
         "summary": summary(checks),
         "checks": [{"subject": each.subject, "status": each.level.name, "text": each.text} for each in checks],
-        "figures": {name: float(value.partition(";")[0].rstrip("sc")) for name, value in figures.items()},
+        "figures": {name: float(value.partition(";")[0].rstrip("sc")) for name, value in statistics.items()},
     }
     click.echo(json.dumps(said, indent=2))

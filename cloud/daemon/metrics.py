@@ -74,15 +74,15 @@ class Metrics:
         for _number, reason in outcomes.refused:
             self.refused.labels(reasons.name_of(reason)).inc()
 
-    def take(self, figures: Statistics) -> None:
+    def take(self, statistics: Statistics) -> None:
         """Set the gauges from the database's statistics."""
         self.database.set(1)
-        self._lamps.labels("waiting").set(figures.waiting)
-        self._lamps.labels("associated").set(figures.lamps - figures.waiting)
-        self._connected_lamps.set(figures.connected)
-        self._pending.set(figures.pending)
-        self._oldest.set(figures.oldest_seconds)
-        self._standbys.set(figures.standbys)
+        self._lamps.labels("waiting").set(statistics.waiting)
+        self._lamps.labels("associated").set(statistics.lamps - statistics.waiting)
+        self._connected_lamps.set(statistics.connected)
+        self._pending.set(statistics.pending)
+        self._oldest.set(statistics.oldest_seconds)
+        self._standbys.set(statistics.standbys)
 
 
 class MetricsPort:

@@ -59,14 +59,14 @@ class PresenceBatch:
         known = _presence_of(self._up)
         new = [device_id for device_id in self._seen_up if device_id not in known]
         went_up = [device_id for device_id, was_up in known.items() if self._up[device_id] and not was_up]
-        went_down = [device_id for device_id, was_up in known.items() if was_up and not self._up[device_id]]
-        went_down += [device_id for device_id in new if not self._up[device_id]]
-        if not (new or went_up or went_down):
+        gone_offline = [device_id for device_id, was_up in known.items() if was_up and not self._up[device_id]]
+        gone_offline += [device_id for device_id in new if not self._up[device_id]]
+        if not (new or went_up or gone_offline):
             return []
         with write_transaction():
             created = register_lamps(new, now) if new else []
             _set_presence(went_up, True, now)
-            _set_presence(went_down, False, now)
+            _set_presence(gone_offline, False, now)
         return created
 
 
@@ -94,7 +94,7 @@ class PresenceSnapshot:
     def __init__(self) -> None:
         self._up = [array("Q") for _ in range(self._PARTS)]
         self._settled_up_to: str | None = None
-        self.went_down = 0
+        self.gone_offline = 0
 
     def add(self, device_id: str) -> None:
         number = int(device_id, 16)
@@ -119,7 +119,7 @@ class PresenceSnapshot:
         if absent:
             with write_transaction():
                 _set_presence(absent, False, now)
-        self.went_down += len(absent)
+        self.gone_offline += len(absent)
         self._settled_up_to = page[-1]  # only after the write: on a database error this page is retried
         return False
 

@@ -32,10 +32,10 @@ class Resync:
     """The resync on each connection, before the publisher trusts the broker's retained messages."""
 
     def __init__(
-        self, broker: BrokerUrl, leadership: LeaderElection, publisher: Publisher, now: Callable[[], datetime]
+        self, broker: BrokerUrl, election: LeaderElection, publisher: Publisher, now: Callable[[], datetime]
     ) -> None:
         self._broker = broker
-        self._election = leadership
+        self._election = election
         self._publisher = publisher
         self._now = now
         self._sweep: OrphanSweep | None = None
@@ -76,8 +76,8 @@ class Resync:
             and session.snapshot_is_due(crowded, time.monotonic())
             and self._settle(session.snapshot)
         ):
-            if session.snapshot.went_down:
-                log.info("%d lamps went offline", session.snapshot.went_down)
+            if session.snapshot.gone_offline:
+                log.info("%d lamps went offline", session.snapshot.gone_offline)
             session.snapshot = None
         if self._sweep is not None and self._sweep.step(self._now()):
             self._sweep = None

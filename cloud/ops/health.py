@@ -67,43 +67,45 @@ def read_broker(broker: BrokerUrl) -> BrokerStatistics:
         raise BrokerAway(f"The broker at {broker} retains an invalid status message: {fault}.") from None
 
 
-def check_database(figures: Statistics, limits: Limits) -> list[Check]:
+def check_database(statistics: Statistics, limits: Limits) -> list[Check]:
     """Check the statistics of the database."""
-    if figures.publisher is None:
+    if statistics.publisher is None:
         publisher = Check("publisher", Level.CRITICAL, "no daemon is publishing; start one")
     else:
-        renewed = f"{figures.publisher} is the publisher (lease renewed {figures.publisher_seconds:.1f} s ago)"
-        publisher = Check("publisher", Level.OK, f"{renewed}, standbys: {figures.standbys}")
+        renewed = f"{statistics.publisher} is the publisher (lease renewed {statistics.publisher_seconds:.1f} s ago)"
+        publisher = Check("publisher", Level.OK, f"{renewed}, standbys: {statistics.standbys}")
     behind = Level.OK
-    if figures.oldest_seconds >= limits.behind_warning:
-        behind = Level.CRITICAL if figures.oldest_seconds >= limits.behind_critical else Level.WARNING
+    if statistics.oldest_seconds >= limits.behind_warning:
+        behind = Level.CRITICAL if statistics.oldest_seconds >= limits.behind_critical else Level.WARNING
     pending = "no messages are pending"
-    if figures.pending:
-        pending = f"{figures.pending} messages are pending, the oldest for {figures.oldest_seconds:.0f} s"
-    good_for = "unlimited" if figures.code_ttl is None else f"{figures.code_ttl.total_seconds():.0f} s"
+    if statistics.pending:
+        pending = f"{statistics.pending} messages are pending, the oldest for {statistics.oldest_seconds:.0f} s"
+    good_for = "unlimited" if statistics.code_ttl is None else f"{statistics.code_ttl.total_seconds():.0f} s"
     return [
         publisher,
         Check("outbox", behind, pending),
-        *(Check("refused", Level.CRITICAL, fault.text) for fault in figures.faults),
-        Check("lamps", Level.OK, f"{figures.lamps} lamps, {figures.waiting} unassociated, {figures.connected} up"),
+        *(Check("refused", Level.CRITICAL, fault.text) for fault in statistics.faults),
+        Check(
+            "lamps", Level.OK, f"{statistics.lamps} lamps, {statistics.waiting} unassociated, {statistics.connected} up"
+        ),
         Check("codes", Level.OK, f"code lifetime: {good_for}"),
     ]
 
 
-def check_broker(figures: BrokerStatistics, limits: Limits) -> list[Check]:
+def check_broker(statistics: BrokerStatistics, limits: Limits) -> list[Check]:
     """Check what the broker reports."""
     daemon = Check("daemon", Level.OK, "the daemon is connected to the broker")
-    if not figures.daemon_connected:
+    if not statistics.daemon_connected:
         daemon = Check("daemon", Level.CRITICAL, "the daemon is not connected to the broker; see the daemon's log")
-    if figures.dropped is None:
+    if statistics.dropped is None:
         return [daemon, Check("dropped", Level.OK, "this broker does not count dropped messages")]
-    if figures.dropped <= limits.dropped:
+    if statistics.dropped <= limits.dropped:
         return [
             daemon,
-            Check("dropped", Level.OK, f"the broker dropped {figures.dropped} messages since it started"),
+            Check("dropped", Level.OK, f"the broker dropped {statistics.dropped} messages since it started"),
         ]
     advice = "set max_queued_messages to 100000000 in mosquitto.conf, or tolerate them with --dropped"
-    text = f"the broker dropped {figures.dropped} messages since it started; {advice}"
+    text = f"the broker dropped {statistics.dropped} messages since it started; {advice}"
     return [daemon, Check("dropped", Level.WARNING, text)]
 
 
@@ -125,13 +127,13 @@ _ALL_WELL = ("publisher", "outbox", "lamps")
 
 def performance(database: Statistics | None, broker: BrokerStatistics | None, limits: Limits) -> dict[str, str]:
     """Return performance data in the format of Nagios plugins: value, unit, thresholds."""
-    figures: dict[str, str] = {}
+    statistics: dict[str, str] = {}
     if database is not None:
         for name in ("lamps", "waiting", "connected", "pending", "standbys"):
-            figures[name] = f"{getattr(database, name)};;;0"
-        figures["behind"] = f"{database.oldest_seconds:.1f}s;{limits.behind_warning:g};{limits.behind_critical:g};0"
+            statistics[name] = f"{getattr(database, name)};;;0"
+        statistics["behind"] = f"{database.oldest_seconds:.1f}s;{limits.behind_warning:g};{limits.behind_critical:g};0"
         if database.publisher is not None:
-            figures["lease_age"] = f"{database.publisher_seconds:.1f}s;;;0"
+            statistics["lease_age"] = f"{database.publisher_seconds:.1f}s;;;0"
     if broker is not None and broker.dropped is not None:
-        figures["dropped"] = f"{broker.dropped}c;{limits.dropped};;0"
-    return figures
+        statistics["dropped"] = f"{broker.dropped}c;{limits.dropped};;0"
+    return statistics

@@ -25,9 +25,9 @@ def clear_orphans(device_ids: list[str], now: datetime) -> int:
     for chunk in chunked(device_ids, ROWS_A_STATEMENT):
         with write_transaction():
             known = {found for (found,) in Lampi.select(Lampi.device_id).where(Lampi.device_id.in_(chunk)).tuples()}
-            ghosts = [device_id for device_id in chunk if device_id not in known]
-            Tombstone.tell(ghosts, now)
-        cleared += len(ghosts)
+            orphans = [device_id for device_id in chunk if device_id not in known]
+            Tombstone.tell(orphans, now)
+        cleared += len(orphans)
     return cleared
 
 
@@ -50,7 +50,7 @@ class OrphanSweep:
         if not self._read_to_its_end:
             # A daemon thread: an interrupted sweep starts again at the next start, so shutdown need not wait for it.
             self._found = array("Q")
-            self._reader = threading.Thread(target=self._read, name="ghost hunt", daemon=True)
+            self._reader = threading.Thread(target=self._read, name="orphan sweep", daemon=True)
             self._reader.start()
             return False
         cleared = clear_orphans([f"{found:012x}" for found in self._found], now)
@@ -61,7 +61,7 @@ class OrphanSweep:
 
     def _read(self) -> None:
         try:
-            for batch in retained_associations(self._broker, "ghosts"):
+            for batch in retained_associations(self._broker, "orphans"):
                 self._found.extend(int(device_id, 16) for device_id in batch)
             self._read_to_its_end = True
         except BrokerAway as away:

@@ -54,9 +54,9 @@ def broker() -> Broker:
 def resync(broker: Broker) -> Resync:
     """Give a leader's, of two lamps that were there before, and whose messages the broker has lost."""
     know([HERE, GONE])
-    leadership = LeaderElection(lambda: NOW)
-    leadership.keep()
-    return Resync(BrokerUrl("127.0.0.1", 1), leadership, broker.publisher, lambda: NOW)
+    election = LeaderElection(lambda: NOW)
+    election.keep()
+    return Resync(BrokerUrl("127.0.0.1", 1), election, broker.publisher, lambda: NOW)
 
 
 def know(device_ids: list[str]) -> None:

@@ -97,7 +97,7 @@ def test_who_is_not_on_the_roll_is_not_there() -> None:
     for device_id in reversed(ids[::2]):
         snapshot.add(device_id)
     settle(snapshot)
-    assert snapshot.went_down == 3000
+    assert snapshot.gone_offline == 3000
     assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected).order_by(Lampi.device_id)] == ids[::2]
 
 
@@ -130,7 +130,7 @@ def test_a_page_for_which_the_database_failed_is_settled_when_it_is_back(
             snapshot.settle(NOW)
     settle(snapshot)
     assert [lampi.device_id for lampi in Lampi.select().where(Lampi.connected)] == ["b827ebba0388"]
-    assert snapshot.went_down == 1
+    assert snapshot.gone_offline == 1
 
 
 def settle(snapshot: PresenceSnapshot) -> None:
