@@ -16,8 +16,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 RETRIES_A_SECOND = 200
 """Average limit: after a round in which more messages than usual were refused, the pause is longer."""
 
-RIVAL_GONE_SECONDS = 60.0
-"""How long a takeover by another client counts."""
+RIVAL_GONE_SECONDS = 30.0
+"""How long a connection that the broker closed again counts."""
 
 WRITE_SECONDS = 1.0
 """How often changing counts are written."""
@@ -79,7 +79,7 @@ class Refusals:
 
     def let_in(self) -> None:
         """Record that the broker accepted a connection."""
-        if self._connection != reasons.TAKEN_OVER:  # between takeovers there are connections, too
+        if self._connection not in reasons.PASSING:  # between takeovers there are connections, too
             self._connection = None
 
     def subscribed(self, codes: bytes) -> None:
@@ -121,7 +121,7 @@ class Refusals:
             self._said.clear()
             self._end_count()
             self._earlier.clear()
-        if self._connection == reasons.TAKEN_OVER and monotonic >= self._rejected_at + RIVAL_GONE_SECONDS:
+        if self._connection in reasons.PASSING and monotonic >= self._rejected_at + RIVAL_GONE_SECONDS:
             self._connection = None
         if self._connection is not None:
             faults.setdefault(self._connection, 0)

@@ -18,6 +18,12 @@ NOT_RETAINED = 0x100
 NO_ANSWER = 0x101
 """Our own code for MQTT 3.1.1: the broker closes the connection instead of answering CONNECT."""
 
+CLOSED_AGAIN = 0x102
+"""Our own code: the broker closes one connection after the other without a reason."""
+
+PASSING = frozenset((TAKEN_OVER, CLOSED_AGAIN))
+"""Reasons between whose occurrences there are connections."""
+
 OF_3_1_1 = {1: UNSUPPORTED_VERSION, 2: 0x85, 3: 0x88, 4: BAD_CREDENTIALS, 5: NOT_AUTHORIZED}
 """CONNACK return codes of MQTT 3.1.1."""
 
@@ -52,14 +58,17 @@ _NAMES = {
     0x9F: "connection rate exceeded",
     NOT_RETAINED: "confirmed but not retained",
     NO_ANSWER: "no answer",
+    CLOSED_AGAIN: "closed again and again",
 }
 
+_RIVAL = "another client may use the daemon's client id; run only one cloud per broker"
 _CREDENTIALS = "check the user and password in LAMPI_BROKER_URL"
 _ADVICE = {
     UNSUPPORTED_VERSION: "set LAMPI_MQTT_VERSION to a version that the broker speaks, or to auto",
     BAD_CREDENTIALS: _CREDENTIALS,
     NOT_AUTHORIZED: "let the daemon's user write to its own topics and all lamps' topics in the broker's acl_file",
-    TAKEN_OVER: "another client uses the daemon's client id; run only one cloud per broker",
+    TAKEN_OVER: _RIVAL,
+    CLOSED_AGAIN: _RIVAL,
     TOO_LARGE: "raise message_size_limit and max_packet_size in mosquitto.conf",
     QUOTA_EXCEEDED: "raise max_inflight_messages and max_inflight_bytes in mosquitto.conf",
     NO_RETAIN: "set retain_available true in mosquitto.conf",

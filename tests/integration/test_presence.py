@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud.mqtt.packets import MOST_PACKET_BYTES
 from shared.protocol.topics import provisioned_presence
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
@@ -58,8 +59,11 @@ def test_bad_payloads_get_one_line_at_most_and_lose_nothing(loop: Loop, daemon: 
     loop.new_lamp(LAMP)
     assert loop.settled() == []
     new_lines = daemon.log().splitlines()[before:]
-    for number in range(len(BAD_PAYLOADS)):
+    for number, payload in enumerate(BAD_PAYLOADS):
         about = [line for line in new_lines if presence(f"b827ebba04{number:02x}") in line]
+        if len(payload) > MOST_PACKET_BYTES:  # the broker keeps these to itself
+            assert about == []
+            continue
         assert len(about) == 1
         assert "neither '1' nor '0'" in about[0]
     assert len([line for line in new_lines if presence(LAMP) in line]) == 1  # one reason, counted after the first

@@ -5,6 +5,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,19 @@ def test_over_mqtt_3_1_1_a_broker_that_closes_connections_is_named(tmp_path: Pat
             assert "retain_available" in critical(cloud)
             assert daemon.log().count("; retrying") == 1
             assert "retain_available" in daemon.log()
+
+
+def has_fault(cloud: Cloud) -> bool:
+    with closing(sqlite3.connect(cloud.folder / "lampi.db")) as database:
+        return bool(database.execute("SELECT 1 FROM broker_fault").fetchall())
+
+
+def test_two_clouds_on_one_broker_are_named(tmp_path: Path, broker: Mosquitto) -> None:
+    clouds = [made_cloud(tmp_path / name, broker.port) for name in ("one", "other")]
+    with clouds[0].daemon(), clouds[1].daemon():
+        for cloud in clouds:
+            wait_until(partial(has_fault, cloud), "the fault", seconds=PATIENCE_SECONDS)
+            assert "only one cloud per broker" in critical(cloud)
 
 
 @pytest.mark.parametrize("line", ["max_inflight_messages 5", "max_inflight_messages 20", "max_inflight_bytes 1000"])

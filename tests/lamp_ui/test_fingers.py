@@ -14,26 +14,26 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import time
 from datetime import UTC, datetime
-from lamp_ui.__main__ import _set_stage_for_kivy
+from lamp_ui.__main__ import _prepare_kivy
 from lamp_ui.settings import read_config
 
 config = read_config({"LAMPI_DEVICE_ID": "b827ebba0387", "LAMPI_SIZE": "240x320"})
-_set_stage_for_kivy(config)
+_prepare_kivy(config)
 
 from kivy.clock import Clock
 from kivy.core.window import Window
 from kivy.input.motionevent import MotionEvent
-from lamp_ui import one_finger
+from lamp_ui.core import one_finger
 from lamp_ui.core.events import *
 from lamp_ui.core.lamp_control import Control
 from lamp_ui.geometry.layout import place_main
-from lamp_ui.core.presenter import Presenter, Surroundings
+from lamp_ui.core.presenter import Presenter, Environment
 from lamp_ui.core.status_page import About, MachineFacts
 from lamp_ui.view.root import LampView
 from shared.protocol.payloads import Associated, Color, LampConfig
 
 facts = MachineFacts((), datetime(2026, 1, 1, tzinfo=UTC))
-presenter = Presenter(Surroundings(About("b827ebba0387", (), ""), str, lambda: facts, 60), 0)
+presenter = Presenter(Environment(About("b827ebba0387", (), ""), str, lambda: facts, 60), 0)
 for event in (LinkChanged(True), LampChanged(LampConfig(Color(0.1, 0.9), 0.5, True)), AssociationChanged(Associated())):
     presenter.receive(event, 0)
 emitted = []

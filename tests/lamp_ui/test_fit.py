@@ -10,6 +10,7 @@ from lamp_ui.core.claim_url import LONGEST_SHOWN_ADDRESS
 from lamp_ui.core.i18n import LANGUAGES, hue_name, load_words, percent
 from lamp_ui.geometry.code_layout import lay_out_code
 from lamp_ui.geometry.layout import Box, place_main, place_popup, place_status, unit_of
+from tests.lamp_ui.core.test_i18n import spoken_in_the_code
 
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480)]
 LEAST_FONT = 11
@@ -70,7 +71,13 @@ def fits(text: str, box: Box, font_size: float, bold: bool = False) -> bool:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("size", SIZES)
 def test_every_text_fits(size: tuple[int, int], language: str) -> None:
-    say, unit = load_words(language), unit_of(*size)
+    unit = unit_of(*size)
+    spoken, translated = spoken_in_the_code(), load_words(language)
+
+    def say(words: str) -> str:
+        assert words in spoken  # an old text would be measured in English, whatever the language
+        return translated(words)
+
     least = LEAST_FONT * unit
     main, plain, scanned = place_main(*size), place_popup(*size, 2, 0), place_popup(*size, 2, 33)
     for words in ("Cloud connected", "Waiting for the cloud", "No connection"):
