@@ -28,7 +28,7 @@ _KIVY_NOISE = (
 )
 
 _DISPLAYS = "x11,wayland,kmsdrm"
-"""Where SDL looks for a display: as by itself, but without its last resort, a window that nobody can see."""
+"""SDL's video drivers, in its order, without its last resort: a window that is never visible."""
 
 _NO_DISPLAY = (
     "No display can be opened. On a Pi: is the panel's overlay in config.txt, and is this user in the groups video "
@@ -112,10 +112,9 @@ _NO_DISPLAY = (
 def main(ctx: click.Context, /, **options: str | None) -> None:
     """Show a LAMPI's touchscreen.
 
-    While nobody owns the lamp, it shows the code that makes the lamp somebody's; it takes it away as
-    soon as that has happened. Then it is the lamp's switch and sets its colour and brightness. The
-    broker may be away, at the start or later: the screen says so and keeps trying. SIGTERM and Ctrl-C
-    end it.
+    While the lamp is unclaimed, it shows the code to claim it with, until it is claimed. Then it
+    switches the lamp, and sets its colour and brightness. If the broker is unreachable, the screen
+    says so and retries. SIGTERM and Ctrl-C end it.
     """
     escape_unshowable()
     if ctx.invoked_subcommand is not None:

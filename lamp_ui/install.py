@@ -81,7 +81,7 @@ def find_user(name: str | None, place: Callable[[Path], Path], *, is_here: bool)
     ``is_here`` is False for the tree of a different machine, whose users are not known here.
 
     Raises:
-        CantInstall: that is nobody, or not a user of this machine.
+        CantInstall: no name is given, or the user does not exist.
     """
     sudo_user = os.environ.get("SUDO_USER")
     name = name or _installed_user(place) or (None if sudo_user == "root" else sudo_user)

@@ -155,7 +155,7 @@ def write_transaction(database: peewee.Database | None = None, *, durable: bool 
     the same row and both write.
 
     With ``durable=False`` the commit does not wait for the disk, and a power cut may lose it. This is for writes that
-    anyone can trigger and nobody relies on, such as counting wrong codes, so that they can't saturate the disk.
+    anyone can trigger and nothing relies on, such as counting wrong codes, so that they can't saturate the disk.
     """
     database = database or database_proxy.obj
     if isinstance(database, peewee.SqliteDatabase):

@@ -1,15 +1,15 @@
-"""When the screen says that this is the lamp: for some seconds after somebody asked. Pure; time is an argument."""
+"""Identification: when the screen says that this is the lamp. Pure; time is an argument."""
 
 from math import inf
 
 from shared.protocol.payloads import Associated, Unassociated
 
 LONGEST_SECONDS = 12.0
-"""For how long at most, should the word that ends it never come; longer than the cloud asks for."""
+"""Maximum duration if the message that ends it never arrives; longer than the cloud requests."""
 
 
 class Identify:
-    """Goes by the change of the message's `identify`, and not by a clock: a lamp's own may be wrong."""
+    """Triggered by a change of the message's `identify`, not by the clock, which may be wrong on a lamp."""
 
     def __init__(self) -> None:
         self._last_asked: str | None = None
@@ -18,9 +18,9 @@ class Identify:
     def hear(
         self, before: Unassociated | Associated | None, association: Unassociated | Associated | None, now: float
     ) -> bool:
-        """Take in where the lamp stood and where it stands; return whether somebody asks which lamp this is.
+        """Process a change of the association; return whether identification is requested.
 
-        Where nothing was known before, as after a start, it may be long ago that somebody asked.
+        A request in the first message after a start doesn't count: it may be old.
         """
         asked = association.identify if isinstance(association, Unassociated) else None
         if asked is None:
@@ -34,9 +34,9 @@ class Identify:
         return True
 
     def shown(self, now: float) -> bool:
-        """Tell whether the screen says it at an instant."""
+        """Return whether the screen shows it at a time."""
         return now < self._until
 
     def next_at(self, now: float) -> float:
-        """Return when it ends; infinity where it is not shown."""
+        """Return when it ends; infinity if it is not shown."""
         return self._until if self.shown(now) else inf

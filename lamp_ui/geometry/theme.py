@@ -33,7 +33,7 @@ CODE = _colour("ffd899")
 DEVICE_ID = _colour("a8d4ff")
 """The lamp's id on its own screen, and nothing else."""
 GLOW = _colour("ffb45c")
-"""The warm light when a lamp has become somebody's, or says that it is the one."""
+"""The warm light of the confirmation and of identification."""
 
 CONFIRMATION_GLOW = (*GLOW[:3], 0.5)
 """The light behind the confirmation, at its brightest."""

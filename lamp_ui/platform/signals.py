@@ -15,7 +15,7 @@ END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class EndSignals:
-    """The signals that end the program; from `hold` on they wait until somebody listens."""
+    """The signals that end the program; from `hold` on they are kept until a thread waits for them."""
 
     def hold(self) -> None:
         """Keep the signals from ending the program by themselves; call it before any thread is started."""

@@ -193,7 +193,7 @@ def _about(config: Config) -> About:
 
 
 def _fix_window(size: WindowSize) -> None:
-    # In memory only: the Pi's config.ini is nobody's to change.
+    # In memory only: config.ini belongs to the Pi.
     KivyConfig.set("graphics", "fullscreen", "0")
     KivyConfig.set("graphics", "width", str(size.width))
     KivyConfig.set("graphics", "height", str(size.height))

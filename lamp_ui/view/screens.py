@@ -164,7 +164,7 @@ class PopupScreen(Screen):
 
 
 class ConfirmationScreen(Screen):
-    """A short, warm word when a lamp has become somebody's."""
+    """The confirmation after a lamp was claimed."""
 
     def __init__(self, **properties: Any) -> None:
         super().__init__(**properties)

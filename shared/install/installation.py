@@ -1,6 +1,6 @@
 """Installs files on a machine: creates missing ones and keeps those that were edited by hand.
 
-As Debian does with its configuration files: a file that nobody touched since it was laid out is renewed; beside one
+As Debian does with its configuration files: a file that is unchanged since it was installed is renewed; beside one
 that was changed by hand a newer one is put as `.dpkg-dist`, a name that programs which read whole folders pass over.
 """
 

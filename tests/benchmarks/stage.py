@@ -175,7 +175,7 @@ def wait_for(look: Callable[[], bool], what: str) -> None:
     """Look until it is so."""
     pause, end = threading.Event(), time.monotonic() + PATIENCE_SECONDS
     while not look():
-        assert time.monotonic() < end, f"waited in vain for {what}"
+        assert time.monotonic() < end, f"waited too long for {what}"
         pause.wait(_LOOK_AGAIN_SECONDS)
 
 

@@ -19,5 +19,5 @@ def wait_until(look: Callable[[], T], what: str, seconds: float = DEADLINE_SECON
         if seen:
             return seen
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s in vain for {what}")
+            raise AssertionError(f"waited {seconds} s for {what}")
         pause.wait(_LOOK_AGAIN_SECONDS)
