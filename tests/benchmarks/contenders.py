@@ -1,4 +1,4 @@
-"""What we are held against: the usual way, and what paho alone can do."""
+"""What we are held against: a baseline, and paho alone."""
 
 import secrets
 import struct
@@ -53,7 +53,7 @@ class Stopwatch:
 
 
 def usual_way(port: int, device_ids: Sequence[str]) -> Speed:
-    """Return how fast new lamps are made the usual way, on the open database.
+    """Return how fast new lamps are made by the baseline, on the open database.
 
     For each of them a look, a transaction with one insert, and a `publish.single`, which makes a connection.
     """

@@ -53,7 +53,7 @@ def of_bytes(
 
 
 def of_text(name: str, read: Callable[[str], object], raises: type[Exception] | None, *examples: str) -> Target:
-    """Return a target that reads what somebody typed or wrote; also lone halves of characters may come in."""
+    """Return a target that reads user input; also lone halves of characters may come in."""
     allowed = () if raises is None else (raises,)
     seeds = [example.encode() for example in examples]
     return Target(name, read, allowed, text_like(examples), _text, seeds)

@@ -24,7 +24,7 @@ def test_nothing_is_raised_but_what_is_named(target: Target) -> None:
 
 @pytest.mark.parametrize("raised", [KeyError, UnicodeError])
 def test_another_error_is_found(raised: type[Exception]) -> None:
-    """Also one of a kind that may be raised: UnicodeError is a ValueError, and nobody named it."""
+    """Also one of a kind that may be raised: UnicodeError is a ValueError, which is not listed."""
 
     def read(given: bytes) -> None:
         if b"x" in given:

@@ -50,7 +50,7 @@ def test_a_broker_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> Non
 
 @pytest.fixture
 def strict_broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """Give a running Mosquitto that wants a password, and knows nobody yet."""
+    """Give a running Mosquitto that requires a password, and has no user yet."""
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
     broker = Mosquitto(tmp_path / "strict")

@@ -85,7 +85,7 @@ def test_a_command_waits_out_a_short_lock(loop: Loop) -> None:
 
 @pytest.fixture
 def no_database(tmp_path: Path) -> Cloud:
-    """Give a cloud whose database nobody has made."""
+    """Give a cloud without a database."""
     return Cloud(tmp_path / "none", free_port())
 
 

@@ -48,7 +48,7 @@ def test_release_and_forget_reach_the_lamp(bridged: Bridged) -> None:
     bridged.associate(first)
     wait_for_state(bridged.at_lamp, LAMP, ASSOCIATED)
     bridged.cloud.command("release", LAMP)
-    wait_until(lambda: retained_state(bridged.at_lamp, LAMP) != ASSOCIATED, "the lamp to be nobody's again")
+    wait_until(lambda: retained_state(bridged.at_lamp, LAMP) != ASSOCIATED, "the lamp to be unclaimed again")
     assert wait_for_code(bridged.at_lamp, LAMP)[:6] != first[:6]
     bridged.cloud.command("forget", LAMP)
     wait_for_state(bridged.at_lamp, LAMP, None)

@@ -13,7 +13,7 @@ NO_ROOM = 3 * 4096
 
 
 def test_a_full_disk_is_said_once_and_caught_up_with(loop: Loop, daemon: DaemonProcess) -> None:
-    """The kernel refuses the daemon's writes as a full disk does, and nobody else's."""
+    """The kernel refuses the daemon's writes as a full disk does, and no other process's."""
     loop.new_lamp(LAMP)
     ids = list(device_ids(300))
     room = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (NO_ROOM, resource.RLIM_INFINITY))

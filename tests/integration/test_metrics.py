@@ -1,4 +1,4 @@
-"""Prometheus metrics: what they count, and that their port is nobody's concern but theirs."""
+"""Prometheus metrics: what they count, and a port that is in use."""
 
 import json
 import socket
@@ -106,8 +106,8 @@ def test_it_tells_when_the_broker_and_the_database_are_away(port: int, broker: M
         wait_for(port, broker_connected=1, database_working=1)
         broker.stop()
         wait_for(port, broker_connected=0)
-        with closing(sqlite3.connect(cloud.folder / "lampi.db", isolation_level=None)) as somebody:
-            somebody.execute("BEGIN IMMEDIATE")  # so that nobody else can write
+        with closing(sqlite3.connect(cloud.folder / "lampi.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # so that the daemon can't write
             wait_for(port, database_working=0)
         wait_for(port, database_working=1)
 

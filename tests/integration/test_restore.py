@@ -83,7 +83,7 @@ def test_broker_and_restored_database_agree(clouds: tuple[Cloud, Cloud], tmp_pat
         assert retained_state(broker, OWNED) == ASSOCIATED  # the release is lost
         assert code_in(retained_state(broker, WAITING) or b"") == code  # and so is this association
         assert retained_state(broker, FORGOTTEN) is not None  # it is back
-        assert wait_for_code(broker, NEW) != new_code  # registered anew
+        assert wait_for_code(broker, NEW) != new_code  # registered again
         assert retained_state(broker, GHOST) is retained_state(broker, OWNED_GHOST) is None
         broker.publish(presence(GHOST), b"1")  # and when it comes back it is a new lamp
         assert wait_for_code(broker, GHOST)

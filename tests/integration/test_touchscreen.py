@@ -1,4 +1,4 @@
-"""The whole product: touchscreen, lamp's broker, bridge, cloud; and somebody who reads the code off the screen."""
+"""The whole product: touchscreen, lamp's broker, bridge, cloud; and a reader of the code on the screen."""
 
 from collections.abc import Iterator
 from pathlib import Path

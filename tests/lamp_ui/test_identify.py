@@ -1,4 +1,4 @@
-"""The screen says which lamp this is: when somebody asks, for some seconds, and never for what was asked long ago."""
+"""The screen says which lamp this is: on request, for some seconds, and never for an old request."""
 
 from dataclasses import replace
 

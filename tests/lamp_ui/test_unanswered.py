@@ -1,4 +1,4 @@
-"""Requests that nobody answers: they are undone on the screen, and don't take effect later."""
+"""Unanswered requests: they are undone on the screen, and don't take effect later."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""A broker as it ships, two lamps, the daemon's account, and somebody who hears everything."""
+"""A broker as it ships, two lamps, the daemon's account, and an observer of every topic."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

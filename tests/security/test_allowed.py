@@ -1,4 +1,4 @@
-"""What is allowed works, with nobody let in for tests: a real lamp's broker and bridge, the daemon and the commands."""
+"""What is allowed works, without exceptions for tests: a real lamp's broker and bridge, the daemon and the commands."""
 
 import json
 from collections.abc import Iterator

@@ -62,7 +62,7 @@ def test_a_lamp_that_is_connected_is_cut_off_and_does_not_come_back(
     observer.heard_until(lambda message: (message.topic, message.payload) == (presence(LAMP), b"0"))
     for _ in range(3):
         assert _refused(installed, pair)
-    attempt.refused(WHO, "connects anew")
+    attempt.refused(WHO, "connects again")
     assert not _refused(installed, installed.lamp_pair(OTHER))
 
 

@@ -1,4 +1,4 @@
-"""Who has no certificate, or not the right one, does not come in; and nobody takes another's place."""
+"""Without the right certificate no client is let in; none can act as another."""
 
 import socket
 import ssl

@@ -78,7 +78,7 @@ class Actions:
                 self._dice.choices([self._race, self._forget, self._flurry], [7, 1, 2])[0](lamp)
 
     def associate(self, lamps: Sequence[ModelLamp]) -> None:
-        """Give each of these lamps to somebody, by its device id."""
+        """Associate each of these lamps with a user, by its device id."""
         for number, lamp in enumerate(lamps):
             operation = self._begin(lamp, 1)
             order = Order("associate", lamp.device_id, self._dice.choice(USERS), None, operation.tell)

@@ -79,7 +79,7 @@ class Agreement:
     def _states(self, facts: dict[str, LampFact]) -> Iterator[str]:
         lamps = self._world.model.lamps
         for device_id in facts.keys() - lamps.keys():
-            yield f"{device_id}: nobody ever saw this lamp"
+            yield f"{device_id}: no action ever named this lamp"
         for lamp in lamps.values():
             fact = facts.get(lamp.device_id)
             state = fact.state if fact else ABSENT
@@ -94,7 +94,7 @@ class Agreement:
         for device_id in facts.keys() | said.keys():
             lamp = self._world.model.lamps.get(device_id)
             if lamp is not None and lamp.real and not lamp.up and "screen" in how:
-                continue  # it is off: nobody reads it
+                continue  # it is off: nothing reads it
             expected = facts[device_id].payload if device_id in facts else payloads.CLEARED
             found = said.get(device_id, payloads.CLEARED)
             if found != expected and _read(found) != _read(expected):

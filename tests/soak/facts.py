@@ -1,4 +1,4 @@
-"""What is true: read from the database and from the broker, by nobody's code but the harness's own."""
+"""What is true: read from the database and from the broker, by the harness's own code alone."""
 
 import subprocess
 import uuid

@@ -17,7 +17,7 @@ EVERY_ASSOCIATED = topics.associated(topics.lamp_prefix("+"))
 
 
 class LampPool:
-    """Many lamps on one connection; when that is made anew, each says again where it stands, as bridges do."""
+    """Many lamps on one connection; when it is made again, each publishes its state again, as bridges do."""
 
     def __init__(self, broker: BrokerUrl) -> None:
         self.connected = False

@@ -40,7 +40,7 @@ class ModelLamp:
     forgotten_at: float = -2.0
 
     def admitted(self) -> set[str]:
-        """Return what may be true now: a forgotten lamp that is up comes back when the daemon hears of it anew."""
+        """Return what may be true now: a forgotten lamp that is up comes back when the daemon hears of it again."""
         if ABSENT in self.possible and (self.up or self.up_since_settling):
             return self.possible | {NOBODY}
         return self.possible

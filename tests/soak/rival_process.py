@@ -1,4 +1,4 @@
-"""Somebody who associates, releases and forgets: a process with its own database connection.
+"""A process that associates, releases and forgets, with its own database connection.
 
 Each line of standard input is an order, a JSON object with ``verb``, ``device_id``, ``code`` and ``user``;
 each is answered by one with ``result``, ``reason`` and ``device_id``.

@@ -1,4 +1,4 @@
-"""Failover: how long nobody publishes when the leader dies, and what a leader says that was paused past its lease."""
+"""Failover: how long no daemon publishes when the leader dies, and what a leader says that was paused past its lease."""
 
 import concurrent.futures
 import os
@@ -71,7 +71,7 @@ def test_an_unfenced_leader_would() -> None:
 
 
 def test_a_leader_that_is_paused_inside_a_transaction_holds_nobody_up() -> None:
-    """PostgreSQL ends its session, and with it the write lock; on SQLite nobody can take that from a living process."""
+    """PostgreSQL ends its session, and with it the write lock; on SQLite it can't be taken from a living process."""
     with soak_folder() as folder, World(folder, "postgresql", "paused-in-transaction") as world:
         actions = Actions(world, random.Random(1))
         actions.appear(20)

@@ -92,7 +92,7 @@ class World:
             until.wait(seconds)
             connection.execute("ROLLBACK")
         except sqlite3.OperationalError:
-            pass  # somebody else kept it for longer than we wait
+            pass  # another process kept it for longer than we wait
         finally:
             connection.close()
 

@@ -30,13 +30,13 @@ ASK_AGAIN_SECONDS = 1.0
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface on which nobody listens."""
+    """Return a port of the loopback interface that is free."""
     (port,) = free_ports(1)
     return port
 
 
 def listens(port: int) -> bool:
-    """Tell whether somebody listens on a port of the loopback interface."""
+    """Return whether a program listens on a port of the loopback interface."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -107,7 +107,7 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         listener = f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
-        # Without "user", a Mosquitto that root starts becomes somebody who may not write in this folder.
+        # Without "user", a Mosquitto that root starts becomes a user that can't write in this folder.
         place = f"user {getpass.getuser()}\npersistence true\npersistence_location {folder}/\n"
         place += f"log_dest file {self.log}\n"
         self._config.write_text(whole_config or place + (listener if config is None else config))

@@ -117,4 +117,4 @@ class DaemonProcess:
             try:
                 self.stop()
             finally:
-                self._process.kill()  # one that does not heed the stop fails its test, and must not outlive it
+                self._process.kill()  # one that ignores the stop fails its test, and must not outlive it

@@ -7,7 +7,7 @@ from tests.support.broker import Mosquitto, free_port
 
 
 def deaf_broker(folder: Path) -> Mosquitto:
-    """Return a broker, not yet started, that lets everybody publish and nobody subscribe."""
+    """Return a broker, not yet started, that refuses every subscription."""
     folder.mkdir(parents=True, exist_ok=True)
     plugin = next(Path("/usr/lib").glob("*/mosquitto_dynamic_security.so"))
     allowed = {"publishClientSend": True, "publishClientReceive": True, "subscribe": False, "unsubscribe": True}

@@ -117,7 +117,7 @@ def processes_of(folder: Path) -> dict[int, str]:
             environment = (process / "environ").read_bytes()
             command = (process / "cmdline").read_bytes()
             works_in = str((process / "cwd").readlink())
-        except OSError:  # ended meanwhile, or somebody else's
+        except OSError:  # ended meanwhile, or another user's
             continue
         own = str(folder).encode()
         if command and int(process.name) != os.getpid() and (own in environment + command or str(folder) in works_in):

@@ -1,4 +1,4 @@
-"""Somebody who reads the pages and fills in their forms, without a browser: Flask's client, with forms' tokens."""
+"""A reader of the pages who fills in their forms, without a browser: Flask's client, with forms' tokens."""
 
 import re
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class Reader:
         return self.send("/sign-in", {"name": name, "password": password})
 
     def be(self, user: User) -> "Reader":
-        """Be signed in as somebody, without the work of checking a password."""
+        """Be signed in as a user, without the work of checking a password."""
         with self.app.test_request_context():
             token = sessions.begin(user, present())
         with self.client.session_transaction() as session:

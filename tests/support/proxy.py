@@ -58,7 +58,7 @@ class TcpProxy:
         self._loop.call_soon_threadsafe(self._abort)
 
     def stall(self) -> None:
-        """Let nothing through, and let nobody know."""
+        """Let nothing through, and close nothing."""
         self._loop.call_soon_threadsafe(self._open.clear)
 
     def flow(self) -> None:

@@ -27,7 +27,7 @@ START_SECONDS = 40.0
 
 
 class VirtualScreen:
-    """An X server without hardware, of a size such as `240x320`, with a number that nobody else has."""
+    """An X server without hardware, of a size such as `240x320`, with a number of its own."""
 
     def __init__(self, size: str = LAMP_SIZE) -> None:
         self.size = size
@@ -37,7 +37,7 @@ class VirtualScreen:
     def start(self) -> Self:
         reader, writer = os.pipe()
         with os.fdopen(reader) as told:
-            # -noreset: else the server starts anew, and loses who asks, whenever its last client leaves.
+            # -noreset: else the server restarts, and loses requests, whenever its last client leaves.
             self._process = subprocess.Popen(
                 ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{self.size}x24", "-nolisten", "tcp", "-noreset"],
                 pass_fds=[writer],

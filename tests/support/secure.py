@@ -1,4 +1,4 @@
-"""The cloud as it is installed: the daemon and the commands with a certificate, nobody let in for tests."""
+"""The cloud as it is installed: the daemon and the commands with a certificate, no exceptions for tests."""
 
 import socket
 import ssl

@@ -34,7 +34,7 @@ MORE = {"b827eb11c0de": "Bedside", "b827eb5a1e5c": "A reading lamp beside the bi
 
 
 def take(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str) -> Iterator[Shot]:
-    """Yield every page by its name, in the order in which somebody meets them."""
+    """Yield every page by its name, in the order in which a user meets them."""
     width, height = SIZES[size]
     context = browser.new_context(
         viewport={"width": width, "height": height},

@@ -105,7 +105,7 @@ class Authority:
     def revocation_list(self, revoked: Iterable[Revoked], before: bytes | None, now: datetime) -> Content:
         """Return the revocation list that succeeds ``before``, as PEM.
 
-        It is valid as long as the authority. Nothing refreshes it, and OpenSSL rejects every client if the list has expired,
+        It is valid as long as the authority. Nothing refreshes it, and OpenSSL rejects all if the list has expired,
         so a shorter validity could only lock out every lamp one day.
 
         A running Mosquitto keeps lists that it loaded before, and OpenSSL uses the one with the latest timestamp, in

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.ui.apps ours|poll|empty
 
-``poll`` takes messages the usual way: paho's callback puts them aside, and Kivy looks ten times a
+``poll`` is a baseline: paho's callback puts them aside, and Kivy looks ten times a
 second. ``empty`` is a window and a connection, and nothing else: what Kivy and paho need by themselves.
 """
 

@@ -43,7 +43,7 @@ def address(app: Flask) -> Iterator[str]:
 
 @pytest.fixture
 def lamp(database: peewee.Database) -> Lampi:
-    """Give a lamp of nobody's."""
+    """Give an unclaimed lamp."""
     return register(LAMP)
 
 

@@ -1,4 +1,4 @@
-"""The API's resources: list, show, associate, identify, rename, release; and that nobody sees another's lamps."""
+"""The API's resources: list, show, associate, identify, rename, release; and that no user sees another's lamps."""
 
 from datetime import timedelta
 
@@ -113,7 +113,7 @@ def test_release_makes_it_nobodys_and_a_second_time_finds_nothing(ask: Ask, own:
 
 
 def test_anothers_lamp_is_like_one_that_does_not_exist(ask_for_bob: Ask, own: Lampi) -> None:
-    register("b827ebba0389")  # nobody's: not to be seen either
+    register("b827ebba0389")  # unclaimed: not visible either
     for method, more in {"GET": {}, "PATCH": {"json": {"name": "mine"}}, "DELETE": {}}.items():
         answers = [ask_for_bob(method, f"{LAMPS}/{which}", **more) for which in (LAMP, "b827ebba0389", OTHER_LAMP)]
         assert len({answer.data for answer in answers}) == 1

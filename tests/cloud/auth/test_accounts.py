@@ -1,4 +1,4 @@
-"""Accounts: who may sign up, who is let in, and how often somebody may try."""
+"""Accounts: sign-up, sign-in, and the limits on attempts."""
 
 from datetime import timedelta
 from typing import Literal

@@ -1,4 +1,4 @@
-"""`lampi-cloud user password`: how an operator gives somebody a password."""
+"""`lampi-cloud user password`: an operator sets a password."""
 
 import pytest
 from click.testing import CliRunner, Result

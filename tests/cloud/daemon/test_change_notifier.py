@@ -1,4 +1,4 @@
-"""Word of what is new in the outbox: none where nobody wrote, soon where somebody did, and in time if it fails."""
+"""Notification of changes in the outbox: none without a change, soon after one, and in time if the notifier fails."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""CodeRotation: codes that are too old are worth nothing, and are replaced where somebody can see it."""
+"""Code rotation: expired codes are unknown, and are replaced on connected lamps."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""The inbox: what waits in it is bounded, and nobody waits for it for ever."""
+"""The inbox: what waits in it is bounded, and no thread waits for it for ever."""
 
 import threading
 import time

@@ -53,7 +53,7 @@ def test_the_attack_fails_and_every_owner_gets_in(hostile: list[User]) -> None:
     register(1000)
     outcome = Attack(random.Random(5), hostile, owners).run(NOW, guesses_each=5)
     assert (outcome.owners_in, outcome.owners_kept_out) == (OWNERS, [])
-    assert outcome.looked_up == 5 * ACCOUNTS + 3 * OWNERS  # nobody was throttled: the codes are long enough
+    assert outcome.looked_up == 5 * ACCOUNTS + 3 * OWNERS  # none was throttled: the codes are long enough
     assert outcome.hits == 0
     assert sum(row.cost for row in GuessCount.select().where(GuessCount.who == EVERYBODY)) <= 0.001
     assert {lampi.short_code_length for lampi in Lampi.select().where(Lampi.user.is_null())} == {9}

@@ -113,7 +113,7 @@ def test_the_service_recovers_by_longer_codes_however_often_it_is_attacked() -> 
 
 
 def hits(dice: random.Random, guesses: int, lamps: int) -> bool:
-    """Play one window: lamps draw six characters each, somebody tries a list. Which list does not matter."""
+    """Play one window: lamps draw six characters each, an attacker tries a list. Which list does not matter."""
     return any(dice.randrange(16**6) < guesses for _ in range(lamps))
 
 

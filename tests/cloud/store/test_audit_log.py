@@ -1,4 +1,4 @@
-"""History: every change and every refusal, in order, without codes, and nobody can change it."""
+"""The audit log: every change and every refusal, in order, without codes; no row can be changed."""
 
 import json
 from collections.abc import Callable

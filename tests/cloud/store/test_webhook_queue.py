@@ -29,7 +29,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(autouse=True)
 def lamps(database: object) -> None:
-    """Give two lamps of nobody's, and a receiver."""
+    """Give two unclaimed lamps, and a receiver."""
     batch = PresenceBatch()
     batch.add(LAMP, True)
     batch.add(OTHER, True)

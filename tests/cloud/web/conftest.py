@@ -57,7 +57,7 @@ def app(database: peewee.Database, database_url: str, clock: Clock) -> Flask:
 
 @pytest.fixture
 def reader(app: Flask) -> Reader:
-    """Give a browser in which nobody is signed in."""
+    """Give a browser without a session."""
     return Reader(app)
 
 

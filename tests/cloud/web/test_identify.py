@@ -1,4 +1,4 @@
-"""What the page says of the lamp's screen, when somebody asks it to say which lamp it is."""
+"""What the page says of the lamp's screen during identification."""
 
 from datetime import timedelta
 

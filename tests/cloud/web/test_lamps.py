@@ -1,4 +1,4 @@
-"""The pages for the lamps that somebody owns."""
+"""The pages for a user's lamps."""
 
 from datetime import timedelta
 

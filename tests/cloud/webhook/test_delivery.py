@@ -1,4 +1,4 @@
-"""One delivery: how it is signed, and that a receiver which fails, stalls or drips holds nobody up for long."""
+"""One delivery: how it is signed, and that a receiver that fails, stalls or drips delays nothing else for long."""
 
 import base64
 import time

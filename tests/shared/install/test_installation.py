@@ -1,4 +1,4 @@
-"""Laying out files: what is missing is made, and what somebody changed stays as it is."""
+"""Laying out files: what is missing is made, and what was changed by hand stays."""
 
 import errno
 import grp

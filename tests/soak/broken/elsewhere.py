@@ -6,6 +6,6 @@ from cloud.store import lease
 
 
 def sabotage() -> None:
-    """Have this process's machine be nobody else's: no other daemon can see it die."""
+    """Have this process run on a machine of its own: no other daemon can see it die."""
     name = f"machine-{os.getpid()}"
     lease.this_machine = lambda: name

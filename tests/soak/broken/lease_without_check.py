@@ -1,4 +1,4 @@
-"""A lease that nobody looks at: taken whoever holds it, or believed in after it has run out."""
+"""A lease that is not checked: taken whoever holds it, or believed in after it has run out."""
 
 import uuid
 from datetime import datetime, timedelta

@@ -123,7 +123,7 @@ def test_nothing_outlives_its_authority(authorities: Authorities) -> None:
 
 
 def test_the_list_is_good_for_as_long_as_the_authority(authorities: Authorities) -> None:
-    """With a list that has lapsed, OpenSSL lets nobody in."""
+    """With an expired list, OpenSSL rejects every client."""
     assert _listed(authorities.revocation_list("lamps")).next_update_utc == authorities.ends_at("lamps")
 
 
