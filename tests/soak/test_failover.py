@@ -1,4 +1,4 @@
-"""Failover: how long no daemon publishes when the leader dies, and what a leader says that was paused past its lease."""
+"""Failover: how long no daemon publishes after the leader dies, and that a leader paused past its lease is harmless."""
 
 import concurrent.futures
 import os
