@@ -36,8 +36,7 @@ class Endings:
             self._at_qos_2 = 0
         elif protocol.waits_at_qos_2:
             self._at_qos_2 += 1
-        self._closed = self._closed + 1 if seconds < BRIEF_SECONDS and not protocol.waits_at_qos_2 else 0
-        if self._closed < RIVAL_AFTER:
-            return None
-        is_told = protocol.ended is not None and protocol.ended.reason == reasons.TAKEN_OVER
-        return reasons.TAKEN_OVER if is_told else reasons.CLOSED_AGAIN
+        reason = reasons.CLOSED_AGAIN if protocol.ended is None else protocol.ended.reason
+        is_alike = reason in reasons.PASSING and seconds < BRIEF_SECONDS and not protocol.waits_at_qos_2
+        self._closed = self._closed + 1 if is_alike else 0
+        return reason if self._closed >= RIVAL_AFTER else None

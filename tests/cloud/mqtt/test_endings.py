@@ -33,6 +33,13 @@ def test_connections_that_are_closed_again_and_again_have_a_rival() -> None:
     assert endings.note(connected(), 1.0) == CLOSED_AGAIN  # Mosquitto 2.0 gives no reason
 
 
+def test_a_reason_that_the_broker_gives_is_no_sign_of_a_rival() -> None:
+    protocol = connected()
+    protocol.receive(b"\xe0\x01\x95")
+    endings = Endings()
+    assert [endings.note(protocol, 1.0) for _ in range(10)] == [None] * 10
+
+
 def test_a_successor_takes_over_once_and_a_connection_that_lasts_is_no_sign() -> None:
     endings = Endings()
     assert [endings.note(taken_over(), 1.0) for _ in range(3)] == [None, None, None]
