@@ -23,7 +23,7 @@ _MOST_NEW = 3000
 
 def replay(stage: Stage, kind: str, lamps: int) -> list[Row]:
     """Measure it with so many lamps that the broker has forgotten."""
-    part = f"healing of {lamps:,} lamps, {kind}"
+    part = f"replay of {lamps:,} lamps, {kind}"
     url = stage.filled(kind, lamps)
     numbers = range(_FIRST, _FIRST + _MOST_NEW)
     # Only of the new lamps: to hear what all are told would take as long as it takes to say it.
@@ -39,7 +39,7 @@ def replay(stage: Stage, kind: str, lamps: int) -> list[Row]:
     beside = f"median {1000 * percentile(delays, 50):.0f} ms, of {len(delays)}"
     asked = f"<= {MOST_SECONDS:.0f} s"
     return [
-        Row(part, "all told again", f"{lamps / taken:,.0f}/s", f"{taken:.1f} s"),
+        Row(part, "all published again", f"{lamps / taken:,.0f}/s", f"{taken:.1f} s"),
         Row(
             part,
             "a new lamp's code meanwhile, at worst",
