@@ -89,7 +89,7 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
         "fairness": of_each(lambda on, kind: fairness(on, kind, sizes.fairness_seconds)),
         "growth": of_each(lambda on, kind: growth(on, kind, sizes.growth[kind], sizes.growth_new, sizes.growth_rounds)),
         "storm": of_each(lambda on, kind: storm(on, kind, sizes.storm[kind], sizes.storm_seconds)),
-        "healing": of_each(lambda on, kind: replay(on, kind, sizes.replay)),
+        "replay": of_each(lambda on, kind: replay(on, kind, sizes.replay)),
         "idle": lambda on: idle(on, kinds, sizes.idle_seconds),
     }
 
