@@ -17,6 +17,9 @@ _FEWEST_STEPS = 4
 
 _DIMMED_SHARE = 0.12
 
+_NOWHERE = Path("/dev/null")
+"""Not a folder, so that nothing can be created in it, not even by root."""
+
 
 @dataclass(frozen=True)
 class _Dimmed:
@@ -119,7 +122,11 @@ def open_backlight(backlights: Path) -> Backlight | None:
 
 def _record_file() -> Path:
     state = os.environ.get(STATE)
-    return (Path(state) if state else Path.home() / ".local" / "state") / "lampi-ui" / "backlight"
+    try:
+        folder = Path(state) if state else Path.home() / ".local" / "state"
+    except RuntimeError:  # neither HOME nor an entry in passwd
+        folder = _NOWHERE
+    return folder / "lampi-ui" / "backlight"
 
 
 def _is_writable(folder: Path) -> bool:

@@ -1,6 +1,7 @@
 """The panel's backlight, on plain files in place of sysfs, and what the machine reports about itself."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -38,6 +39,20 @@ def test_a_backlight_rests_and_is_left_as_it_was_found(tmp_path: Path) -> None:
     assert int(brightness.read_text()) == 200
     hardware.rest(True)
     hardware.stop()
+    assert int(brightness.read_text()) == 200
+
+
+def test_a_backlight_dims_without_any_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> NoReturn:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(Path, "home", fail)
+    brightness = backlight(tmp_path, 255, 200)
+    hardware = LampHardware(tmp_path)
+    hardware.rest(True)
+    assert 0 < int(brightness.read_text()) < 60
+    hardware.rest(False)
     assert int(brightness.read_text()) == 200
 
 
