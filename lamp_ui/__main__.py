@@ -162,8 +162,11 @@ def _prepare_kivy(config: Config) -> None:
         # A filter, not a level: Kivy sets its logger's level itself when it is imported.
         logging.getLogger("kivy").addFilter(_worth_saying)
     from kivy.config import Config as KivyConfig  # noqa: PLC0415
+    from kivy.logger import LOG_LEVELS as KIVY_LEVELS  # noqa: PLC0415
 
     apply(read_config_file(find_config(os.environ)), KivyConfig, os.environ)
+    # Kivy set it when it was imported, and in this log mode it doesn't follow its configuration.
+    logging.getLogger("kivy").setLevel(KIVY_LEVELS.get(KivyConfig.get("kivy", "log_level"), logging.INFO))
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

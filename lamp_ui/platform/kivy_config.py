@@ -19,31 +19,34 @@ HOME, NO_CONFIG = "KIVY_HOME", "KIVY_NO_CONFIG"
 _REPLACED_SECTIONS = ("input", "modules")
 """Sections of which the file's entries replace all of Kivy's."""
 
+_CALIBRATION = "postproc:calibration"
+_NOWHERE = Path("/nonexistent/.kivy/config.ini")
+_NUMBER = r"\s*[+-]?([0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9})(e[+-]?[0-9]{1,2})?\s*"
+
 
 def find_config(environment: Mapping[str, str]) -> Path:
     """Return the path of `config.ini`, in `KIVY_HOME` or in the user's home folder, which may not exist."""
     home = environment.get(HOME)
-    if home:
-        return Path(home).expanduser() / "config.ini"
     try:
-        return Path.home() / ".kivy" / "config.ini"
+        return (Path(home).expanduser() if home else Path.home() / ".kivy") / "config.ini"
     except RuntimeError:  # neither HOME nor an entry in passwd
-        return Path("/nonexistent/.kivy/config.ini")
+        return _NOWHERE
 
 
 def read_config_file(file: Path) -> ConfigParser:
     """Return what the file says; nothing if it is missing or unusable. Of duplicates, the last counts."""
     parser = ConfigParser(interpolation=None, strict=False)
+    reason = "it has no section"
     try:
         text = file.read_text(encoding="utf-8-sig")
         parser.read_string(text)
     except (FileNotFoundError, NotADirectoryError):
         return parser
     except (OSError, Error, ValueError) as fault:
-        log.debug("%s: %s", file, fault)
+        reason = " ".join(str(fault).split())
         parser.clear()
     if not parser.sections():
-        log.warning("%s is empty or can't be read; it is left as it is, and Kivy's defaults are used", file)
+        log.warning("%s is empty or can't be read; it is left as it is, and Kivy's defaults are used: %s", file, reason)
     return parser
 
 
@@ -57,11 +60,12 @@ def apply(parser: ConfigParser, config: Any, environment: Mapping[str, str]) -> 
             config.add_section(section)
         if section in _REPLACED_SECTIONS:
             for name in config.options(section):
-                config.remove_option(section, name)
+                if not _is_given(section, name, environment):
+                    config.remove_option(section, name)
         for name, value in parser.items(section):
-            if f"KCFG_{section}_{name}".upper() in environment:
+            if _is_given(section, name, environment):
                 continue
-            if not _VALID.get((section, name), _anything)(value):
+            if not _validator(section, name)(value):
                 used = config.get(section, name) if config.has_option(section, name) else ""
                 log.warning("config.ini: [%s] %s = %s is invalid; using %s", section, name, value, used or "none")
                 continue
@@ -73,6 +77,14 @@ def set_for_lamp(config: Any, *, panel: bool) -> None:
     config.set("kivy", "exit_on_escape", "0")
     if panel:
         config.set("graphics", "show_cursor", "0")
+
+
+def _is_given(section: str, name: str, environment: Mapping[str, str]) -> bool:
+    return f"KCFG_{section}_{name}".upper() in environment
+
+
+def _validator(section: str, name: str) -> Callable[[str], bool]:
+    return _calibration if section == _CALIBRATION else _VALID.get((section, name), _anything)
 
 
 def _anything(_text: str) -> bool:
@@ -91,8 +103,33 @@ def _whole(least: int) -> Callable[[str], bool]:
     return lambda text: fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", text) is not None and int(text) >= least
 
 
+def _number(text: str) -> bool:
+    return fullmatch(_NUMBER, text.lower()) is not None
+
+
 def _fraction(text: str) -> bool:
-    return fullmatch(r"\s*[0-9]{1,9}(\.[0-9]{1,9})?\s*", text) is not None
+    return _number(text) and float(text) >= 0
+
+
+def _fullscreen(text: str) -> bool:
+    """Tell whether Kivy knows it; `on` would mean off."""
+    return text in ("auto", "fake") or (_switch(text) and text.lower() != "on")
+
+
+def _fonts(text: str) -> bool:
+    """Tell whether it is a list of a name and at least one file; Kivy takes no tuple."""
+    fonts = literal_eval(text) if _list(text) else ()
+    return isinstance(fonts, list) and len(fonts) > 1 and all(isinstance(font, str) for font in fonts)
+
+
+def _calibration(text: str) -> bool:
+    """Tell whether it is a device's calibration, such as `xratio=1.1,yoffset=0.2` or `auto=240x320`."""
+    for parameter in filter(None, (part.strip() for part in text.split(","))):
+        key, _, value = parameter.partition("=")
+        numbers = value.split("x") if key == "auto" else [value]
+        if len(numbers) != (2 if key == "auto" else 1) or not all(map(_number, numbers)):
+            return False
+    return True
 
 
 def _list(text: str) -> bool:
@@ -109,7 +146,7 @@ _VALID: dict[tuple[str, str], Callable[[str], bool]] = {
     ("graphics", "custom_titlebar"): _switch,
     ("graphics", "display"): _whole(-1),
     ("graphics", "fbo"): _one_of("hardware", "software", "force-hardware"),
-    ("graphics", "fullscreen"): _one_of("0", "1", "auto", "fake"),
+    ("graphics", "fullscreen"): _fullscreen,
     ("graphics", "height"): _whole(1),
     ("graphics", "left"): _whole(-(10**5)),
     ("graphics", "maxfps"): _whole(0),
@@ -120,6 +157,7 @@ _VALID: dict[tuple[str, str], Callable[[str], bool]] = {
     ("graphics", "position"): _one_of("auto", "custom"),
     ("graphics", "resizable"): _switch,
     ("graphics", "rotation"): _one_of("0", "90", "180", "270"),
+    ("graphics", "shaped"): _switch,
     ("graphics", "show_cursor"): _switch,
     ("graphics", "show_taskbar_icon"): _switch,
     ("graphics", "top"): _whole(-(10**5)),
@@ -127,7 +165,7 @@ _VALID: dict[tuple[str, str], Callable[[str], bool]] = {
     ("graphics", "vsync"): lambda text: text in ("", "none") or _whole(-1)(text),
     ("graphics", "width"): _whole(1),
     ("graphics", "window_state"): _one_of("visible", "hidden", "maximized", "minimized"),
-    ("kivy", "default_font"): _list,
+    ("kivy", "default_font"): _fonts,
     ("kivy", "desktop"): _switch,
     ("kivy", "exit_on_escape"): _switch,
     ("kivy", "keyboard_mode"): _one_of("", "system", "dock", "multi", "systemanddock", "systemandmulti"),

@@ -82,6 +82,29 @@ def test_a_variable_takes_precedence(tmp_path: Path) -> None:
     assert config.get("graphics", "width") == "320"
 
 
+@pytest.mark.parametrize("content", [PANEL, "[input]\nmouse = mouse\n"], ids=["not in the file", "in the file"])
+def test_a_variable_for_an_input_device_takes_precedence(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "config.ini"
+    file.write_text(content)
+    config = RawConfigParser()
+    config.read_string("[input]\nmouse = mouse,disable_multitouch\n%(name)s = probesysfs\n")  # as Kivy has set it
+    apply(read_config_file(file), config, {"KCFG_INPUT_MOUSE": "mouse,disable_multitouch"})
+    assert config.get("input", "mouse") == "mouse,disable_multitouch"
+    assert not config.has_option("input", "%(name)s")
+
+
+def test_kivys_own_file_is_valid(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    applied(kivys_own(tmp_path / "own").encode(), tmp_path)
+    assert caplog.text == ""
+
+
+def test_the_place_of_a_fault_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    applied(b"[graphics]\nrotation = 90\nnonsense\n", tmp_path)
+    assert "[line 3]: 'nonsense" in caplog.text
+    assert len(caplog.records) == 1
+    assert "\n" not in caplog.records[0].getMessage()
+
+
 def test_the_file_is_in_kivys_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_config({"KIVY_HOME": str(tmp_path)}) == tmp_path / "config.ini"
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -94,6 +117,10 @@ def test_without_any_home_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Path, "home", fail)
     assert not find_config({}).exists()
+
+
+def test_the_home_of_an_unknown_user_is_no_home() -> None:
+    assert not find_config({"KIVY_HOME": "~no-such-user/kivy"}).exists()
 
 
 @pytest.mark.parametrize(
@@ -112,13 +139,27 @@ def test_without_any_home_there_is_no_file(monkeypatch: pytest.MonkeyPatch) -> N
         ("graphics", "vsync", "-1", "-1"),
         ("graphics", "vsync", "often", None),
         ("graphics", "maxfps", "fast", None),
-        ("graphics", "fullscreen", "yes", None),
+        ("graphics", "fullscreen", "yes", "yes"),
+        ("graphics", "fullscreen", "True", "True"),
+        ("graphics", "fullscreen", "wide", None),
+        ("graphics", "fullscreen", "on", None),
+        ("graphics", "min_state_time", ".035", ".035"),
+        ("graphics", "shaped", "round", None),
         ("kivy", "desktop", "maybe", "1"),
         ("kivy", "log_level", "loud", None),
         ("kivy", "default_font", "Roboto", None),
         ("kivy", "default_font", "['Roboto', 'a.ttf']", "['Roboto', 'a.ttf']"),
+        ("kivy", "default_font", "[]", None),
+        ("kivy", "default_font", "[1, 2]", None),
         ("postproc", "ignore", "[(0,", None),
         ("postproc", "jitter_distance", "0.004", "0.004"),
+        ("postproc", "jitter_distance", "4e-3", "4e-3"),
+        ("postproc", "jitter_distance", "\u00b2", None),
+        ("postproc:calibration", "(mtdev)", "xratio=1.1, yoffset=-0.2,", "xratio=1.1, yoffset=-0.2,"),
+        ("postproc:calibration", "(mtdev)", "auto=240x320", "auto=240x320"),
+        ("postproc:calibration", "(mtdev)", "xratio=wide", None),
+        ("postproc:calibration", "(mtdev)", "xratio", None),
+        ("postproc:calibration", "(mtdev)", "auto=wide", None),
         ("postproc", "double_tap_time", "soon", None),
     ],
 )
@@ -176,6 +217,29 @@ def test_the_program_runs_with_an_old_file_whose_values_are_invalid(start_lamp: 
     assert "[graphics] rotation = sideways is invalid; using 0" in lamp.log
     assert "No display" not in lamp.log
     assert (home / "config.ini").read_text() == "\ufeff" + odd
+
+
+def test_the_program_runs_with_a_file_of_which_no_value_is_valid(start_lamp: StartLamp, tmp_path: Path) -> None:
+    own = RawConfigParser()
+    own.read_string(kivys_own(tmp_path / "odd"))
+    own.add_section("postproc:calibration")
+    own.set("postproc:calibration", "(mouse)", "")
+    for section in set(own.sections()) - {"input", "modules"}:
+        for name in own.options(section):
+            own.set(section, name, "?")
+    with (tmp_path / "odd" / "config.ini").open("w") as file:
+        own.write(file)
+    lamp = start_lamp(KIVY_HOME=str(tmp_path / "odd"))
+    lamp.wait_for_main_screen()
+    assert "[postproc:calibration] (mouse) = ? is invalid; using none" in lamp.log
+
+
+def test_kivys_log_level_counts(start_lamp: StartLamp, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "config.ini").write_text("[kivy]\nlog_level = debug\n")
+    lamp = start_lamp(KIVY_HOME=str(tmp_path / "home"))
+    lamp.wait_for_main_screen()
+    assert "Base: Create provider from" in lamp.log
 
 
 def test_the_program_runs_without_a_home_and_writes_nothing_there(broker: Mosquitto, tmp_path: Path) -> None:
