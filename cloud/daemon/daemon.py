@@ -41,7 +41,7 @@ LOOK_SECONDS = 0.01
 a second to commit, such a change may go unnoticed for a whole round."""
 
 LOOKS_A_ROUND = 30
-"""Polls per round. A poll is almost free (see `news`); a round does all the daemon's work."""
+"""Polls per round. A poll is almost free (see `change_notifier`); a round does all the daemon's work."""
 
 BUSY_SECONDS = 1.0
 """How long a write waits for other processes' locks: short, since events are kept meanwhile and the write is

@@ -53,7 +53,7 @@ class PresenceBatch:
     def register(self, now: datetime) -> list[str]:
         """Write the batch's changes in one transaction; return the device ids of new lamps.
 
-        A known lamp with unchanged presence causes no write and no message. If its code has expired, `rotation`
+        A known lamp with unchanged presence causes no write and no message. If its code has expired, `code_rotation`
         replaces it.
         """
         known = _presence_of(self._up)

@@ -19,7 +19,7 @@ EVERYBODY = "everybody"
 
 
 class GuessCount(Table):
-    """Failures in one time slot for the counter ``who``. ``cost`` is defined in `guesses`."""
+    """Failures in one time slot for the counter ``who``. ``cost`` is defined in `guess_budget`."""
 
     id = BigAutoField()
     who = TextField()
