@@ -23,8 +23,9 @@ from shared.protocol import topics
 from shared.protocol.payloads import HighWaterMark
 from tests.benchmarks.wire import Wire, publish_packet
 from tests.support.bridge import CloudBroker
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
+from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 
 PATIENCE_SECONDS = 600.0

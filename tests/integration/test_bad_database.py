@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import ASSOCIATED, USER, Loop, device_ids, presence
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 LAMP = "b827ebba0387"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.loop import ASSOCIATED, USER, presence, wait_for_code, wait_for_state
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 LAMP = "b827ebba0387"

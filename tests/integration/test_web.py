@@ -14,10 +14,11 @@ import pytest
 from cloud.ops.deploy import package_files
 from cloud.store.lamps import Lampi
 from cloud.web.live import MOST_STREAMS_OF_ONE
-from tests.support.broker import free_port, listens
+from tests.support.broker import listens
 from tests.support.browsing import Client, RawStream, cookie_for
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import ASSOCIATED, USER, Loop, opened_database, wait_for_state
+from tests.support.ports import free_port
 from tests.support.supervisor import Supervisor
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 from tests.support.web import WebProcess

@@ -12,8 +12,9 @@ from shared.protocol import payloads, topics
 from tests.soak.facts import Facts, retained
 from tests.soak.lamps import EVERY_ASSOCIATED
 from tests.soak.world import soak_folder
-from tests.support.broker import Ear, Mosquitto, free_port
+from tests.support.broker import Ear, Mosquitto
 from tests.support.cloud import Cloud
+from tests.support.ports import free_port
 from tests.support.proxy import TcpProxy
 from tests.support.waiting import wait_until
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from cloud.db.timestamps import utc_now
 from cloud.devtools.local_stack import files
 from cloud.store.lamps import Lampi
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
 from tests.support.loop import USER, made_cloud, opened_database
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 

@@ -18,8 +18,8 @@ import paho.mqtt.client as paho
 from paho.mqtt import publish
 from paho.mqtt.enums import CallbackAPIVersion
 
-from cloud.devtools.local_stack.ports import free_ports
 from shared.mqtt.broker_url import BrokerUrl
+from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 _INSTALLED = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin") or "mosquitto"
@@ -27,12 +27,6 @@ MOSQUITTO = os.environ.get("LAMPI_TEST_MOSQUITTO", _INSTALLED)
 """The program under test: this machine's, or the one that `tests.support.mosquittos` unpacked."""
 
 ASK_AGAIN_SECONDS = 1.0
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that is free."""
-    (port,) = free_ports(1)
-    return port
 
 
 def listens(port: int) -> bool:

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
+from tests.support.ports import free_port
 
 
 def deaf_broker(folder: Path) -> Mosquitto:

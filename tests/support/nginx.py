@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from cloud.ops.deploy import nginx
-from tests.support.broker import free_port, listens
+from tests.support.broker import listens
+from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin") or "nginx"

@@ -12,7 +12,7 @@ import psycopg
 
 from cloud.db.database import connect_database
 from cloud.db.schema import upgrade
-from tests.support.broker import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 _MIGRATED = "migrated"

@@ -21,9 +21,9 @@ from cloud.services.claiming import user_named
 from cloud.store.lamps import Lampi
 from cloud.store.lease import PublisherLease
 from cloud.store.outbox import OutboxMessage
-from tests.support.broker import free_port
 from tests.support.cloud import Cloud
 from tests.support.loop import made_cloud, opened_database
+from tests.support.ports import free_port
 from tests.support.web import WebProcess, chromium, follow, sign_up
 
 SIZES = {"360": (360, 740), "1280": (1280, 800)}

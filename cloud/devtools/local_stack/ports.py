@@ -6,6 +6,7 @@ from pathlib import Path
 
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FIRST_UNPRIVILEGED = 1024
+_MOST_TRIES = 10_000
 _DICE = random.SystemRandom()
 
 
@@ -15,11 +16,12 @@ def free_ports(count: int) -> list[int]:
     They are below the kernel's range for outgoing connections and automatically assigned ports. A port in that range
     could be taken between this choice and its use.
     """
-    candidates = list(range(_FIRST_UNPRIVILEGED, _first_ephemeral()))
-    _DICE.shuffle(candidates)
+    candidates = range(_FIRST_UNPRIVILEGED, _first_ephemeral())
+    tries = 0
     free: list[int] = []
     while len(free) < count:
-        port = candidates.pop() if candidates else 0
+        tries += 1
+        port = _DICE.choice(candidates) if candidates and tries < _MOST_TRIES else 0  # 0: the kernel chooses
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -17,10 +17,11 @@ import click
 
 from cloud.db.timestamps import utc_now
 from cloud.services import claiming
-from tests.support.broker import free_port, listens
+from tests.support.broker import listens
 from tests.support.browsing import Client, RawStream, cookie_for
 from tests.support.cloud import Cloud
 from tests.support.loop import USER, made_cloud, opened_database
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.support.web import WebProcess
 from tests.support.web_album import LAMP, MORE, make_lamps

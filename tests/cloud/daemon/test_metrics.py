@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from cloud.daemon.metrics import LOOK_SECONDS, Metrics, MetricsPort
 from cloud.services.statistics import Statistics
-from tests.support.broker import free_port
+from tests.support.ports import free_port
 
 FIGURES = Statistics(3, 2, 1, 0, 0.0, None, 0.0, 0, timedelta(minutes=15))
 

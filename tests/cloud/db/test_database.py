@@ -9,7 +9,7 @@ from cloud.db.database import open_database, write_transaction
 from cloud.errors import DatabaseAway, UnusableDatabase
 from cloud.services.claiming import add_user
 from cloud.store.lamps import User
-from tests.support.broker import free_port
+from tests.support.ports import free_port
 
 
 def test_a_missing_file_is_not_made_by_reading(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The desk's ports: free, different, and such that no outgoing connection takes one before it is used."""
+"""The local stack's ports: free, different, and such that no outgoing connection takes one before it is used."""
 
 import socket
 from pathlib import Path
@@ -21,7 +21,7 @@ def test_a_port_is_below_those_that_the_kernel_gives_to_outgoing_connections() -
     assert all(1024 <= port < first for port in ports.free_ports(50))
 
 
-def test_a_port_on_which_somebody_listens_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", ports.free_ports(1)[0])) as taken:
         port = taken.getsockname()[1]
         monkeypatch.setattr(ports, "_FIRST_UNPRIVILEGED", port)

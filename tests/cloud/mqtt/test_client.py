@@ -19,7 +19,8 @@ from shared.mqtt.messages import Publication
 from shared.mqtt.tls import TlsFiles
 from tests.shared.mqtt.raw_broker import CONNECT, DISCONNECT, PUBLISH, SUBSCRIBE, RawBroker
 from tests.shared.mqtt.test_tls import TlsBroker
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
+from tests.support.ports import free_port
 from tests.support.proxy import OldBroker, TcpProxy
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 

@@ -13,7 +13,7 @@ from shared.mqtt.messages import Message, Publication, Subscription
 from tests.shared.mqtt.links import running, warnings
 from tests.shared.mqtt.raw_broker import DISCONNECT, PUBLISH, SUBSCRIBE, RawBroker
 from tests.shared.mqtt.test_client import DOWN
-from tests.support.broker import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 LONGEST_STOP_SECONDS = 5.0

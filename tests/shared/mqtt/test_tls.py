@@ -16,7 +16,8 @@ from shared.mqtt.client import MqttClient
 from shared.mqtt.tls import TlsFiles, explained
 from shared.settings import BadSettings, SettingsReader
 from tests.shared.mqtt.links import running, warnings
-from tests.support.broker import Mosquitto, free_port
+from tests.support.broker import Mosquitto
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 DAY = timedelta(days=1)

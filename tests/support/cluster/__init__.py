@@ -5,7 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.broker import free_port, listens
+from tests.support.broker import listens
+from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 _PLACE = Path(__file__).parent
