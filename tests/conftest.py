@@ -16,6 +16,7 @@ from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.log_scan import nothing_secret_is_logged  # noqa: F401 - pytest finds it by its name
 from tests.support.postgres import Postgres
+from tests.support.screen import VirtualScreen
 
 # No deadline: the machine's speed is not under test. No database: a failure's example is printed, the tree stays clean.
 settings.register_profile("full", deadline=None, database=None, max_examples=200, print_blob=True)
@@ -24,15 +25,19 @@ settings.load_profile("full")  # `--hypothesis-profile` comes later
 
 SERVER_FIXTURES = {"broker", "postgres", "postgres_server"}
 SERVER_FOLDERS = {"benchmarks", "fuzz", "integration", "security", "soak"}
+SERVER_CLASSES = {Mosquitto, VirtualScreen}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests whose fixtures or folders need a server or a display; `make quick` runs the others."""
+    """Mark the tests whose fixtures, imports or folders need a server or a display; `make quick` runs the others."""
     for item in items:
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         values = item.callspec.params.values() if hasattr(item, "callspec") else ()
         fixtures = set(getattr(item, "fixturenames", ()))
-        if folder in SERVER_FOLDERS or fixtures & SERVER_FIXTURES or "postgresql" in values:
+        module = item.getparent(pytest.Module)
+        imported = {value for value in vars(module.obj).values() if isinstance(value, type)} if module else set()
+        by_name = folder in SERVER_FOLDERS or fixtures & SERVER_FIXTURES or "postgresql" in values
+        if by_name or imported & SERVER_CLASSES:
             item.add_marker("server")
 
 

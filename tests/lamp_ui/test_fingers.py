@@ -9,8 +9,6 @@ import pytest
 
 from tests.support.screen import VirtualScreen
 
-pytestmark = pytest.mark.server
-
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
