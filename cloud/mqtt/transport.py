@@ -26,6 +26,7 @@ class Transport:
         self._poll.register(connection, select.POLLIN)
         self._poll.register(self._woken, select.POLLIN)
         self._asleep = False
+        self._unacknowledged = False
 
     def wake(self) -> None:
         """End the current wait, or prevent the next one; thread-safe."""
@@ -45,6 +46,7 @@ class Transport:
         try:
             while self._unsent:
                 sent = self._connection.send(self._unsent)
+                self._unacknowledged = False
                 self._unsent = self._unsent[sent:]
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass  # `receive` waits until the socket is writable
@@ -62,6 +64,8 @@ class Transport:
             OSError: the connection is gone.
         """
         wanted = select.POLLIN if len(self._unsent) < MOST_UNSENT_BYTES else 0
+        if self._unacknowledged:
+            self._acknowledge_at_once()
         self._poll.modify(self._connection, wanted | (select.POLLOUT if self._unsent else 0))
         ready = self._poll.poll(seconds * 1000)
         self._asleep = False
@@ -73,6 +77,7 @@ class Transport:
                 self._woken.recv(CHUNK_BYTES)
             elif wanted or event & ~select.POLLOUT:
                 received = self._read()
+                self._unacknowledged = True
         return received
 
     def _read(self) -> bytes:
@@ -90,6 +95,16 @@ class Transport:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             pass  # no more data
         return b"".join(chunks)
+
+    def _acknowledge_at_once(self) -> None:
+        """Acknowledge what was read, where no answer has carried the acknowledgement.
+
+        Linux delays it by 40 ms, and a broker without TCP_NODELAY (Mosquitto's default) sends nothing more meanwhile.
+        Linux forgets the option, so it is set each time.
+        """
+        self._unacknowledged = False
+        if hasattr(socket, "TCP_QUICKACK"):
+            self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def close(self) -> None:
         """Close the socket; unsent data is discarded."""

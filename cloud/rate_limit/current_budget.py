@@ -5,7 +5,7 @@ from datetime import datetime
 from cloud.db.database import run_sql
 from cloud.rate_limit.guess_budget import FORESEEN_ACCOUNTS, Budget, room_needed
 from cloud.rate_limit.guess_counts import EVERYBODY, cost_of, slots_of
-from cloud.rate_limit.live_codes import live_codes
+from cloud.rate_limit.live_codes import live_code_count
 from cloud.rate_limit.policy import CodePolicy, announced
 
 
@@ -21,7 +21,7 @@ def length_for_new_codes(count: int, replaced: int, now: datetime) -> int:
     """
     policy = announced()
     spent = cost_of(slots_of([EVERYBODY], policy, now)[EVERYBODY])
-    lamps = sum(live_codes(policy, now).values()) - replaced + count
+    lamps = live_code_count(policy, now) - replaced + count
     return budget_with(spent, lamps, policy).short_code_length(lamps, policy.shortest, policy.longest)
 
 

@@ -42,3 +42,8 @@ def live_codes(policy: CodePolicy, now: datetime) -> dict[int, int]:
         "SELECT short_code_length, SUM(lamps) FROM live_codes WHERE hour >= ? GROUP BY short_code_length", since
     )
     return {length: int(lamps) for length, lamps in counts}
+
+
+def live_code_count(policy: CodePolicy, now: datetime) -> int:
+    """Return the number of live codes of all lengths."""
+    return sum(live_codes(policy, now).values())

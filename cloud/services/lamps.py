@@ -7,14 +7,14 @@ import itertools
 from collections.abc import Sequence
 from datetime import datetime
 
-from peewee import Expression, chunked
+from peewee import Expression, IntegrityError, chunked
 
 from cloud.db import bulk
 from cloud.db.database import write_transaction
 from cloud.db.timestamps import shown_instant
 from cloud.errors import AlreadyAssociated
 from cloud.rate_limit.current_budget import length_for_new_codes
-from cloud.rate_limit.live_codes import counted_from
+from cloud.rate_limit.live_codes import counted_from, live_code_count
 from cloud.rate_limit.policy import announced
 from cloud.services.claim_terms import ClaimTerms, announced_terms
 from cloud.store import audit_log, outbox, webhook_queue
@@ -62,31 +62,46 @@ def enqueue_state(lamps: Sequence[Lampi]) -> None:
 
 
 def register_lamps(device_ids: Sequence[str], now: datetime) -> list[str]:
-    """Create unassociated, connected lamps and enqueue their codes; return the device ids that are new."""
+    """Create unassociated, connected lamps and enqueue their codes; return the device ids that are new.
+
+    As a rule all are new and all codes are free, so they are inserted without a look. Only where the database refuses
+    that are the known ones left out and the codes that are taken replaced.
+    """
     with write_transaction():
+        length = length_for_new_codes(len(device_ids), 0, now)
+        if len(device_ids) * live_code_count(announced(), now) < 16**length:
+            try:
+                with write_transaction():
+                    _insert_new(device_ids, fresh_codes(len(device_ids), length, lambda _: set()), now)
+                return list(device_ids)
+            except IntegrityError:
+                pass
         known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id {}", device_ids))
         new = [device_id for device_id in device_ids if (device_id,) not in known]
-        codes = fresh_codes(len(new), length_for_new_codes(len(new), 0, now), Lampi.short_codes_among)
-        versions = itertools.count(outbox.reserve(len(new)))
-        rows = [
-            (device_id, code, code_length, version)
-            for device_id, (code, code_length), version in zip(new, codes, versions, strict=False)
-        ]
-        bulk.insert(
-            Lampi,
-            ("device_id", "association_code", "short_code_length", "message_version"),
-            rows,
-            alike={"connected": True, "created_at": now, "code_issued_at": now, "presence_since": now},
-        )
-        Tombstone.strike_off(new)
-        terms = announced_terms()
-        outbox.put(
-            [
-                Pending(version, associated_topic(device_id), terms.waiting(code, code_length).encode())
-                for device_id, code, code_length, version in rows
-            ]
-        )
+        _insert_new(new, fresh_codes(len(new), length, Lampi.short_codes_among), now)
     return new
+
+
+def _insert_new(device_ids: Sequence[str], codes: Sequence[tuple[str, int]], now: datetime) -> None:
+    versions = itertools.count(outbox.reserve(len(device_ids)))
+    rows = [
+        (device_id, code, code_length, version)
+        for device_id, (code, code_length), version in zip(device_ids, codes, versions, strict=False)
+    ]
+    bulk.insert(
+        Lampi,
+        ("device_id", "association_code", "short_code_length", "message_version"),
+        rows,
+        alike={"connected": True, "created_at": now, "code_issued_at": now, "presence_since": now},
+    )
+    Tombstone.strike_off(device_ids)
+    terms = announced_terms()
+    outbox.put(
+        [
+            Pending(version, associated_topic(device_id), terms.waiting(code, code_length).encode())
+            for device_id, code, code_length, version in rows
+        ]
+    )
 
 
 def issue_codes(lamps: Sequence[Lampi], now: datetime) -> None:

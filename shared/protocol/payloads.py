@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any, NoReturn, TypeVar
 
@@ -47,15 +48,16 @@ class Unassociated:
         required = f'"associated": false, "code": {encode_basestring_ascii(self.code)}'
         if self.good_for is not None:
             required += f', "good_for": {self.good_for}'
-        members: dict[str, Any] = {}
-        if self.url is not None:
-            members["url"] = self.url
-        if self.short_code_length != SHORT_CODE_LENGTH:
-            members["short_code_length"] = self.short_code_length
-        if self.identify is not None:
-            members["identify"] = self.identify
-        optional = f", {json.dumps(members)[1:-1]}" if members else ""
-        return f"{{{required}{optional}}}".encode()
+        return f"{{{required}{_optional_members(self.url, self.short_code_length, self.identify)}}}".encode()
+
+
+@lru_cache(maxsize=16)
+def _optional_members(url: str | None, short_code_length: int, identify: str | None) -> str:
+    """Format the members that most lamps of a burst have in common, each after a comma."""
+    length = None if short_code_length == SHORT_CODE_LENGTH else short_code_length
+    every = {"url": url, "short_code_length": length, "identify": identify}
+    members = {name: value for name, value in every.items() if value is not None}
+    return f", {json.dumps(members)[1:-1]}" if members else ""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tests.support.broker import Ear
 from tests.support.loop import ASSOCIATED, associated
 
 LAMP = "b827ebba0387"
-MOST_TIMES, LAMPS_A_SECOND = 5.0, 1000
+MOST_TIMES, LAMPS_A_SECOND = 3.0, 1000
 
 
 def latency(stage: Stage, kind: str, times: int) -> list[Row]:

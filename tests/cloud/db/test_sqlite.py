@@ -13,6 +13,7 @@ from cloud.db.database import tune_for_bursts, write_transaction
 from cloud.errors import UnknownCode
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import add_user, associate_by_code
+from cloud.services.lamps import register_lamps
 from cloud.services.ownership import taken_just_now
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
@@ -98,9 +99,11 @@ def test_associating_by_code_searches_indexes(
 def test_registering_searches_indexes(sqlite_database: peewee.Database, count: int) -> None:
     """However many come at once: SQLite's choice depends on it."""
     batch = PresenceBatch()
-    for number in range(count):
-        batch.add(f"{number:012x}", True)
+    device_ids = [f"{number:012x}" for number in range(count)]
+    for device_id in device_ids:
+        batch.add(device_id, True)
     seen = plans(sqlite_database, "SELECT", lambda: batch.register(NOW))
+    seen += plans(sqlite_database, "SELECT", lambda: register_lamps([*device_ids, "b827ebba0387"], NOW))
     assert any("SEARCH lampi USING INDEX lampi_short_code (<expr>=?)" in plan for plan in seen)
     assert not any(re.search(r"SCAN lampi\b", plan) or "lampi_user_id" in plan for plan in seen)
 

@@ -1,11 +1,16 @@
 """Lamps, users, and the two verbs that users of LAMPI know."""
 
+import itertools
+from collections.abc import Sequence
+
 import peewee
 import pytest
 
 from cloud.errors import AlreadyAssociated, UnknownLamp
+from cloud.services import lamps
 from cloud.services.claiming import release
-from cloud.store import outbox
+from cloud.services.lamps import register_lamps
+from cloud.store import codes, outbox
 from cloud.store.lamps import Lampi, User
 from shared.protocol.codes import is_association_code
 from tests.cloud.conftest import NOW
@@ -119,3 +124,36 @@ def test_a_user_who_owns_a_lamp_can_not_vanish(lampi: Lampi, ada: User) -> None:
     lampi.associate_and_publish_associated_msg(ada, NOW)
     with pytest.raises(peewee.IntegrityError):
         ada.delete_instance()
+
+
+def test_a_burst_with_a_known_lamp_registers_the_others(database: peewee.Database) -> None:
+    Lampi.create(device_id="b827ebba0388")
+    assert register_lamps(["b827ebba0387", "b827ebba0388", "b827ebba0389"], NOW) == ["b827ebba0387", "b827ebba0389"]
+    assert [message.topic[8:20] for message in outbox.pending(after=0, limit=10)] == ["b827ebba0387", "b827ebba0389"]
+
+
+def test_a_taken_code_is_replaced(database: peewee.Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lamps never wait under one short code, though registering looks for it only once the database refuses."""
+    Lampi.create(device_id="b827ebba0388", association_code="a" * 32)
+    drawn = iter(["a" * 32, "b" * 32, "a" * 32, "c" * 32, "d" * 32, "e" * 32])
+    monkeypatch.setattr(codes, "_generate", lambda count: list(itertools.islice(drawn, count)))
+    assert register_lamps(["b827ebba0387", "b827ebba0389"], NOW) == ["b827ebba0387", "b827ebba0389"]
+    assert {Lampi.named(each).association_code[0] for each in ("b827ebba0387", "b827ebba0389")} == {"c", "d"}
+    assert outbox.last_version() == 2
+
+
+def test_where_codes_are_scarce_they_are_looked_up_first(
+    database: peewee.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[str] = []
+
+    def look_up(drawn: Sequence[str]) -> set[str]:
+        looked_up.extend(drawn)
+        return set()
+
+    monkeypatch.setattr(Lampi, "short_codes_among", look_up)
+    monkeypatch.setattr(lamps, "live_code_count", lambda *_: 16**6 // 2)
+    register_lamps(["b827ebba0387"], NOW)
+    assert not looked_up
+    register_lamps(["b827ebba0388", "b827ebba0389"], NOW)
+    assert len(looked_up) == 2

@@ -41,6 +41,14 @@ def test_a_confirmation_removes_exactly_its_version() -> None:
     assert outbox.newest_version() == 0
 
 
+def test_what_lies_between_confirmed_versions_stays() -> None:
+    enqueue(*((f"topic {number}", b"x") for number in range(8)))
+    outbox.remove({7, 1, 2, 4, 8})
+    assert [row.version for row in outbox.pending(after=0, limit=10)] == [3, 5, 6]
+    outbox.remove([])
+    assert [row.version for row in outbox.pending(after=0, limit=10)] == [3, 5, 6]
+
+
 def test_versions_are_never_used_again() -> None:
     enqueue(("a", b"1"))
     outbox.remove([1])
