@@ -59,7 +59,7 @@ def install(folder: Path | None, service: str, user: str | None, prefix: Path | 
     installation = Installation(RECORD, prefix, dry_run=dry_run, say=click.echo)
     try:
         screen_user = find_user(user, installation.place, is_here=installation.is_here)
-        installation.lay_out([*rows(service, screen_user), *([] if folder is None else provisioned(folder))])
+        installation.install([*rows(service, screen_user), *([] if folder is None else provisioned(folder))])
     except CantInstall as fault:
         raise click.ClickException(str(fault)) from None
     if dry_run:

@@ -48,17 +48,17 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the record with its timestamp (UTC, milliseconds), level, logger and message."""
         instant = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        said = {
+        fields = {
             "time": instant.replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
         }
         if hasattr(record, _DEVICE_ID):
-            said[_DEVICE_ID] = getattr(record, _DEVICE_ID)
+            fields[_DEVICE_ID] = getattr(record, _DEVICE_ID)
         if record.exc_info:
-            said["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(said)
+            fields["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
 
 
 def start_logging(level: str, log_format: str = "text") -> None:

@@ -7,7 +7,7 @@ import click
 
 from cloud.db.timestamps import utc_now
 from cloud.errors import UserError
-from cloud.ops.deploy.install import RECORD, SERVICES, certify, kept_page, lay_out_rules, read_page, rows
+from cloud.ops.deploy.install import RECORD, SERVICES, certify, install_rules, kept_page, read_page, rows
 from cloud.ops.deploy.nginx import installed_version
 from cloud.ops.provisioning.provision import read_address
 from shared.install.installation import CantInstall, Installation
@@ -45,12 +45,12 @@ def install(host: str | None, service: str, page: str | None, prefix: Path | Non
     if page is not None and find_spec("waitress") is None:
         raise UserError("The web page needs the extra 'web': pip install -c constraints.txt '.[cloud,web]'")
     try:
-        installation.lay_out(rows(service, page, installed_version()))
+        installation.install(rows(service, page, installed_version()))
     except CantInstall as fault:
         raise UserError(str(fault)) from None
     if address is not None:
         certify(address, utc_now(), installation.place, dry_run=dry_run, say=click.echo)
-    lay_out_rules(utc_now(), installation.place, dry_run=dry_run, say=click.echo)
+    install_rules(utc_now(), installation.place, dry_run=dry_run, say=click.echo)
     if dry_run:
         click.echo("Nothing was changed.")
     elif not installation.is_here:

@@ -110,11 +110,11 @@ def _print(checks: list[Check], statistics: dict[str, str]) -> None:
 
 def _print_json(checks: list[Check], statistics: dict[str, str]) -> None:
     level = level_of(checks)
-    said = {
+    report = {
         "status": level.name,
         "exit_status": int(level),
         "summary": summary(checks),
         "checks": [{"subject": each.subject, "status": each.level.name, "text": each.text} for each in checks],
         "figures": {name: float(value.partition(";")[0].rstrip("sc")) for name, value in statistics.items()},
     }
-    click.echo(json.dumps(said, indent=2))
+    click.echo(json.dumps(report, indent=2))

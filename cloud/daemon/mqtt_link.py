@@ -107,8 +107,8 @@ class DaemonLink(Listener):
 
     def probe(self, word: bytes, session: Session) -> None:
         """Publish a probe that comes back as `Probe` after all retained messages."""
-        said = Publication(topics.PROBE, word, topics.PROBE_DELIVERY.qos, topics.PROBE_DELIVERY.retain)
-        self._client.publish(session, [(PROBE, said)])
+        probe = Publication(topics.PROBE, word, topics.PROBE_DELIVERY.qos, topics.PROBE_DELIVERY.retain)
+        self._client.publish(session, [(PROBE, probe)])
 
     def ask_again(self, session: Session) -> None:
         """Subscribe again, so that the broker resends its retained messages."""

@@ -96,7 +96,7 @@ class Resync:
             if not session.replay.suspect:  # otherwise keep the mark that shows this database to be older
                 self._publisher.take_over_mark(session.replay.mark)
         replay = session.replay
-        if replay.told == 0:
+        if replay.replayed == 0:
             replay.step(self._now(), MOST_AT_ONCE)
             if not replay.done:
                 log.warning("Republishing lamp state in batches")
@@ -109,5 +109,5 @@ class Resync:
             self._publisher.take_over_mark(replay.mark)
             if replay.suspect:
                 self._sweep = OrphanSweep(self._broker)
-            if replay.told:
-                log.warning("Republished up to %d messages that the broker had lost", replay.told)
+            if replay.replayed:
+                log.warning("Republished up to %d messages that the broker had lost", replay.replayed)

@@ -55,9 +55,9 @@ def dial(broker: BrokerUrl, login: Login, levels: Sequence[int], most_in_flight:
         connection.close()
         if reason != reasons.UNSUPPORTED_VERSION:
             break
-    told = protocol.connack.told if protocol.connack is not None else ""
-    said = reasons.name_of(reason) + (f": {told!r}" if told else "")
-    raise Unreachable(f"refuses the connection ({said}); {reasons.advice_on_connecting(reason)}", reason)
+    reason_string = protocol.connack.reason_string if protocol.connack is not None else ""
+    text = reasons.name_of(reason) + (f": {reason_string!r}" if reason_string else "")
+    raise Unreachable(f"refuses the connection ({text}); {reasons.advice_on_connecting(reason)}", reason)
 
 
 def _connected(broker: BrokerUrl) -> socket.socket:

@@ -24,20 +24,20 @@ class KeepAlive:
         self._seconds = min(seconds, wanted) if wanted and seconds else seconds or wanted or 0
         self._protocol = protocol
         self._due_at = now + self._seconds
-        self._heard = True
+        self._received = True
 
-    def tick(self, heard: bool, now: float) -> None:
+    def tick(self, received: bool, now: float) -> None:
         """Record whether data arrived, and ping when due.
 
         Raises:
             TimeoutError: nothing has arrived since the last ping.
         """
-        self._heard = self._heard or heard
+        self._received = self._received or received
         if not self._seconds or now < self._due_at:
             return
-        if not self._heard:
+        if not self._received:
             raise TimeoutError("the broker stopped responding")
-        self._heard = False
+        self._received = False
         self._due_at = now + self._seconds
         self._protocol.ping()
 

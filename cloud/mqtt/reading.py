@@ -52,12 +52,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Connack:
-    """The broker's CONNACK: reason 0 means accepted; ``told`` is the reason string, "" for none."""
+    """The broker's CONNACK: reason 0 means accepted; ``reason_string`` is the reason string, "" for none."""
 
     reason: int
     limits: Limits = Limits()
     assigned_client_id: str | None = None
-    told: str = ""
+    reason_string: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Ended:
     """The broker's DISCONNECT, with reason code and reason string."""
 
     reason: int
-    told: str = ""
+    reason_string: str = ""
 
     @property
     def text(self) -> str:
         """Why the broker ended the connection and what to change; it continues "The broker at ..."."""
-        told = f": {self.told!r}" if self.told else ""
+        reason_string = f": {self.reason_string!r}" if self.reason_string else ""
         advice = f"; {reasons.advice_on(self.reason)}" if self.reason in reasons.OF_SETTINGS else ""
-        return f"ended the connection ({reasons.name_of(self.reason)}{told}){advice}"
+        return f"ended the connection ({reasons.name_of(self.reason)}{reason_string}){advice}"
 
 
 def read_length(data: bytes, at: int) -> tuple[int, int] | None:

@@ -40,8 +40,8 @@ def check_renewal(ends: Mapping[str, datetime], now: datetime) -> list[Check]:
     if not worn:
         return [Check("renewal", Level.OK, f"certificates are valid until {min(ends.values()):%Y-%m-%d}")]
     level = Level.CRITICAL if min(worn.values()) <= now else Level.WARNING
-    told = [f"the {whose}'s certificate expires on {end:%Y-%m-%d}; {_HOW[whose]}" for whose, end in worn.items()]
-    return [Check("renewal", level, "; ".join(told))]
+    texts = [f"the {whose}'s certificate expires on {end:%Y-%m-%d}; {_HOW[whose]}" for whose, end in worn.items()]
+    return [Check("renewal", level, "; ".join(texts))]
 
 
 def _shown_by(broker: BrokerUrl) -> datetime:

@@ -57,12 +57,12 @@ def read_broker(broker: BrokerUrl) -> BrokerStatistics:
     Raises:
         BrokerAway: the broker does not respond or refuses the connection.
     """
-    said: dict[str, bytes] = {}
+    messages: dict[str, bytes] = {}
     for batch in retained_batches(broker, "status", [topics.STATE, topics.DROPPED], CONNECT_SECONDS, CONNECT_SECONDS):
-        said.update((message.topic, message.payload) for message in batch)
+        messages.update((message.topic, message.payload) for message in batch)
     try:
-        dropped = decode_count(said[topics.DROPPED]) if topics.DROPPED in said else None
-        return BrokerStatistics(topics.STATE in said and decode_up(said[topics.STATE]), dropped)
+        dropped = decode_count(messages[topics.DROPPED]) if topics.DROPPED in messages else None
+        return BrokerStatistics(topics.STATE in messages and decode_up(messages[topics.STATE]), dropped)
     except BadPayload as fault:
         raise BrokerAway(f"The broker at {broker} retains an invalid status message: {fault}.") from None
 
@@ -118,8 +118,10 @@ def summary(checks: Iterable[Check]) -> str:
     """Return one line: the problems, worst first, or else the publisher, the outbox and the lamps."""
     checks = sorted(checks, key=lambda check: -check.level)
     level = level_of(checks)
-    told = [check.text for check in checks if check.level is not Level.OK]
-    return f"LAMPI {level.name} - {'; '.join(told or [check.text for check in checks if check.subject in _ALL_WELL])}"
+    problems = [check.text for check in checks if check.level is not Level.OK]
+    return (
+        f"LAMPI {level.name} - {'; '.join(problems or [check.text for check in checks if check.subject in _ALL_WELL])}"
+    )
 
 
 _ALL_WELL = ("publisher", "outbox", "lamps")

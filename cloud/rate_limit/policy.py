@@ -72,11 +72,11 @@ def announce(policy: CodePolicy) -> None:
 
 def announced() -> CodePolicy:
     """Return the announced policy. Before the first announcement: the defaults, with codes that never expire."""
-    said = run_sql(
+    rows = run_sql(
         "SELECT ttl_seconds, risk, window_seconds, guesses_per_user, guesses_per_source, shortest, longest"
         " FROM code_policy"
     )
-    if not said:
+    if not rows:
         return CodePolicy(ttl=None)
-    ((ttl, risk, window, *limits_and_lengths),) = said
+    ((ttl, risk, window, *limits_and_lengths),) = rows
     return CodePolicy(timedelta(seconds=ttl) if ttl else None, risk, timedelta(seconds=window), *limits_and_lengths)

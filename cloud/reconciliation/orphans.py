@@ -26,7 +26,7 @@ def clear_orphans(device_ids: list[str], now: datetime) -> int:
         with write_transaction():
             known = {found for (found,) in Lampi.select(Lampi.device_id).where(Lampi.device_id.in_(chunk)).tuples()}
             orphans = [device_id for device_id in chunk if device_id not in known]
-            Tombstone.tell(orphans, now)
+            Tombstone.enqueue_clearing(orphans, now)
         cleared += len(orphans)
     return cleared
 

@@ -108,9 +108,9 @@ def _pending(device_ids: Iterable[str]) -> set[str]:
 
 def _says(payload: bytes, expected: Association) -> bool:
     try:
-        said = decode_association(payload)
+        published = decode_association(payload)
     except BadPayload:
         return False
-    if isinstance(said, Unassociated) and isinstance(expected, Unassociated):
-        said = replace(said, good_for=expected.good_for)  # a changed lifetime is published with the next code
-    return said == expected
+    if isinstance(published, Unassociated) and isinstance(expected, Unassociated):
+        published = replace(published, good_for=expected.good_for)  # a changed lifetime is published with the next code
+    return published == expected

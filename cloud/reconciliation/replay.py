@@ -36,7 +36,7 @@ MOST_RANGES = 16
 Range = tuple[int, int]
 """Versions above the first, up to and including the second."""
 
-Told = TypeVar("Told", Lampi, Tombstone)
+Versioned = TypeVar("Versioned", Lampi, Tombstone)
 
 _PREFIX, _SUFFIX = associated_topic("0" * 12).split("0" * 12)
 
@@ -46,7 +46,7 @@ class Replay:
 
     ``newest`` is the last version before the connection on which the mark was read; messages published on that
     connection can't have been lost before. Messages in the outbox are skipped, since they are published anyway, unless
-    the broker is ``suspect``: then no retained message is trusted. ``told`` counts the replayed messages.
+    the broker is ``suspect``: then no retained message is trusted. ``replayed`` counts the replayed messages.
     """
 
     def __init__(self, mark: HighWaterMark | None, newest: int) -> None:
@@ -55,21 +55,21 @@ class Replay:
         if self.suspect:  # include versions reserved since: the mark would hide them if the broker lost them
             newest = outbox.last_version()
         self.done = False
-        self.told = 0
+        self.replayed = 0
         self._left = rest([] if believed is None else [(0, believed.version), *believed.also], newest)
 
     def step(self, now: datetime, most: int = ROWS_A_STATEMENT) -> None:
         """Enqueue the next messages: up to ``most`` lamps and up to ``most`` tombstones."""
-        left, told = self._left, 0
+        left, replayed = self._left, 0
         with write_transaction():
-            while left and not told:
+            while left and not replayed:
                 (after, newest), *others = left
                 lamps, up_to = self._next_of(Lampi, after, newest, most)
                 forgotten, up_to = self._next_of(Tombstone, after, up_to, most)
                 lamps = [lampi for lampi in lamps if lampi.message_version <= up_to]
                 enqueue_state(lamps)
-                Tombstone.tell([lamp.device_id for lamp in forgotten], now)
-                told = len(lamps) + len(forgotten)
+                Tombstone.enqueue_clearing([lamp.device_id for lamp in forgotten], now)
+                replayed = len(lamps) + len(forgotten)
                 # The last version may be shared by several lamps, as after a migration; replayed ones have a new
                 # version.
                 is_all = max(len(lamps), len(forgotten)) < most and up_to == newest
@@ -77,7 +77,7 @@ class Replay:
             if not left:
                 Tombstone.delete().where(Tombstone.forgotten_at < now - REMEMBERED_FOR).execute()
         self._left, self.done = left, not left
-        self.told += told
+        self.replayed += replayed
 
     def mark(self, confirmed: int) -> HighWaterMark:
         """Return the high-water mark if the broker has confirmed all versions up to ``confirmed``.
@@ -90,7 +90,7 @@ class Replay:
         widest = sorted(covered[:-1], key=lambda one: one[0] - one[1])[: MOST_RANGES - 1]
         return HighWaterMark(outbox.origin(), version, (*sorted(widest), *covered[-1:]))
 
-    def _next_of(self, table: type[Told], after: int, up_to: int, most: int) -> tuple[list[Told], int]:
+    def _next_of(self, table: type[Versioned], after: int, up_to: int, most: int) -> tuple[list[Versioned], int]:
         """Return up to ``most`` rows between two versions, and the version that they reach."""
         lost = table.message_version.between(after + 1, up_to)
         if not self.suspect:

@@ -31,21 +31,21 @@ def retained_batches(
         BrokerAway: the broker can't be reached or refuses the connection.
         BrokerSilent: the broker stops sending before the end; all messages until then were yielded.
     """
-    heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+    received: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
     connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
     word = uuid.uuid4().hex[:12]  # shortened, since 32 digits in the broker's log would look like a code
     probe = f"{topics.PROBE}/{word}"
 
     def receive(message: Message) -> None:
         if message.retained:
-            heard.put(message)
+            received.put(message)
 
     link = MqttClient(
         broker,
         f"lampi-cloud-{purpose}-{word}",
         subscriptions=[
             *(Subscription(topic_filter, 0, receive) for topic_filter in filters),
-            Subscription(probe, 1, lambda _message: heard.put(None)),
+            Subscription(probe, 1, lambda _message: received.put(None)),
         ],
         on_connection=connected.put,
     )
@@ -53,7 +53,7 @@ def retained_batches(
     try:
         _wait_to_be_let_in(connected, connect_seconds, broker)
         link.publish(Publication(probe, b"", qos=1, retain=False))
-        yield from _batches(heard, silence_seconds, broker)
+        yield from _batches(received, silence_seconds, broker)
     finally:
         link.stop()
 
@@ -66,12 +66,12 @@ def _wait_to_be_let_in(connected: "queue.SimpleQueue[bool]", seconds: float, bro
 
 
 def _batches(
-    heard: "queue.SimpleQueue[Message | None]", silence_seconds: float, broker: BrokerUrl
+    received: "queue.SimpleQueue[Message | None]", silence_seconds: float, broker: BrokerUrl
 ) -> Iterator[list[Message]]:
     """Yield batches of messages up to the end marker (None)."""
     batch: list[Message] = []
     try:
-        while (message := heard.get(timeout=silence_seconds)) is not None:
+        while (message := received.get(timeout=silence_seconds)) is not None:
             batch.append(message)
             if len(batch) == ROWS_A_STATEMENT:
                 yield batch
@@ -88,8 +88,8 @@ def retained_associations(broker: BrokerUrl, purpose: str) -> Iterator[dict[str,
     Topics without a valid device id are skipped, since no lamp subscribes to them.
     """
     for batch in retained_batches(broker, purpose, [topics.ASSOCIATED_FILTER]):
-        told: dict[str, bytes] = {}
+        states: dict[str, bytes] = {}
         for message in batch:
             with suppress(BadTopic):
-                told[topics.parse_associated(message.topic)] = message.payload
-        yield told
+                states[topics.parse_associated(message.topic)] = message.payload
+        yield states

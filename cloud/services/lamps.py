@@ -94,7 +94,7 @@ def _insert_new(device_ids: Sequence[str], codes: Sequence[tuple[str, int]], now
         rows,
         alike={"connected": True, "created_at": now, "code_issued_at": now, "presence_since": now},
     )
-    Tombstone.strike_off(device_ids)
+    Tombstone.remove(device_ids)
     terms = announced_terms()
     outbox.put(
         [
@@ -164,7 +164,7 @@ def delete(device_id: str, now: datetime, source: str) -> int:
         current = Lampi.get_or_none(Lampi.device_id == device_id)
         if current is not None and current.user_id is not None:
             webhook_queue.write(Kind.RELEASED, device_id, current.name, current.user.name, now)
-        Tombstone.tell([device_id], now)
+        Tombstone.enqueue_clearing([device_id], now)
         deleted: int = Lampi.delete().where(Lampi.device_id == device_id).execute()
         audit_log.write(AuditEvent.FORGOTTEN, now, source, device_id=device_id)
     return deleted

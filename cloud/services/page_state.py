@@ -27,7 +27,7 @@ def states_of(user_ids: Collection[int], now: datetime) -> dict[int, str]:
         .tuples()
     )
     facts = {user_id: (count, str(since), version, waiting) for user_id, count, since, version, waiting in rows}
-    running = lease.somebody_publishes(now)
+    running = lease.has_leader(now)
     return {user_id: _word((running, facts.get(user_id))) for user_id in user_ids}
 
 

@@ -50,20 +50,20 @@ def parse_claim_url(text: str) -> str | None:
 def announce(url: str | None) -> None:
     """Store the claim URL, or None, for all processes."""
     with write_transaction():
-        said: ClaimUrl | None = ClaimUrl.get_or_none()
-        if said is None:
+        row: ClaimUrl | None = ClaimUrl.get_or_none()
+        if row is None:
             ClaimUrl.create(url=url, since_version=outbox.last_version() if url else 0)
-        elif said.url != url:
+        elif row.url != url:
             ClaimUrl.update(url=url, since_version=outbox.last_version()).execute()
 
 
 def announced() -> str | None:
     """Return the announced claim URL."""
-    said = run_sql("SELECT url FROM claim_address")
-    return said[0][0] if said else None
+    rows = run_sql("SELECT url FROM claim_address")
+    return rows[0][0] if rows else None
 
 
 def changed_after() -> int:
     """Return the highest version published before the claim URL changed; 0 if there is none."""
-    said = run_sql("SELECT since_version FROM claim_address")
-    return int(said[0][0]) if said else 0
+    rows = run_sql("SELECT since_version FROM claim_address")
+    return int(rows[0][0]) if rows else 0

@@ -112,7 +112,7 @@ def is_good(lease: Lease, now: datetime) -> bool:
     return now < lease.expires_at <= now + timedelta(seconds=LEASE_SECONDS + CLOCK_SLACK_SECONDS)
 
 
-def somebody_publishes(now: datetime) -> bool:
+def has_leader(now: datetime) -> bool:
     """Return whether a daemon holds the lease, so that changes are published soon."""
     lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
     return lease is not None and is_good(lease, now)

@@ -57,8 +57,8 @@ class Pending(NamedTuple):
 
 def reserve(count: int) -> int:
     """Reserve ``count`` versions and return the first; call it inside a write transaction."""
-    told = "" if isinstance(database_proxy.obj, SqliteDatabase) else f", pg_notify('{CHANNEL}', '')"
-    counting = f"UPDATE outbox_sequence SET last_version = last_version + ? RETURNING last_version{told}"  # noqa: S608 - names of ours
+    notify = "" if isinstance(database_proxy.obj, SqliteDatabase) else f", pg_notify('{CHANNEL}', '')"
+    counting = f"UPDATE outbox_sequence SET last_version = last_version + ? RETURNING last_version{notify}"  # noqa: S608 - names of ours
     return int(run_sql(counting, count)[0][0]) - count + 1
 
 

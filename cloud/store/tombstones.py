@@ -25,7 +25,7 @@ class Tombstone(Table):
         table_name = "forgotten"
 
     @classmethod
-    def tell(cls, device_ids: Sequence[str], now: datetime) -> None:
+    def enqueue_clearing(cls, device_ids: Sequence[str], now: datetime) -> None:
         """Enqueue the clearing of these lamps' retained messages; call it inside a write transaction."""
         if not device_ids:
             return
@@ -40,7 +40,7 @@ class Tombstone(Table):
         outbox.put([Pending(version, associated_topic(device_id), CLEARED) for version, device_id in numbered])
 
     @classmethod
-    def strike_off(cls, device_ids: Iterable[str]) -> None:
+    def remove(cls, device_ids: Iterable[str]) -> None:
         """Remove tombstones of lamps that were registered again; call it inside a write transaction."""
         ((oldest,),) = run_sql("SELECT MIN(message_version) FROM forgotten")
         if oldest is not None:  # as a rule there is none, and a burst need not look for each of its lamps

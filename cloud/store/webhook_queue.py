@@ -48,10 +48,10 @@ class Kind(StrEnum):
 def announce_receiver(exists: bool) -> None:
     """Make all processes start or stop writing events."""
     with write_transaction():
-        said: WebhookReceiver | None = WebhookReceiver.get_or_none()
-        if said is None:
+        row: WebhookReceiver | None = WebhookReceiver.get_or_none()
+        if row is None:
             WebhookReceiver.create(exists=exists)
-        elif said.exists != exists:
+        elif row.exists != exists:
             WebhookReceiver.update(exists=exists).execute()
 
 

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from cloud.auth import accounts, api_tokens
 from cloud.errors import BadPassword, BadUserName, TooManyAttempts, WrongPassword
-from cloud.web.auth import leave, let_in, present, refused, signed_in, source, the_user
+from cloud.web.auth import current_time, leave, let_in, refused, signed_in, source, the_user
 from cloud.web.forms import PasswordForm, SignInForm
 
 
@@ -30,7 +30,7 @@ def sign_in() -> Response:
     form = SignInForm()
     if form.is_submitted():
         try:
-            return let_in(accounts.sign_in(form.text("name"), form.text("password"), source(), present()))
+            return let_in(accounts.sign_in(form.text("name"), form.text("password"), source(), current_time()))
         except (WrongPassword, TooManyAttempts) as refusal:
             form.refuse("password", refusal)
             return refused(make_response(render_template("sign_in.html", form=form)), refusal)
@@ -44,7 +44,7 @@ def sign_up() -> Response:
     form = SignInForm()
     if form.is_submitted():
         try:
-            return let_in(accounts.sign_up(form.text("name"), form.text("password"), source(), present()))
+            return let_in(accounts.sign_up(form.text("name"), form.text("password"), source(), current_time()))
         except BadUserName as refusal:
             form.refuse("name", refusal)
             return refused(make_response(render_template("sign_up.html", form=form)), refusal)
@@ -73,7 +73,7 @@ def password() -> Response:
     if form.is_submitted():
         user = the_user()
         try:
-            accounts.change_password(user, form.text("present"), form.text("new"), present())
+            accounts.change_password(user, form.text("present"), form.text("new"), current_time())
         except (WrongPassword, TooManyAttempts) as refusal:
             form.refuse("present", refusal)
             return refused(make_response(_password_page(form)), refusal)

@@ -13,7 +13,7 @@ from cloud.services import claiming, identification, ownership
 from cloud.store import lease
 from cloud.store.codes import read_code
 from cloud.store.lamps import Lampi
-from cloud.web.auth import present, refused, signed_in, source, the_user
+from cloud.web.auth import current_time, refused, signed_in, source, the_user
 from cloud.web.forms import CodeForm, FoundForm
 from shared.protocol.codes import CODE_LENGTH
 
@@ -50,16 +50,16 @@ def find() -> Response:
     form = CodeForm()
     session.pop("code", None)
     try:
-        lampi = claiming.waiting_under(form.text("code"), the_user(), present(), source())
+        lampi = claiming.waiting_under(form.text("code"), the_user(), current_time(), source())
     except (MalformedCode, UnknownCode, TooManyGuesses) as refusal:
         form.refuse("code", refusal)
         return refused(make_response(render_template("associate.html", form=form)), refusal)
     with suppress(UnknownLamp, AlreadyAssociated):  # deleted or claimed meanwhile: the next page reports it
-        identification.identify(lampi.device_id, present())
+        identification.identify(lampi.device_id, current_time())
     session["found"] = {
         "device_id": lampi.device_id,
         "code": read_code(form.text("code")),  # normalized to stay short: browsers drop cookies larger than 4 KB
-        "at": present().isoformat(),
+        "at": current_time().isoformat(),
         "ticket": secrets.token_urlsafe(8),
     }
     return redirect(url_for("associate.found"))
@@ -77,12 +77,12 @@ def found() -> Response:
     if lampi.user_id == the_user().id:
         return redirect(url_for("lamps.yours", device_id=lampi.device_id))
     try:
-        claiming.still_waiting(lampi.device_id, which["code"], present())
+        claiming.still_waiting(lampi.device_id, which["code"], current_time())
     except UnknownCode as refusal:
         return _enter_again(refusal)
     form = FoundForm(formdata=None, ticket=which["ticket"])
-    daemon_runs = lease.somebody_publishes(present())
-    identifies = identification.is_identifying(lampi, present())
+    daemon_runs = lease.has_leader(current_time())
+    identifies = identification.is_identifying(lampi, current_time())
     return make_response(
         render_template("this_lamp.html", lampi=lampi, daemon_runs=daemon_runs, identifies=identifies, form=form)
     )
@@ -94,14 +94,14 @@ def identify() -> Response:
     """Light up the screen of the lamp that was found."""
     try:
         which = _what_is_meant()
-        claiming.still_waiting(which["device_id"], which["code"], present())
-        identified_already = identification.is_identifying(Lampi.named(which["device_id"]), present())
-        lampi = identification.identify(which["device_id"], present())
+        claiming.still_waiting(which["device_id"], which["code"], current_time())
+        identified_already = identification.is_identifying(Lampi.named(which["device_id"]), current_time())
+        lampi = identification.identify(which["device_id"], current_time())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
         return _enter_again("This page has expired. Enter the code again.")
     if not lampi.connected:
         flash("The lamp is not connected, so its screen can't light up.")
-    elif not lease.somebody_publishes(present()):
+    elif not lease.has_leader(current_time()):
         flash("The lamp service is unavailable, so the lamp's screen can't light up.")
     elif identified_already:
         flash("The lamp's screen is still asking “Is this the lamp?”")
@@ -121,7 +121,7 @@ def associate() -> Response:
         return _enter_again("This page has expired. Enter the code again.")
     device_id = which["device_id"]
     try:
-        claiming.associate_found(device_id, which["code"], user, present(), source())
+        claiming.associate_found(device_id, which["code"], user, current_time(), source())
     except UnknownCode as refusal:
         try:
             ownership.lamp_of(user, device_id)  # the form was submitted twice
@@ -138,7 +138,7 @@ def _what_was_found() -> dict[str, Any]:
         UnknownCode: there is none, or it is older than `FOUND_FOR`.
     """
     which: dict[str, Any] = session.get("found", {})
-    if not which or not present() - FOUND_FOR < datetime.fromisoformat(which["at"]) <= present():
+    if not which or not current_time() - FOUND_FOR < datetime.fromisoformat(which["at"]) <= current_time():
         raise UnknownCode
     return which
 

@@ -79,7 +79,7 @@ def let_in(user: User) -> AnyResponse:
     leave()
     session.update(kept)
     session.permanent = True
-    login_user(Visitor(user, sessions.begin(user, present())))
+    login_user(Visitor(user, sessions.begin(user, current_time())))
     return redirect(session.pop("next", None) or url_for("lamps.mine"))
 
 
@@ -91,7 +91,7 @@ def leave() -> None:
     session.clear()
 
 
-def present() -> datetime:
+def current_time() -> datetime:
     """Return the current time."""
     now: Callable[[], datetime] = current_app.config["NOW"]
     return now()

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from cloud.errors import BadLampName
 from cloud.services import ownership
 from cloud.store import lease
-from cloud.web.auth import present, signed_in, source, the_user
+from cloud.web.auth import current_time, signed_in, source, the_user
 from cloud.web.forms import Form, NameForm
 from cloud.web.live import current_state
 
@@ -49,8 +49,8 @@ def yours(device_id: str) -> str:
     return render_template(
         "yours.html",
         lampi=lampi,
-        told=ownership.is_confirmed(lampi),
-        daemon_runs=lease.somebody_publishes(present()),
+        is_confirmed=ownership.is_confirmed(lampi),
+        daemon_runs=lease.has_leader(current_time()),
         state=state,
         form=NameForm(formdata=None),
     )
@@ -84,7 +84,7 @@ def release(device_id: str) -> Response:
     form = Form()
     lampi = ownership.lamp_of(the_user(), device_id)
     if form.is_submitted():
-        ownership.release_own(the_user(), device_id, present(), source())
+        ownership.release_own(the_user(), device_id, current_time(), source())
         shows = "shows a new code" if lampi.connected else "shows a new code when it reconnects"
         flash(f"{lampi.name} was released. It {shows}.")
         return redirect(url_for("lamps.mine"))

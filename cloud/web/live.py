@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from flask import Blueprint, Response, request
 
 from cloud.services.page_state import states_of
-from cloud.web.auth import later, present, signed_in, the_user
+from cloud.web.auth import current_time, later, signed_in, the_user
 from cloud.web.watch import Watcher
 
 MOST_STREAMS = 200
@@ -59,7 +59,7 @@ def pages(watcher: Watcher) -> Blueprint:
 def current_state() -> str:
     """Return the hash of the state that a page rendered now would show."""
     user_id = the_user().id
-    return states_of([user_id], present())[user_id]
+    return states_of([user_id], current_time())[user_id]
 
 
 def _events(watcher: Watcher, user_id: int, seen: str, left: Callable[[], bool]) -> Iterator[str]:

@@ -24,10 +24,10 @@ class CantInstall(Exception):
 
 
 class Installation:
-    """Lays out rows under ``prefix``, where a package is built or a layout is tried, or else on this machine itself.
+    """Installs rows on this machine, or under ``prefix`` to build a package or try the layout.
 
-    ``record`` is the file that remembers, in the form of sha256sum, what was laid out. ``say`` gets a line a row.
-    Owners and users are this machine's, so under a prefix they are only said.
+    ``record`` is the file that holds the checksums of installed files, in sha256sum's format. ``say`` is called with a
+    line for each row. Owners are accounts of this machine, so under a prefix they are only printed.
     """
 
     def __init__(self, record: Path, prefix: Path | None, *, dry_run: bool, say: Callable[[str], object]) -> None:
@@ -39,14 +39,14 @@ class Installation:
 
     @property
     def is_here(self) -> bool:
-        """Whether this machine itself is laid out, not a tree for a different one."""
+        """True if rows are installed on this machine itself, False under a prefix."""
         return self._prefix is None
 
-    def lay_out(self, rows: Iterable[Row]) -> None:
+    def install(self, rows: Iterable[Row]) -> None:
         """Install each row; a second run changes nothing.
 
         Raises:
-            CantInstall: an account is missing and nothing was changed, or a row can't be laid out; those before it are.
+            CantInstall: an account is missing and nothing was changed, or a row can't be installed; earlier ones are.
         """
         rows = list(rows)
         if self.is_here:
@@ -60,15 +60,15 @@ class Installation:
         for row in rows:
             try:
                 if isinstance(row, SystemUser):
-                    self._lay_out_user(row)
+                    self._install_user(row)
                 elif isinstance(row, Program):
                     self._check_program(row)
                 elif isinstance(row, Accounts):
                     continue  # checked already
                 elif isinstance(row, Folder):
-                    self._lay_out_folder(row)
+                    self._install_folder(row)
                 else:
-                    self._lay_out_file(row)
+                    self._install_file(row)
                     shipped[str(row.path)] = _sum(row.content)
             except PermissionError as fault:
                 raise CantInstall(f"{fault.filename} can't be written: run this as root, or give --prefix.") from None
@@ -84,7 +84,7 @@ class Installation:
         """Return an absolute path below the prefix."""
         return path if self._prefix is None else self._prefix / path.relative_to("/")
 
-    def _lay_out_user(self, row: SystemUser) -> None:
+    def _install_user(self, row: SystemUser) -> None:
         try:
             pwd.getpwnam(row.name)
         except KeyError:
@@ -117,7 +117,7 @@ class Installation:
                 f"chmod -R go+rX {row.path.parents[1]}; the folders above it must be open to this user, too."
             )
 
-    def _lay_out_folder(self, row: Folder) -> None:
+    def _install_folder(self, row: Folder) -> None:
         place = self.place(row.path)
         if place.is_dir():
             self._say_kept_mode(place, row)
@@ -127,9 +127,9 @@ class Installation:
             make_folder(place.parent)
             place.mkdir(mode=row.mode & 0o700)  # private until it has its owner
             self._give(place, row.owner)
-            place.chmod(row.mode)  # whatever the umask says
+            place.chmod(row.mode)  # regardless of the umask
 
-    def _lay_out_file(self, row: File) -> None:
+    def _install_file(self, row: File) -> None:
         place = self.place(row.path)
         if not os.path.lexists(place):
             self._say(f"write  {row.path}  {row.owner} {row.mode:04o}")
@@ -140,17 +140,17 @@ class Installation:
         if present == shipped:
             self._say_kept_mode(place, row)
         elif present is not None and present == known:
-            self._say(f"renew  {row.path}: nobody changed it since it was laid out")
+            self._say(f"update {row.path}: unchanged since its installation")
             self._write(place, row.content, place.stat().st_mode & 0o7777, row.owner)
         elif shipped == known:
-            self._say(f"keep   {row.path}: it was changed by hand")
+            self._say(f"keep   {row.path}: changed by hand")
         else:
-            self._say(f"keep   {row.path}: it was changed by hand; ours is beside it as {place.name}{OFFERED}")
+            self._say(f"keep   {row.path}: changed by hand; the new version is beside it as {place.name}{OFFERED}")
             self._write(place.with_name(place.name + OFFERED), row.content, row.mode, row.owner)
 
     def _say_kept_mode(self, place: Path, row: Folder | File) -> None:
         mode = place.stat().st_mode & 0o7777
-        differs = "" if mode == row.mode else f"; its mode stays {mode:04o}, ours is {row.mode:04o}"
+        differs = "" if mode == row.mode else f"; its mode stays {mode:04o}, the shipped one is {row.mode:04o}"
         self._say(f"same   {row.path}{differs}")
 
     def _write(self, place: Path, content: bytes, mode: int, owner: Owner) -> None:

@@ -1,8 +1,7 @@
-"""A thin wrapper around paho-mqtt with what every client here needs.
+"""MQTT client on paho-mqtt: reconnects with backoff, and survives exceptions in callbacks.
 
-Will before connect; birth and subscriptions on every connect; reconnecting with growing pauses, also at the
-very start; and the guard that no message gets past, because an exception inside a paho callback kills paho's
-thread while ``is_connected()`` stays true.
+It sets the will before it connects, and publishes the birth message and subscribes on each connection. An exception in
+a paho callback would end paho's thread while ``is_connected()`` stays true.
 """
 
 import logging
@@ -25,36 +24,36 @@ from shared.mqtt.trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Trou
 log = logging.getLogger(__name__)
 
 KEEPALIVE_SECONDS = 20
-"""We notice a dead connection within twice this, the broker after one and a half times this; paho's own is 60."""
+"""The client detects a dead connection within twice this, the broker within one and a half times."""
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STOP_SECONDS = 2.0
 
 MOST_IN_FLIGHT = 20
-"""Messages of QoS 1 and 2 on their way at once; paho keeps the others back. Mosquitto's `max_inflight_messages` has the
-same default, and of QoS 2 messages beyond it, 2.0.11 confirms each and loses most: 878 of 1,000, retained ones too."""
+"""Maximum number of unconfirmed messages of QoS 1 and 2; paho queues the rest. It is Mosquitto's default for
+`max_inflight_messages`. Of QoS 2 messages beyond it, 2.0.11 confirms all and loses most: 878 of 1,000."""
 
 _CREDENTIALS_REFUSED = ("Bad user name or password", "Not authorized")
 _CONNECTED = "Connected to the broker at %s"
-_RIVAL = "The broker at %s accepts each connection and ends it soon: another client seems to have our id; stop one"
+_RIVAL = "The broker at %s closes each connection soon: another client may have the same client ID; stop one"
 
 
 def _ignore(_: object) -> None:
-    """Do nothing: the default callback."""
+    """Ignore an event."""
 
 
 class MqttClient:
-    """A connection to the broker that keeps itself alive from `start` to `stop`.
+    """Stays connected to the broker from `start` to `stop`.
 
-    Callbacks run on paho's thread and must return at once: ``on_connection`` gets True when the
-    broker has accepted us and False when that connection is lost; ``on_confirmed`` gets the number that `publish`
-    returned once the broker has confirmed the message (PUBACK or PUBCOMP), perhaps before `publish` has returned it. It
-    also gets the birth message's, and is called under paho's lock: it must not wait for a thread that publishes.
+    Callbacks run on paho's thread and must return at once. ``on_connection`` is called with True when the broker
+    accepts the connection, and with False when it is lost. ``on_confirmed`` is called with the number that `publish`
+    returned when the broker has confirmed the message (PUBACK or PUBCOMP), possibly before `publish` returns. It is
+    called for the birth message, too, and under paho's lock: it must not wait for a thread that publishes.
 
-    ``again`` is asked, on the same thread, when a connection was lost: False ends it, as `stop` does.
-    ``on_ignored`` gets, for each message that is ignored, the kind of its fault: one of a few words. ``on_trouble``
-    gets what is wrong with connections that the broker accepts, and None when that is over.
-    ``now`` is the clock by which repeated warnings are counted, in seconds.
+    ``again`` is called on the same thread after a connection was lost; if it returns False, the client stops.
+    ``on_ignored`` is called with the kind of error of each ignored message. ``on_trouble`` is called with what is wrong
+    with connections that the broker accepts, and with None when that is over. ``now`` returns seconds, for counting
+    repeated warnings.
     """
 
     def __init__(
@@ -84,23 +83,23 @@ class MqttClient:
         self._again = again
         self._now = now
         self._throttle = LogThrottle(log)
-        self._outage_said = False
+        self._outage_is_logged = False
         self._stopping = False
-        # One object for each time the broker accepted us, None between. paho's is_connected() won't do: it is true
-        # before drop_out_messages(), which would take back what another thread published a moment ago.
+        # One object per accepted connection, None in between. paho's is_connected() is not enough: it is true before
+        # drop_out_messages(), which would discard what another thread has just published.
         self._session: object | None = None
         self._unanswered: set[int | None] = set()
         self._client = self._make_client(client_id)
 
     def start(self) -> None:
-        """Connect, now or as soon as the broker can be reached; returns at once."""
+        """Connect in the background, retrying until the broker is reachable."""
         self._client.connect_async(self._broker.host, self._broker.port, keepalive=KEEPALIVE_SECONDS)
         self._client.loop_start()
 
     def stop(self) -> None:
-        """Disconnect and end paho's thread, within a few seconds whatever the network does.
+        """Disconnect and end paho's thread, within a few seconds even on a broken network.
 
-        A clean disconnect makes the broker drop the will, so its message is published first.
+        A clean disconnect makes the broker discard the will, so the will's message is published first.
         """
         self._stopping = True
         if self._will is not None and self._session is not None:
@@ -108,9 +107,9 @@ class MqttClient:
             try:
                 farewell.wait_for_publish(STOP_SECONDS)
             except (RuntimeError, ValueError):
-                log.debug("The broker went away before the goodbye")
+                log.debug("Connection lost before the last message was confirmed")
         self._client.disconnect()
-        # loop_stop() joins without a timeout, and paho's thread may sit in a connect to a host that is silent.
+        # loop_stop() joins without a timeout, and paho's thread may be blocked in a connect to a silent host.
         stopper = threading.Thread(target=self._client.loop_stop, daemon=True)
         stopper.start()
         stopper.join(STOP_SECONDS)
@@ -122,10 +121,10 @@ class MqttClient:
         return self._session
 
     def publish(self, publication: Publication, over: object | None = None) -> int | None:
-        """Publish a message without waiting; with ``over``, only over that session.
+        """Publish a message without waiting; with ``over``, only in that session.
 
-        Returns the number that ``on_confirmed`` will get, or None when there is no (such) connection. What is
-        not confirmed when the connection breaks is dropped; the caller publishes it again.
+        Returns the number for ``on_confirmed``, or None without a connection or after that session. Messages that are
+        unconfirmed when the connection is lost are dropped; the caller publishes them again.
         """
         session = self._session
         if session is None or over not in (None, session):
@@ -134,14 +133,14 @@ class MqttClient:
         return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS and self._session is session else None
 
     def cut(self, session: object) -> None:
-        """End a session without a goodbye, from any thread: what the broker has not confirmed is dropped."""
+        """Close a session's connection at once, from any thread; unconfirmed messages are dropped."""
         if self._session is session:
             self._log_outage("does not confirm a message in time")
             self._trouble_watch.cut()
             self._client.cut()
 
     def subscribe(self) -> set[int | None]:
-        """Subscribe (again): the broker then sends once more what it retains; return the requests' numbers."""
+        """Subscribe, also again: the broker then resends its retained messages. Returns the requests' numbers."""
         return {self._client.subscribe(each.topic_filter, each.qos)[1] for each in self._subscriptions}
 
     def _make_client(self, client_id: str) -> ResilientClient:
@@ -165,7 +164,7 @@ class MqttClient:
             try:
                 callback(*arguments)
             except Exception as fault:
-                what = f"A fault in the program, {type(fault).__name__}, while talking to the broker; going on"
+                what = f"Internal error in a broker callback, continuing: {type(fault).__name__}"
                 self._throttle.warning(what, self._now(), fault)
 
         return guarded
@@ -187,7 +186,7 @@ class MqttClient:
             check = "; check the user and password" if reason.getName() in _CREDENTIALS_REFUSED else ""
             self._log_outage(f"refuses the connection ({str(reason).lower()}){check}")
             return
-        if self._stopping:  # stop() came while paho was in connect(), which it can't interrupt
+        if self._stopping:  # stopped while paho was blocked in connect()
             client.disconnect()
             return
         self._trouble_watch.accepted(self._now())
@@ -195,7 +194,7 @@ class MqttClient:
         self._unanswered = self.subscribe()
         if self._birth is not None:
             client.publish(self._birth.topic, self._birth.payload, self._birth.qos, self._birth.retain)
-        self._outage_said = False
+        self._outage_is_logged = False
         self._session = object()
         if not self._subscriptions:
             log.info(_CONNECTED, self._broker)
@@ -209,7 +208,7 @@ class MqttClient:
     def _disconnected(self, client: Any, _userdata: object, _flags: object, reason: Any, _props: object) -> None:
         refusal = self._client.take_refusal()
         if reason.is_failure:
-            otherwise = "does not answer as a broker does" if self._session is None else "went away"
+            otherwise = "does not speak MQTT" if self._session is None else "closed the connection"
             self._log_outage(refusal or otherwise)
         if self._session is not None and not self._stopping and not self._again():
             self._stopping = True
@@ -217,21 +216,21 @@ class MqttClient:
         self._lose_session()
 
     def _paho_failed(self, fault: Exception) -> None:
-        self._log_outage(f"can't be talked to ({type(fault).__name__}: {fault})")
+        self._log_outage(f"failed ({type(fault).__name__}: {fault})")
         self._guarded(self._lose_session)()
 
     def _lose_session(self) -> None:
         if self._session is not None:
             self._session = None
             if self._trouble_watch.lost(self._now()) and not self._stopping:
-                log.warning("%s; the pauses between attempts grow", _RIVAL % self._broker)
+                log.warning("%s; reconnecting with growing pauses", _RIVAL % self._broker)
             self._client.reconnect_delay_set(self._trouble_watch.pause, LONGEST_PAUSE_SECONDS)
             self._on_connection(False)
 
     def _log_outage(self, what: str) -> None:
-        if not self._outage_said and not self._stopping:  # an attempt may end long after stop()
-            self._outage_said = True
-            log.warning("The broker at %s %s; trying again until it answers", self._broker, what)
+        if not self._outage_is_logged and not self._stopping:  # an attempt may fail long after stop()
+            self._outage_is_logged = True
+            log.warning("The broker at %s %s; retrying", self._broker, what)
 
     def _subscribed(self, _client: object, _userdata: object, mid: int, reasons: Any, _props: object) -> None:
         if any(reason.is_failure for reason in reasons):
@@ -239,7 +238,7 @@ class MqttClient:
             self._trouble_watch.refused()
         if mid in self._unanswered:
             self._unanswered.discard(mid)
-            if not self._unanswered:  # only now does it hear everything
+            if not self._unanswered:  # only now are all subscriptions active
                 log.info(_CONNECTED, self._broker)
 
     def _confirmed(self, _client: object, _userdata: object, mid: int, _reason: object, _props: object) -> None:

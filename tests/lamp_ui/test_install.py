@@ -97,7 +97,7 @@ def test_a_renewed_certificate_takes_the_place_of_the_old(tmp_path: Path, folder
     command = ["provision", LAMP, "--renew", "--cloud", "lamps.example.com", "--out", str(folder.parent)]
     assert CliRunner().invoke(commands, [*command, "--ca", str(tmp_path / "ca")]).exit_code == 0
     said = install(folder, "--prefix", root)
-    assert "renew  /etc/mosquitto/lampi/lamp.crt" in said.output
+    assert "update /etc/mosquitto/lampi/lamp.crt" in said.output
     assert (root / "etc/mosquitto/lampi/lamp.crt").read_bytes() == (
         folder / "etc/mosquitto/lampi/lamp.crt"
     ).read_bytes()

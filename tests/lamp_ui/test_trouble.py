@@ -24,7 +24,7 @@ def test_another_screen_with_the_same_id_is_named(start_lamp: StartLamp, broker:
         lamp.wait_for_text("No connection")
     finally:
         rival.stop()
-    assert lamp.log.count("another client seems to have our id") == 1
+    assert lamp.log.count("another client may have the same client ID") == 1
 
 
 @pytest.mark.server

@@ -13,7 +13,7 @@ from tests.support.proxy import TcpProxy
 
 _LEADS = "This daemon is the leader"
 _STANDS_BY = "Standing by"
-_FAULTS = ("Traceback (most recent call last)", "Internal error", "A fault in the program")
+_FAULTS = ("Traceback (most recent call last)", "Internal error")
 _LOOK_SECONDS = 0.05
 _BACKOFF_SECONDS = 0.5
 

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from cloud.auth import sessions
 from cloud.store.lamps import User
-from cloud.web.auth import present
+from cloud.web.auth import current_time
 
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _TICKET = re.compile(r'name="ticket"[^>]*value="([^"]+)"')
@@ -77,7 +77,7 @@ class Reader:
     def be(self, user: User) -> "Reader":
         """Be signed in as a user, without the work of checking a password."""
         with self.app.test_request_context():
-            token = sessions.begin(user, present())
+            token = sessions.begin(user, current_time())
         with self.client.session_transaction() as session:
             session["_user_id"] = token
         return self

@@ -17,7 +17,7 @@ def heal(mark: HighWaterMark | None, now: datetime, newest: int | None = None) -
     replay = Replay(mark, outbox.last_version() if newest is None else newest)
     while not replay.done:
         replay.step(now)
-    return replay.told
+    return replay.replayed
 
 
 def versions_told() -> list[int]:

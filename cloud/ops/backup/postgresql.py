@@ -72,5 +72,5 @@ def _run(database_url: str, program: str, *words: str, connect: bool = True) -> 
     except FileNotFoundError:
         raise UnusableDatabase(f"{program} is not installed: sudo apt install postgresql-client") from None
     if done.returncode != 0:
-        said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise UnusableDatabase(f"{program} failed: {said[0]}")
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise UnusableDatabase(f"{program} failed: {lines[0]}")

@@ -152,7 +152,7 @@ def certify(
             make()
 
 
-def lay_out_rules(now: datetime, place: Callable[[Path], Path], *, dry_run: bool, say: Callable[[str], object]) -> None:
+def install_rules(now: datetime, place: Callable[[Path], Path], *, dry_run: bool, say: Callable[[str], object]) -> None:
     """Write the broker's missing access rules and revocation lists, if the authorities exist.
 
     This runs without an address, too: this release's broker configuration does not start without these files.

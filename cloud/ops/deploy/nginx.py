@@ -22,10 +22,10 @@ def installed_version() -> Version | None:
     if program is None:
         return None
     try:
-        said = subprocess.run([program, "-v"], capture_output=True, text=True, errors="replace", check=False).stderr
+        output = subprocess.run([program, "-v"], capture_output=True, text=True, errors="replace", check=False).stderr
     except OSError:
         return None
-    match = _VERSION.search(said)
+    match = _VERSION.search(output)
     return None if match is None else tuple(map(int, match.groups()))
 
 

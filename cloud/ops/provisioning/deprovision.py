@@ -123,16 +123,16 @@ def _why_let_in(context: ssl.SSLContext, side: BrokerSide) -> str | None:
 def _cut(broker: BrokerUrl, device_id: str) -> None:
     """Close a lamp's connection and session by taking over its client id, which is its device id."""
     events: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+    confirmed: queue.SimpleQueue[int] = queue.SimpleQueue()
     # The lamp's will publishes this too, unless its access was denied before; a retained `1` must not remain.
     named = (topics.provisioned_presence(device_id), topics.presence(device_id))
     down, also = (Publication(topic, payloads.DOWN, qos=1, retain=True) for topic in named)
-    link = MqttClient(broker, device_id, birth=down, on_connection=events.put, on_confirmed=told.put)
+    link = MqttClient(broker, device_id, birth=down, on_connection=events.put, on_confirmed=confirmed.put)
     link.start()
     try:
-        told.get(timeout=CONNECT_SECONDS)
+        confirmed.get(timeout=CONNECT_SECONDS)
         link.publish(also)
-        told.get(timeout=CONNECT_SECONDS)
+        confirmed.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
         raise NotYetRevoked(
             f"Revoked {device_id}, but can't close its connection, if any: the broker at {broker} does "

@@ -38,9 +38,9 @@ async function renew () {
     showTimes(fresh)
     live().replaceWith(document.adoptNode(fresh))
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
-    const told = fresh.querySelector('[data-told]')
-    const say = document.getElementById('told')
-    if (told && say && say.textContent !== told.textContent) say.textContent = told.textContent
+    const progress = fresh.querySelector('[data-progress]')
+    const announcement = document.getElementById('announcement')
+    if (progress && announcement && announcement.textContent !== progress.textContent) announcement.textContent = progress.textContent
   } catch {
     again = true // no network: retry
   } finally {

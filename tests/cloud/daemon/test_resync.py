@@ -90,7 +90,7 @@ def connected() -> list[str]:
 
 
 def told_again(session: Session) -> int:
-    return 0 if session.replay is None else session.replay.told
+    return 0 if session.replay is None else session.replay.replayed
 
 
 def test_in_a_crowd_lamps_are_told_at_once_and_the_roll_is_left_open(resync: Resync, session: Session) -> None:

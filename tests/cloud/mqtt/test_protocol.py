@@ -157,7 +157,7 @@ def test_everything_that_a_connack_can_say() -> None:
     told = b"\x11\x00\x00\x00\x05\x13\x00\x1e\x1f\x00\x02hi\x26\x00\x01k\x00\x01v\x12\x00\x01c\x22\x00\x0a\x2a\x01"
     protocol = limited(told)
     assert protocol.connack is not None
-    assert (protocol.connack.told, protocol.connack.assigned_client_id) == ("hi", "c")
+    assert (protocol.connack.reason_string, protocol.connack.assigned_client_id) == ("hi", "c")
     assert protocol.connack.limits.keepalive_seconds == 30
 
 
@@ -165,7 +165,7 @@ def test_why_the_broker_ends_the_connection_is_known() -> None:
     protocol = connected()
     protocol.receive(b"\xe0\x06\x8e\x04\x1f\x00\x01x")
     assert protocol.ended is not None
-    assert (protocol.ended.reason, protocol.ended.told) == (0x8E, "x")
+    assert (protocol.ended.reason, protocol.ended.reason_string) == (0x8E, "x")
 
 
 def test_pings_and_the_goodbye() -> None:

@@ -140,7 +140,7 @@ def test_it_does_not_stop_at_what_the_outbox_still_holds(lamps: list[str]) -> No
     outbox.remove([outbox.last_version()])
     replay = Replay(our_mark(10), outbox.last_version())
     replay.step(NOW, most=1)
-    assert replay.told == 1
+    assert replay.replayed == 1
     assert outbox.pending(after=0, limit=3) == pending
     assert told().keys() == {topic(device_id) for device_id in lamps[1:5]}
 

@@ -25,7 +25,7 @@ def install(tmp_path: Path) -> Install:
 
     def lay_out(*rows: Row, dry_run: bool = False) -> list[str]:
         said: list[str] = []
-        Installation(RECORD, tmp_path / "root", dry_run=dry_run, say=said.append).lay_out(rows)
+        Installation(RECORD, tmp_path / "root", dry_run=dry_run, say=said.append).install(rows)
         return said
 
     return lay_out
@@ -91,7 +91,7 @@ def test_a_second_time_changes_nothing(install: Install, tmp_path: Path) -> None
 def test_what_nobody_changed_is_renewed(install: Install, conf: Path) -> None:
     install(file(b"one"))
     said = install(file(b"two"))
-    assert said == [f"renew  {CONF}: nobody changed it since it was laid out"]
+    assert said == [f"update {CONF}: unchanged since its installation"]
     assert conf.read_bytes() == b"two"
     assert not conf.with_name("lampi.conf.dpkg-dist").exists()
 
@@ -99,13 +99,13 @@ def test_what_nobody_changed_is_renewed(install: Install, conf: Path) -> None:
 def test_what_was_changed_by_hand_stays_and_a_newer_one_is_put_beside_it(install: Install, conf: Path) -> None:
     install(file(b"one"))
     conf.write_bytes(b"mine")
-    assert install(file(b"one")) == [f"keep   {CONF}: it was changed by hand"]
+    assert install(file(b"one")) == [f"keep   {CONF}: changed by hand"]
     assert not conf.with_name("lampi.conf.dpkg-dist").exists()
     (said,) = install(file(b"two"))
-    assert said.endswith("ours is beside it as lampi.conf.dpkg-dist")
+    assert said.endswith("the new version is beside it as lampi.conf.dpkg-dist")
     assert conf.read_bytes() == b"mine"
     assert conf.with_name("lampi.conf.dpkg-dist").read_bytes() == b"two"
-    assert install(file(b"two")) == [f"keep   {CONF}: it was changed by hand"]
+    assert install(file(b"two")) == [f"keep   {CONF}: changed by hand"]
 
 
 def test_what_was_there_before_us_stays(install: Install, conf: Path) -> None:
@@ -131,8 +131,8 @@ def test_a_mode_that_was_changed_stays_and_is_said(install: Install, conf: Path)
     conf.chmod(0o600)
     conf.parent.chmod(0o700)
     assert install(Folder(CONF.parent, 0o750, US), file(b"one")) == [
-        f"same   {CONF.parent}; its mode stays 0700, ours is 0750",
-        f"same   {CONF}; its mode stays 0600, ours is 0640",
+        f"same   {CONF.parent}; its mode stays 0700, the shipped one is 0750",
+        f"same   {CONF}; its mode stays 0600, the shipped one is 0640",
     ]
     install(file(b"two"))
     assert conf.stat().st_mode & 0o7777 == 0o600
@@ -153,7 +153,7 @@ def test_on_the_machine_itself_owners_are_set_before_a_file_has_its_name(
     tmp_path: Path, owners: dict[Path, str]
 ) -> None:
     installation = Installation(tmp_path / "record", None, dry_run=False, say=lambda _line: None)
-    installation.lay_out([File(tmp_path / "ours", b"x", 0o600, US)])
+    installation.install([File(tmp_path / "ours", b"x", 0o600, US)])
     assert list(owners.values()) == [str(US), "root:root"]
     assert not any(place.exists() for place in owners)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "record"]
@@ -172,7 +172,7 @@ def test_on_the_machine_itself_owners_are_set_before_a_file_has_its_name(
 def test_where_an_account_is_missing_nothing_is_written(tmp_path: Path, row: Row, missing: str, dry_run: bool) -> None:
     ours = File(tmp_path / "ours", b"x", 0o600, US)
     with pytest.raises(CantInstall, match=f"^This machine has {missing}\\. .*Nothing was changed\\.$"):
-        Installation(tmp_path / "record", None, dry_run=dry_run, say=lambda _line: None).lay_out([ours, row])
+        Installation(tmp_path / "record", None, dry_run=dry_run, say=lambda _line: None).install([ours, row])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -195,10 +195,10 @@ def test_a_program_that_its_user_can_not_run_is_refused_before_what_follows(tmp_
     said: list[str] = []
     installation = Installation(tmp_path / "record", None, dry_run=False, say=said.append)
     with pytest.raises(CantInstall, match=f"Permission denied.*chmod -R go\\+rX {tmp_path / 'env'};"):
-        installation.lay_out(rows)
+        installation.install(rows)
     assert not (tmp_path / "ours").exists()
     program.chmod(0o755)
-    installation.lay_out(rows)
+    installation.install(rows)
     assert said[-2:] == [f"check  user {US.user} can run {program}", f"write  {tmp_path / 'ours'}  {US} 0600"]
 
 

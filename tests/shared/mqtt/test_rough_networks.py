@@ -115,9 +115,9 @@ def test_an_outage_is_said_once_however_often_it_tries(caplog: pytest.LogCapture
         broker.accept().welcome()
         assert connected.get(timeout=DEADLINE_SECONDS)
         assert caplog.messages == [
-            f"The broker at {broker.url} does not answer as a broker does; trying again until it answers",
+            f"The broker at {broker.url} does not speak MQTT; retrying",
             f"Connected to the broker at {broker.url}",
-            f"The broker at {broker.url} went away; trying again until it answers",
+            f"The broker at {broker.url} closed the connection; retrying",
             f"Connected to the broker at {broker.url}",
         ]
 
@@ -143,7 +143,7 @@ def test_what_paho_does_not_expect_does_not_end_its_thread(caplog: pytest.LogCap
         wait_until(lambda: caplog.messages.count("paho raised") >= 2, "a second attempt")
         assert any("unexpected" in thread.name for thread in threading.enumerate())
     assert len(warnings(caplog)) == 1
-    assert "can't be talked to (Unicode" in warnings(caplog)[0]  # Error, since Python 3.13 EncodeError
+    assert "failed (Unicode" in warnings(caplog)[0]  # Error, since Python 3.13 EncodeError
 
 
 def test_a_fault_of_pahos_while_connected_ends_that_connection_only(caplog: pytest.LogCaptureFixture) -> None:
@@ -163,4 +163,4 @@ def test_a_fault_of_pahos_while_connected_ends_that_connection_only(caplog: pyte
         assert connected.get(timeout=DEADLINE_SECONDS) is False
         broker.accept().welcome()
         assert connected.get(timeout=DEADLINE_SECONDS)
-    assert "can't be talked to (ZeroDivisionError" in caplog.text
+    assert "failed (ZeroDivisionError" in caplog.text

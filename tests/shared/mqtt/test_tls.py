@@ -121,7 +121,7 @@ def test_a_server_that_can_not_be_trusted(
         line = _told(caplog, BrokerUrl("localhost", mosquitto.port, tls=True, tls_files=tls.files))
     assert line.startswith(f"The broker at mqtts://localhost:{mosquitto.port} ")
     assert told in line
-    assert line.endswith("; trying again until it answers")
+    assert line.endswith("; retrying")
 
 
 def test_an_address_that_the_certificate_does_not_name(tls: TlsBroker, caplog: pytest.LogCaptureFixture) -> None:
