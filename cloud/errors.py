@@ -83,6 +83,10 @@ class UnusableDatabase(UserError):
     """The database is missing, not migrated, from a newer release, or can't be opened."""
 
 
+class NothingToAdopt(UserError):
+    """The database already has lamps."""
+
+
 class UnusableBackup(UserError):
     """A backup file can't be written, or is not a complete backup."""
 
@@ -100,6 +104,10 @@ class BrokerSilent(BrokerAway):
 
 class DatabaseAway(UnusableDatabase):
     """The database server is unavailable. It may recover without action."""
+
+
+class DatabaseReplaced(DatabaseAway):
+    """The database file was moved away, deleted or replaced while it was open."""
 
 
 def _in_words(duration: timedelta) -> str:

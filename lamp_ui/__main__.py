@@ -14,7 +14,7 @@ from lamp_ui.platform.signals import EndSignals
 from lamp_ui.settings import Config, read_config
 from shared.logs import start_logging
 from shared.protocol.topics import lamp_prefix
-from shared.settings import BadSettings
+from shared.settings import BadSettings, misspelt
 from shared.terminal import escape_unshowable
 
 log = logging.getLogger("lamp_ui")
@@ -127,6 +127,8 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
         for fault in bad.faults:
             click.echo(fault, err=True)
         sys.exit(2)
+    for warning in misspelt(os.environ, settings.NAMES):
+        click.echo(f"Warning: {warning}", err=True)
     end_signals = EndSignals()
     end_signals.hold()
     start_logging(config.log_level, config.log_format)

@@ -1,7 +1,8 @@
 """Parses settings from strings and reports all faults together."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,18 +18,22 @@ class BadSettings(ValueError):
 
 
 _LINE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
+_QUOTED = re.compile(r"\".*\"|'.*'")
+_WHOLLY_QUOTED = re.compile(r"^\s*(?:\"[^\"]*\"|'[^']*')\s*$")
+_COMMENT = re.compile(r"(?:^|\s)#")
 
 
 def read_settings_file(file: Path) -> dict[str, str]:
-    """Return the settings in a file, a line `NAME=value` each; empty lines and such that begin with # are none.
+    """Return the settings in a file of lines `NAME=value`; empty lines and lines that begin with # are skipped.
 
-    Quotes around a value, as a shell wants them, are not part of it; nothing else means anything special.
+    Quotes around a value are removed, as a shell does. A comment behind a value is refused: systemd would take it for a
+    part of the value, a shell would not.
 
     Raises:
-        BadSettings: the file can't be read, or has lines that are not so; what stands in them is not said.
+        BadSettings: the file can't be read, or has malformed lines; the text never contains a value.
     """
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as fault:
         raise BadSettings([f"The settings in {file} can't be read: {fault.strerror}"]) from None
     except UnicodeDecodeError:
@@ -36,16 +41,26 @@ def read_settings_file(file: Path) -> dict[str, str]:
     settings, faults = {}, []
     for number, line in enumerate(map(str.strip, lines), start=1):
         match = _LINE.fullmatch(line)
-        if match:
+        if match and _COMMENT.search(_WHOLLY_QUOTED.sub("", match[2])):
+            faults.append(f"{file}, line {number}: a comment behind the value; put it on a line of its own")
+        elif match:
             value = match[2].strip()
-            settings[match[1]] = (
-                value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
-            )
+            settings[match[1]] = value[1:-1] if _QUOTED.fullmatch(value) else value
         elif line and not line.startswith("#"):
             faults.append(f"{file}, line {number}: not NAME=value")
     if faults:
         raise BadSettings(faults)
     return settings
+
+
+def misspelt(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return a warning for each name that looks like a misspelt one of the known settings."""
+    warnings = []
+    for name in sorted(set(names) - set(known)):
+        close = get_close_matches(name, known, n=1, cutoff=0.85)
+        if name.startswith("LAMPI_") and close:
+            warnings.append(f"{name} is not a setting; did you mean {close[0]}?")
+    return warnings
 
 
 class SettingsReader:

@@ -7,10 +7,11 @@ from pathlib import Path
 import click
 
 import shared
-from cloud.cli.options import Commands
-from shared.settings import read_settings_file
+from cloud.cli.options import Commands, setting_names
+from shared.settings import misspelt, read_settings_file
 
 _COMMANDS = {
+    "adopt": "daemon:adopt",
     "associate": "lamps:associate",
     "backup": "backup:backup",
     "ca": "ca:ca",
@@ -68,3 +69,5 @@ def commands(settings_file: Path | None) -> None:
     if settings_file is not None:
         for name, value in read_settings_file(settings_file).items():
             os.environ.setdefault(name, value)
+    for warning in misspelt(os.environ, setting_names()):
+        click.echo(f"Warning: {warning}", err=True)

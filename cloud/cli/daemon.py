@@ -4,9 +4,10 @@ import logging
 
 import click
 
-from cloud.cli.options import BROKER, setting_options, settings_from
+from cloud.cli.options import BROKER, setting_options, settings_from, with_database
 from cloud.db.database import open_database
 from cloud.db.schema import upgrade
+from cloud.services import adoption
 from shared.logs import start_logging
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,14 @@ def migrate(database_url: str | None) -> None:
     for name in applied:
         click.echo(f"Applied {name}.")
     click.echo(f"The database {settings.shown_database_url} is up to date.")
+
+
+@click.command()
+@with_database
+def adopt() -> None:
+    """Let a new, empty database take over the lamps of a broker; they are registered as new, without owners."""
+    adoption.adopt()
+    click.echo("The daemon now registers the broker's lamps as new ones, without owners.")
 
 
 @click.command()

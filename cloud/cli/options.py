@@ -48,6 +48,15 @@ _HELP = {
 """The settings that can be given as an option: the placeholder and the help of each."""
 
 
+OTHER_SETTINGS = ("settings_file", "ca_folder", "mosquitto_folder", "cloud_address", "broker_reload")
+"""Settings of a few commands, which declare their options themselves."""
+
+
+def setting_names() -> list[str]:
+    """Return the environment variables of all settings."""
+    return [f"LAMPI_{name.upper()}" for name in (*_HELP, *OTHER_SETTINGS)]
+
+
 def setting_options(*names: str) -> Callable[[Command], Command]:
     """Return a decorator that adds these settings to a command as options, in this order."""
 

@@ -9,11 +9,11 @@ from types import FrameType
 
 import peewee
 
+from cloud.daemon.adoption_guard import AdoptionGuard
 from cloud.daemon.change_notifier import change_notifier_for
 from cloud.daemon.code_rotation import CodeRotation
-from cloud.daemon.inbox import (
-    Inbox,
-)
+from cloud.daemon.daemon_database import DaemonDatabase
+from cloud.daemon.inbox import Inbox
 from cloud.daemon.leader_election import LeaderElection
 from cloud.daemon.maintenance import Maintenance
 from cloud.daemon.metrics import Metrics, MetricsPort
@@ -24,10 +24,9 @@ from cloud.daemon.publisher import Publisher
 from cloud.daemon.recorder import Recorder
 from cloud.daemon.resync import Resync
 from cloud.daemon.wal_checkpoints import WalCheckpoints
-from cloud.db.database import database_proxy, one_line, tune_for_bursts
-from cloud.db.schema import open_current
+from cloud.db.database import one_line
 from cloud.db.timestamps import utc_now
-from cloud.errors import DatabaseAway
+from cloud.errors import DatabaseAway, DatabaseReplaced
 from cloud.rate_limit import policy
 from cloud.services.statistics import read_statistics
 from cloud.settings import CloudSettings
@@ -43,10 +42,6 @@ a second to commit, such a change may go unnoticed for a whole round."""
 LOOKS_A_ROUND = 30
 """Polls per round. A poll is almost free (see `change_notifier`); a round does all the daemon's work."""
 
-BUSY_SECONDS = 1.0
-"""How long a write waits for other processes' locks: short, since events are kept meanwhile and the write is
-retried."""
-
 FLUSH_SECONDS = 1.5
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -61,9 +56,9 @@ class Daemon:
 
     def __init__(self, settings: CloudSettings, *, migrate: bool, now: Callable[[], datetime] = utc_now) -> None:
         self._settings = settings
-        self._migrate = migrate
         self._now = now
-        self._database_ready = self._stopping = False
+        self._stopping = False
+        self._database = DaemonDatabase(settings.database_url, migrate=migrate)
         self._inbox = Inbox()
         self._election = LeaderElection(now)
         self._metrics = Metrics()
@@ -80,6 +75,7 @@ class Daemon:
             self._metrics,
             wake=self._wake,
         )
+        self._guard = AdoptionGuard(settings.broker, self._wake)
         self._resync = Resync(settings.broker, self._election, self._publisher, now)
         self._rotation = CodeRotation(settings.codes.ttl)
         self._maintenance = Maintenance()
@@ -102,6 +98,11 @@ class Daemon:
             try:
                 self._step()
             except (peewee.PeeweeException, DatabaseAway) as fault:
+                if isinstance(fault, DatabaseReplaced):
+                    self._disconnect()
+                    self._guard.start_over()
+                    self._election.start_over()
+                    self._database.leave()
                 if pause == FIRST_PAUSE_SECONDS:
                     log.error("Database error, retrying: %s", one_line(fault))
                 self._metrics.database.set(0)
@@ -118,14 +119,14 @@ class Daemon:
 
     def _step(self) -> None:
         """Run one round: renew the lease, take events, write to the database, publish."""
-        if not self._database_ready:
-            tune_for_bursts(open_current(self._settings.database_url, migrate=self._migrate, busy_seconds=BUSY_SECONDS))
-            self._database_ready = True
+        self._database.open()
         if self._election.keep():
             self._connect()
         else:
             self._disconnect()
         self._await()
+        if not self._may_publish():
+            return
         self._resync.begin(self._outlet.session)
         self._register()
         if self._outlet.session is not None:
@@ -136,6 +137,22 @@ class Daemon:
         if self._election.held():
             self._publisher.pump(self._now(), time.monotonic())
         self._metrics_port.look(time.monotonic(), lambda: read_statistics(self._now()))
+
+    def _may_publish(self) -> bool:
+        """Return False while the broker has lamps that this database must not touch."""
+        refusals, was_foreign = self._publisher.refusals, self._publisher.refusals.is_foreign
+        if self._outlet.session is not None and self._guard.blocks():
+            refusals.is_foreign = self._guard.is_foreign
+            refusals.record(self._now(), time.monotonic(), settled=False)
+            if refusals.is_foreign:
+                self._presence.clear()  # the broker sends it again after the adoption
+            return False
+        refusals.is_foreign = False
+        if was_foreign and self._outlet.session is not None and self._outlet.link is not None:
+            log.warning("This database adopts the broker's lamps")
+            self._outlet.session.begin_reading()
+            self._outlet.link.ask_again(self._outlet.session.of_link)
+        return True
 
     def _connect(self) -> None:
         if self._outlet.link is not None and self._outlet.link.ended:
@@ -201,8 +218,7 @@ class Daemon:
 
     def _wait_out(self, seconds: float) -> None:
         """Wait before a retry of the database, while still taking events; a stop request ends the wait."""
-        if self._database_ready:
-            database_proxy.close()
+        self._database.hang_up()
         end = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < end:
             if not self._presence.is_full:
@@ -224,8 +240,8 @@ class Daemon:
         except peewee.PeeweeException as fault:
             log.error("Database error on shutdown, remaining work left to the next start: %s", one_line(fault))
         self._disconnect()
-        if self._database_ready:
+        if self._database.is_open:
             self._election.resign()
-            database_proxy.close()
+            self._database.hang_up()
         self._other_bridges.log_count()
         log.info("Daemon stopped")

@@ -42,6 +42,11 @@ class LeaderElection:
         self._leader = leader
         return leader == self._lease.holder
 
+    def start_over(self) -> None:
+        """Forget the lease: it is in a database that was replaced."""
+        self._lease = PublisherLease()
+        self._leader, self._renew_at = None, 0.0
+
     def resign(self) -> None:
         """Give up the lease, so that a standby can take over at once."""
         try:

@@ -33,6 +33,7 @@ class Refusals:
     def __init__(self, leads: Callable[[], bool]) -> None:
         self._leads = leads
         self.own: dict[int, int] = {}
+        self.is_foreign = False
         self._connection: int | None = None
         self._rejected_at = 0.0
         self.subscriptions: Counter[int] = Counter()
@@ -125,6 +126,8 @@ class Refusals:
             self._connection = None
         if self._connection is not None:
             faults.setdefault(self._connection, 0)
+        if self.is_foreign:
+            faults[broker_faults.FOREIGN] = 0
         faults |= {broker_faults.OF_SUBSCRIPTIONS | code: count for code, count in self.subscriptions.items()}
         if faults != self._written and (faults or settled) and monotonic >= self._write_at:
             broker_faults.record(faults, now, self._leads)

@@ -4,7 +4,8 @@ import logging
 import os
 from pathlib import Path
 
-from cloud.db.database import LOG_BYTES, run_sql
+from cloud.db.database import run_sql
+from cloud.db.sqlite import LOG_BYTES
 from cloud.db.url import sqlite_file
 
 log = logging.getLogger(__name__)

@@ -7,52 +7,19 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import peewee
-from playhouse import db_url
 from playhouse.pool import PooledDatabase
 
+from cloud.db.postgres import PooledPostgresDatabase, PostgresDatabase
+from cloud.db.sqlite import PooledSqliteFile, SqliteFile
 from cloud.db.url import shown_url, sqlite_file
-from cloud.errors import DatabaseAway, UnusableDatabase
+from cloud.errors import DatabaseAway, DatabaseReplaced, UnusableDatabase
 
 BUSY_SECONDS = 10.0
 """How long a write waits for the lock: longer than hundreds of competing writers take on a slow machine, and longer
 than PostgreSQL's idle timeout for the transaction that holds it."""
 
-LOG_BYTES = 4_000_000
-"""SQLite truncates its write-ahead log to this size after a checkpoint; a burst of lamps makes it ten times as long."""
-
-_SQLITE_PRAGMAS = {
-    "journal_mode": "wal",
-    "foreign_keys": 1,
-    # NORMAL is faster but loses the last commits in a power cut, after the user was told that the lamp is theirs.
-    "synchronous": "full",
-    # The process that fills the log runs the checkpoint. The daemon has a lower threshold, so that it does so before a
-    # process that a user is waiting for.
-    "wal_autocheckpoint": 20_000,
-    "journal_size_limit": LOG_BYTES,
-}
-
-_SQLITE_FOR_CROWDS = {
-    "cache_size": -65_536,  # KiB; codes are random, so inserting many lamps touches pages all over the indexes
-    "wal_autocheckpoint": 10_000,
-}
-
-_IDLE_MILLISECONDS = 5000
-"""PostgreSQL closes a connection whose transaction is idle for this long."""
-
-_POSTGRES_PATIENCE = {
-    "connect_timeout": 5,
-    # Detect a server host that vanished; TCP's default takes two hours.
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,  # milliseconds
-}
-
 _STALE_SECONDS = 300
 """Maximum age of a pooled connection."""
-
-_WRITE_LOCK = 0x1A3B1
-"""PostgreSQL advisory lock that serializes writers, as SQLite's write lock does; an arbitrary number."""
 
 database_proxy = peewee.DatabaseProxy()
 
@@ -98,44 +65,17 @@ def connect_database(
             file.touch(mode=0o600)
     pool: dict[str, Any] = {}
     if most_connections is not None:
-        url = url.replace(":", "+pool:", 1)
         pool = {"max_connections": most_connections, "stale_timeout": _STALE_SECONDS, "timeout": busy_seconds}
     try:
         if file is not None:
-            database = _connect_sqlite(url, busy_seconds, pool)
+            database = (PooledSqliteFile if pool else SqliteFile)(file, busy_seconds=busy_seconds, **pool)
         else:
-            database = db_url.connect(
-                url,
-                unquote_user=True,
-                unquote_password=True,
-                prefer_psycopg3=True,
-                # A client that is paused or gone inside a transaction must not block others. Custom plans and a low
-                # random_page_cost make PostgreSQL use indexes; otherwise it soon scans whole tables.
-                options=f"-c idle_in_transaction_session_timeout={_IDLE_MILLISECONDS} -c random_page_cost=1.1 "
-                f"-c lock_timeout={round(busy_seconds * 1000)} -c plan_cache_mode=force_custom_plan",
-                **_POSTGRES_PATIENCE,
-                **pool,
-            )
+            database = (PooledPostgresDatabase if pool else PostgresDatabase)(url, busy_seconds=busy_seconds, **pool)
         database.connect()
     except peewee.PeeweeException as fault:
         kind = DatabaseAway if file is None or passes(fault) else UnusableDatabase
-        raise kind(f"Can't open the database {shown_url(url.replace('+pool:', ':', 1))}: {one_line(fault)}") from None
+        raise kind(f"Can't open the database {shown_url(url)}: {one_line(fault)}") from None
     return database
-
-
-def _connect_sqlite(url: str, busy_seconds: float, pool: dict[str, Any]) -> peewee.Database:
-    if not pool:
-        return db_url.connect(url, pragmas=_SQLITE_PRAGMAS, timeout=busy_seconds)
-    pragmas = _SQLITE_PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}  # the pool's own timeout is something else
-    # A connection is used by one thread at a time, but not always by the same one.
-    return db_url.connect(url, pragmas=pragmas, check_same_thread=False, **pool)
-
-
-def tune_for_bursts(database: peewee.Database) -> None:
-    """Tune the daemon's SQLite connection for bursts of lamps; PostgreSQL needs no tuning."""
-    if isinstance(database, peewee.SqliteDatabase):
-        for name, value in _SQLITE_FOR_CROWDS.items():
-            database.pragma(name, value, permanent=True)
 
 
 def drop_connections() -> None:
@@ -150,6 +90,9 @@ def drop_connections() -> None:
 def write_transaction(database: peewee.Database | None = None, *, durable: bool = True) -> Iterator[None]:
     """Run a block in a transaction that holds the write lock from its start; nested blocks join it.
 
+    Raises:
+        DatabaseReplaced: the file is not the one that was opened; nobody would see what is written.
+
     What the block reads is still true when it writes. On SQLite, a transaction that reads first fails at once with
     "database is locked" if another process wrote meanwhile, whatever the busy timeout; on PostgreSQL, two could read
     the same row and both write.
@@ -158,7 +101,10 @@ def write_transaction(database: peewee.Database | None = None, *, durable: bool 
     anyone can trigger and nothing relies on, such as counting wrong codes, so that they can't saturate the disk.
     """
     database = database or database_proxy.obj
-    if isinstance(database, peewee.SqliteDatabase):
+    if isinstance(database, SqliteFile):
+        if not database.in_transaction() and database.is_replaced():
+            database.close()
+            raise DatabaseReplaced(f"The database file {database.database} was moved or replaced; opening it again.")
         hurried = not durable and not database.in_transaction()  # SQLite applies it only outside a transaction
         if hurried:
             database.execute_sql("PRAGMA synchronous = normal")
@@ -170,7 +116,7 @@ def write_transaction(database: peewee.Database | None = None, *, durable: bool 
                 database.execute_sql("PRAGMA synchronous = full")
     else:
         with database.atomic():
-            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_WRITE_LOCK,))
+            database.lock_for_writing()
             if not durable and database.transaction_depth() == 1:
                 database.execute_sql("SET LOCAL synchronous_commit = off")
             yield

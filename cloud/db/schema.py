@@ -88,11 +88,10 @@ def _one_at_a_time(database: peewee.Database) -> Iterator[None]:
         finally:
             os.close(folder)
     else:
-        database.execute_sql("SELECT pg_advisory_lock(%s)", (_UPGRADE_LOCK,))
-        try:
+        # All migrations in one transaction: a pooler may run what comes after it on another connection.
+        with database.atomic():
+            database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_UPGRADE_LOCK,))
             yield
-        finally:
-            database.execute_sql("SELECT pg_advisory_unlock(%s)", (_UPGRADE_LOCK,))
 
 
 def _refuse_newer(runner: Runner) -> None:

@@ -9,10 +9,12 @@ from peewee import chunked
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import write_transaction
+from cloud.errors import UnusableDatabase
 from cloud.reconciliation.orphans import clear_orphans
 from cloud.reconciliation.retained import retained_associations
 from cloud.services.claim_terms import announced_terms
 from cloud.services.lamps import association_of, enqueue_state
+from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from cloud.store.outbox import OutboxMessage
 from cloud.store.tombstones import associated_topic
@@ -56,7 +58,16 @@ def find_drift(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
 
 
 def repair(drift: Drift, now: datetime) -> None:
-    """Enqueue missing and stale messages, and clear orphans."""
+    """Enqueue missing and stale messages, and clear orphans.
+
+    Raises:
+        UnusableDatabase: the database is empty, and all the broker's lamps would be cleared.
+    """
+    if drift.ghost and outbox.last_version() == 0:
+        raise UnusableDatabase(
+            "This database is empty, and the broker has lamps of another one. Nothing was changed; check the database "
+            "URL, or restore a backup."
+        )
     for chunk in chunked(sorted(drift.missing | drift.stale), ROWS_A_STATEMENT):
         with write_transaction():
             enqueue_state(list(Lampi.select().where(Lampi.device_id.in_(list(chunk)))))

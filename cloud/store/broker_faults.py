@@ -13,6 +13,9 @@ from cloud.mqtt import reasons
 OF_SUBSCRIPTIONS = 0x200
 """Added to the reason code of a refused subscription."""
 
+FOREIGN = 0x400
+"""Instead of a reason code: the broker has lamps of another database, and this one is empty."""
+
 _READ_ACCESS = "let the daemon's user read its own topics and all lamps' presence in the broker's acl_file"
 
 
@@ -34,6 +37,11 @@ class Fault:
     @property
     def text(self) -> str:
         """The fault and its remedy, in one line."""
+        if self.reason == FOREIGN:
+            return (
+                "the broker has lamps of another database, and this one is empty; restore the right database, or run "
+                "'lampi-cloud adopt' to register the lamps as new"
+            )
         if self.reason & OF_SUBSCRIPTIONS:
             code = self.reason & ~OF_SUBSCRIPTIONS
             advice = _READ_ACCESS if code == reasons.NOT_AUTHORIZED else reasons.advice_on(code)

@@ -4,18 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import BadSettings, read_settings_file
+from shared.settings import BadSettings, misspelt, read_settings_file
 
 
 def test_lines_are_read(tmp_path: Path) -> None:
     file = tmp_path / "lampi.env"
     file.write_text(
-        "# a comment\n\nLAMPI_A=1\n  LAMPI_B= two words # no comment \nLAMPI_C='quo ted'\nLAMPI_D=\"\"\nLAMPI_E=a=b\n"
+        "\ufeff# a comment\n\nLAMPI_A=1\n  LAMPI_B= two words#no comment \nLAMPI_C='quo ted # too'\n"
+        'LAMPI_D=""\nLAMPI_E=a=b\n'
     )
     assert read_settings_file(file) == {
         "LAMPI_A": "1",
-        "LAMPI_B": "two words # no comment",
-        "LAMPI_C": "quo ted",
+        "LAMPI_B": "two words#no comment",
+        "LAMPI_C": "quo ted # too",
         "LAMPI_D": "",
         "LAMPI_E": "a=b",
     }
@@ -36,3 +37,20 @@ def test_a_file_that_can_not_be_read_is_said(tmp_path: Path, content: bytes | No
         file.write_bytes(content)
     with pytest.raises(BadSettings, match=str(file)):
         read_settings_file(file)
+
+
+@pytest.mark.parametrize("line", ["A=1   # secret", "A=# secret", "A='1' # secret", 'A="1" # "secret"'])
+def test_a_comment_behind_a_value_is_refused(tmp_path: Path, line: str) -> None:
+    """A database on `sqlite:////srv/lampi.db   # on the SSD` would be a new, empty one."""
+    file = tmp_path / "lampi.env"
+    file.write_text(f"{line}\n")
+    with pytest.raises(BadSettings) as bad:
+        read_settings_file(file)
+    assert bad.value.faults == (f"{file}, line 1: a comment behind the value; put it on a line of its own",)
+
+
+def test_a_misspelt_setting_is_named() -> None:
+    known = ["LAMPI_DATABASE_URL", "LAMPI_CODE_TTL"]
+    assert misspelt(["LAMPI_DATABSE_URL", "LAMPI_CODE_TTL", "LAMPI_SIZE", "DATABASE_URL", "PATH"], known) == [
+        "LAMPI_DATABSE_URL is not a setting; did you mean LAMPI_DATABASE_URL?"
+    ]

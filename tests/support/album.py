@@ -203,9 +203,7 @@ def _faults(lamp: Touchscreen, cloud: CloudVoice, broker: Mosquitto) -> Iterator
     settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}
     rival = LampLink(read_config(settings), lambda _event: None)
     rival.start()
-    wait_until(
-        lambda: "may have the same client ID" in lamp.log, "the rival to be noticed", START_SECONDS
-    )
+    wait_until(lambda: "may have the same client ID" in lamp.log, "the rival to be noticed", START_SECONDS)
     rival.stop()
     yield "another-screen", (shown := settled(lamp))
     yield from _status("status-another-screen", lamp, shown)

@@ -3,7 +3,8 @@
 import os
 import subprocess
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from cloud.db.database import connect_database
 from cloud.errors import UnusableBackup, UnusableDatabase
@@ -55,14 +56,13 @@ def load(file: Path, database_url: str) -> Contents:
 
 def _run(database_url: str, program: str, *words: str, connect: bool = True) -> None:
     """Run a PostgreSQL tool; the password is passed in the environment, since command lines are public."""
-    parts = urlsplit(database_url)
-    user, _, host = parts.netloc.rpartition("@")
-    shown = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}" if user else host))
-    password = {} if parts.password is None else {"PGPASSWORD": unquote(parts.password)}
+    parameters = conninfo_to_dict(database_url)
+    password = parameters.pop("password", None)
+    shown = make_conninfo(**{name: str(value) for name, value in parameters.items()})
     try:
         done = subprocess.run(
             [program, *([f"--dbname={shown}"] if connect else []), *words],
-            env=os.environ | password,
+            env=os.environ | ({} if password is None else {"PGPASSWORD": str(password)}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

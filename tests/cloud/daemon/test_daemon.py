@@ -44,7 +44,12 @@ def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: D
     first = connect(daemon)
     daemon._inbox.put(ConnectionChanged(first.of_link))
     daemon._inbox.put(Presence(LAMP, up=True))
-    daemon._step()
+
+    def is_registered() -> bool:
+        daemon._step()
+        return Lampi.select().count() > 0
+
+    wait_until(is_registered, "the lamp, once the broker is known to have no others")
     assert daemon._outlet.session is not first
     assert daemon._outlet.session is not None
     assert daemon._outlet.session.newest_before == 0

@@ -9,7 +9,7 @@ import peewee
 import pytest
 
 from cloud.daemon.wal_checkpoints import LOOK_SECONDS, PATIENCE_SECONDS, WalCheckpoints
-from cloud.db.database import LOG_BYTES
+from cloud.db.sqlite import LOG_BYTES
 from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi
 from tests.cloud.conftest import NOW

@@ -9,7 +9,8 @@ import peewee
 import pytest
 
 from cloud.daemon.presence import PresenceBatch
-from cloud.db.database import tune_for_bursts, write_transaction
+from cloud.db.database import write_transaction
+from cloud.db.sqlite import tune_for_bursts
 from cloud.errors import UnknownCode
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import add_user, associate_by_code

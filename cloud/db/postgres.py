@@ -1,0 +1,100 @@
+"""PostgreSQL connections, direct or through a pooler such as pgbouncer."""
+
+import select
+from typing import Any
+
+import peewee
+import psycopg
+from playhouse.pool import MaxConnectionsExceeded, PooledPostgresqlDatabase
+from psycopg.conninfo import conninfo_to_dict
+
+from cloud.errors import UnusableDatabase
+
+IDLE_MILLISECONDS = 5000
+"""PostgreSQL closes a connection whose transaction is idle for this long: a client that is paused or gone inside a
+transaction must not block others."""
+
+_PATIENCE = {
+    "connect_timeout": 5,
+    # Detect a server host that vanished; TCP's default takes two hours.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
+
+_WRITE_LOCK = 0x1A3B1
+"""Advisory lock that serializes writers, as SQLite's write lock does; an arbitrary number."""
+
+_ENCODINGS = ("UTF8", "SQL_ASCII")
+"""Server encodings that can hold all names: SQL_ASCII keeps the client's bytes."""
+
+_FULL = ("too many connections", "too many clients", "connection slots", "no more connections allowed")
+"""What PostgreSQL and pgbouncer answer at a limit of connections; libpq does not tell the SQLSTATE of a refusal."""
+
+
+class PostgresDatabase(peewee.PostgresqlDatabase):
+    """A PostgreSQL database that is always addressed in UTF-8.
+
+    Its settings are statements and not the startup parameter `options`, which poolers reject. Prepared statements are
+    not used, since in a pooler's transaction mode the next transaction may be on another connection of the server.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float, **pool: Any) -> None:
+        self._lock_milliseconds = str(round(busy_seconds * 1000))
+        given = conninfo_to_dict(url)
+        patience = {name: value for name, value in _PATIENCE.items() if name not in given}
+        super().__init__(url, prefer_psycopg3=True, prepare_threshold=None, client_encoding="UTF8", **patience, **pool)
+
+    def _connect(self) -> psycopg.Connection:
+        connection: psycopg.Connection = super()._connect()
+        try:
+            _check_encoding(connection)
+            # A low random_page_cost makes PostgreSQL use indexes; otherwise it soon scans whole tables.
+            connection.execute(
+                "SELECT set_config('lock_timeout', %s, false), set_config('random_page_cost', '1.1', false),"
+                " set_config('idle_in_transaction_session_timeout', %s, false)",
+                (self._lock_milliseconds, str(IDLE_MILLISECONDS)),
+            )
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def lock_for_writing(self) -> None:
+        """Wait for the write lock; the current transaction holds it to its end, within the time-outs."""
+        # Here, too: in a pooler's transaction mode, this may be another connection than the one that was set up.
+        self.execute_sql(
+            "SELECT set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', %s, true),"
+            " pg_advisory_xact_lock(%s)",
+            (self._lock_milliseconds, str(IDLE_MILLISECONDS), _WRITE_LOCK),
+        )
+
+
+def _check_encoding(connection: psycopg.Connection) -> None:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding not in _ENCODINGS:
+        raise UnusableDatabase(
+            f"The database has the encoding {encoding}, which can't hold every name; create it with "
+            "ENCODING 'UTF8' TEMPLATE template0."
+        )
+
+
+class PooledPostgresDatabase(PooledPostgresqlDatabase, PostgresDatabase):
+    """Connections that are shared by threads, fewer than asked for where the server's limit is lower."""
+
+    def _connect(self) -> psycopg.Connection:
+        try:
+            connection: psycopg.Connection = super()._connect()
+        except psycopg.OperationalError as refusal:
+            if self._in_use and any(words in str(refusal) for words in _FULL):
+                raise MaxConnectionsExceeded(str(refusal)) from None  # `connect` waits until one is returned
+            raise
+        return connection
+
+    def _is_closed(self, connection: psycopg.Connection) -> bool:
+        """Return whether a connection can't be used again: an idle one is readable only if the server has closed it."""
+        if connection.closed:
+            return True
+        readable, _, _ = select.select([connection.fileno()], [], [], 0)
+        return bool(readable)

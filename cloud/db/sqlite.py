@@ -1,0 +1,80 @@
+"""SQLite connections: how they are tuned, and whether their file is still the database."""
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import peewee
+from playhouse.pool import PooledSqliteDatabase
+
+LOG_BYTES = 4_000_000
+"""SQLite truncates its write-ahead log to this size after a checkpoint; a burst of lamps makes it ten times as long."""
+
+_PRAGMAS = {
+    "journal_mode": "wal",
+    "foreign_keys": 1,
+    # NORMAL is faster but loses the last commits in a power cut, after the user was told that the lamp is theirs.
+    "synchronous": "full",
+    # The process that fills the log runs the checkpoint. The daemon has a lower threshold, so that it does so before a
+    # process that a user is waiting for.
+    "wal_autocheckpoint": 20_000,
+    "journal_size_limit": LOG_BYTES,
+}
+
+_FOR_CROWDS = {
+    "cache_size": -65_536,  # KiB; codes are random, so inserting many lamps touches pages all over the indexes
+    "wal_autocheckpoint": 10_000,
+}
+
+Identity = tuple[int, int]
+
+
+class _Connection(sqlite3.Connection):
+    identity: Identity | None = None
+
+
+class SqliteFile(peewee.SqliteDatabase):
+    """A database file; it is never created by connecting to it."""
+
+    def __init__(self, file: Path, *, busy_seconds: float, **pool: Any) -> None:
+        pragmas = _PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}
+        super().__init__(file, pragmas=pragmas, factory=_Connection, **pool)
+
+    def _connect(self) -> _Connection:
+        identity = _identity_of(self.database)
+        if identity is None:
+            raise sqlite3.OperationalError(f"{self.database} is gone")
+        connection: _Connection = super()._connect()
+        connection.identity = identity
+        return connection
+
+    def is_replaced(self, connection: _Connection | None = None) -> bool:
+        """Return whether the file was moved away, deleted or replaced since the connection was made."""
+        connected: _Connection = connection or self.connection()
+        return connected.identity != _identity_of(self.database)
+
+
+class PooledSqliteFile(PooledSqliteDatabase, SqliteFile):
+    """Connections that are shared by threads; one to a file that was replaced is not used again."""
+
+    def __init__(self, file: Path, *, busy_seconds: float, **pool: Any) -> None:
+        # A connection is used by one thread at a time, but not always by the same one.
+        super().__init__(file, busy_seconds=busy_seconds, check_same_thread=False, **pool)
+
+    def _is_closed(self, connection: _Connection) -> bool:
+        return super()._is_closed(connection) or self.is_replaced(connection)
+
+
+def tune_for_bursts(database: SqliteFile) -> None:
+    """Tune the daemon's connection for bursts of lamps."""
+    for name, value in _FOR_CROWDS.items():
+        database.pragma(name, value, permanent=True)
+
+
+def _identity_of(file: str | Path) -> Identity | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
