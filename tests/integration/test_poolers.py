@@ -40,10 +40,8 @@ def test_a_cloud_works_behind_a_pooler(broker: Mosquitto, tmp_path: Path, pooled
         for lamp in LAMPS:
             broker.publish(presence(lamp), b"1", retain=True)
             wait_for_code(broker, lamp)
-        sides = [
-            threading.Thread(target=lambda lamp=lamp: cloud.command("associate", "--device-id", lamp, "--user", "ada"))
-            for lamp in LAMPS
-        ]
+        claim = ("associate", "--user", "ada", "--device-id")
+        sides = [threading.Thread(target=cloud.command, args=(*claim, lamp)) for lamp in LAMPS]
         for side in sides:
             side.start()
         for side in sides:

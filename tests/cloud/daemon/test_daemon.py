@@ -47,7 +47,7 @@ def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: D
 
     def is_registered() -> bool:
         daemon._step()
-        return Lampi.select().count() > 0
+        return bool(Lampi.select().exists())
 
     wait_until(is_registered, "the lamp, once the broker is known to have no others")
     assert daemon._outlet.session is not first
