@@ -126,6 +126,7 @@ class Daemon:
             self._disconnect()
         self._await()
         if not self._may_publish():
+            self._election.note_work()
             return
         self._resync.begin(self._outlet.session)
         self._register()
@@ -136,6 +137,7 @@ class Daemon:
             self._maintenance.step(self._now(), time.monotonic())  # before the pump: don't publish expired state
         if self._election.held():
             self._publisher.pump(self._now(), time.monotonic())
+        self._election.note_work()
         self._metrics_port.look(time.monotonic(), lambda: read_statistics(self._now()))
 
     def _may_publish(self) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import peewee
 
-from cloud.db.database import one_line
+from cloud.db.database import one_line, write_transaction
 from cloud.store.lease import RENEW_SECONDS, PublisherLease, shown_holder
 
 log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ class LeaderElection:
         self._lease = PublisherLease()
         self._leader: str | None = None
         self._renew_at = 0.0
+        self._worked_at: datetime | None = None
 
     def held(self) -> bool:
         """Return whether this daemon may publish now."""
@@ -32,7 +33,8 @@ class LeaderElection:
         we_lead = self._leader == self._lease.holder
         if monotonic < self._renew_at and (self._lease.held(now) or not we_lead):
             return we_lead
-        leader = self._lease.acquire(now)
+        with write_transaction():  # then the clock: waiting for the lock may take longer than another daemon's renewal
+            leader = self._lease.acquire(self._now(), self._worked_at if we_lead else None)
         self._renew_at = monotonic + RENEW_SECONDS
         if leader != self._leader:
             if leader == self._lease.holder:
@@ -46,6 +48,10 @@ class LeaderElection:
         """Forget the lease: it is in a database that was replaced."""
         self._lease = PublisherLease()
         self._leader, self._renew_at = None, 0.0
+
+    def note_work(self) -> None:
+        """Record that a round was completed; the next renewal stores it."""
+        self._worked_at = self._now()
 
     def resign(self) -> None:
         """Give up the lease, so that a standby can take over at once."""

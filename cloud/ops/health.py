@@ -13,6 +13,9 @@ from shared.protocol.errors import BadPayload
 from shared.protocol.payloads import decode_count, decode_up
 
 CONNECT_SECONDS = 5.0
+
+LONGEST_ROUND_SECONDS = 15.0
+"""A leader completes a round of its work several times a second; a disk that hangs or a long write may delay it."""
 """Timeout for the broker, below the 10 s after which monitoring systems usually time out."""
 
 
@@ -69,10 +72,14 @@ def read_broker(broker: BrokerUrl) -> BrokerStatistics:
 
 def check_database(statistics: Statistics, limits: Limits) -> list[Check]:
     """Check the statistics of the database."""
-    if statistics.publisher is None:
+    leader = statistics.leader
+    if leader is None:
         publisher = Check("publisher", Level.CRITICAL, "no daemon is publishing; start one")
+    elif leader.worked_seconds > LONGEST_ROUND_SECONDS:
+        stuck = f"{leader.shown} is the publisher, but has not completed its work for {leader.worked_seconds:.0f} s"
+        publisher = Check("publisher", Level.CRITICAL, f"{stuck}; see the daemon's log")
     else:
-        renewed = f"{statistics.publisher} is the publisher (lease renewed {statistics.publisher_seconds:.1f} s ago)"
+        renewed = f"{leader.shown} is the publisher (lease renewed {leader.renewed_seconds:.1f} s ago)"
         publisher = Check("publisher", Level.OK, f"{renewed}, standbys: {statistics.standbys}")
     behind = Level.OK
     if statistics.oldest_seconds >= limits.behind_warning:
@@ -134,8 +141,8 @@ def performance(database: Statistics | None, broker: BrokerStatistics | None, li
         for name in ("lamps", "waiting", "connected", "pending", "standbys"):
             statistics[name] = f"{getattr(database, name)};;;0"
         statistics["behind"] = f"{database.oldest_seconds:.1f}s;{limits.behind_warning:g};{limits.behind_critical:g};0"
-        if database.publisher is not None:
-            statistics["lease_age"] = f"{database.publisher_seconds:.1f}s;;;0"
+        if database.leader is not None:
+            statistics["lease_age"] = f"{database.leader.renewed_seconds:.1f}s;;;0"
     if broker is not None and broker.dropped is not None:
         statistics["dropped"] = f"{broker.dropped}c;{limits.dropped};;0"
     return statistics

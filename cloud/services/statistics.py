@@ -14,7 +14,7 @@ from cloud.store.outbox import OutboxMessage
 class Statistics:
     """A snapshot of the statistics.
 
-    ``publisher`` is the leader, None if there is none, and ``publisher_seconds`` the time since it renewed its lease.
+    ``leader`` is None if there is none.
     ``oldest_seconds`` is the age of the oldest pending message, 0 if there is none. ``faults`` are the broker's
     refusals.
     """
@@ -24,8 +24,7 @@ class Statistics:
     connected: int
     pending: int
     oldest_seconds: float
-    publisher: str | None
-    publisher_seconds: float
+    leader: lease.Leader | None
     standbys: int
     code_ttl: timedelta | None
     faults: tuple[Fault, ...] = ()
@@ -33,7 +32,6 @@ class Statistics:
 
 def read_statistics(now: datetime) -> Statistics:
     """Read the statistics from the database."""
-    publisher = lease.publisher(now)
     behind_since = outbox.oldest_pending_at()
     return Statistics(
         lamps=Lampi.select().count(),
@@ -41,8 +39,7 @@ def read_statistics(now: datetime) -> Statistics:
         connected=Lampi.select().where(Lampi.connected).count(),
         pending=OutboxMessage.select().count(),
         oldest_seconds=0.0 if behind_since is None else max(0.0, (now - behind_since).total_seconds()),
-        publisher=None if publisher is None else publisher[0],
-        publisher_seconds=0.0 if publisher is None else publisher[1],
+        leader=lease.leader(now),
         standbys=lease.standbys(now),
         code_ttl=policy.announced().ttl,
         faults=tuple(broker_faults.current()),

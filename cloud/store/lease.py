@@ -5,6 +5,7 @@ import socket
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from peewee import TextField
 
@@ -23,11 +24,23 @@ _PUBLISHER = "publisher"
 
 
 class Lease(Table):
-    """The holder of the publisher role and when its lease expires; a single row."""
+    """The holder of the publisher role, when its lease expires, and when it last completed a round of its work.
+
+    There is a single row.
+    """
 
     name = TextField(primary_key=True)
     holder = TextField()
     expires_at: datetime = TimestampField()
+    worked_at: datetime | None = TimestampField(null=True)
+
+
+class Leader(NamedTuple):
+    """The leader, for display, and the seconds since it renewed its lease and since it completed a round."""
+
+    shown: str
+    renewed_seconds: float
+    worked_seconds: float
 
 
 class Standby(Table):
@@ -49,8 +62,11 @@ class PublisherLease:
         expires_at = self._expires_at  # read once: another thread may set it to None
         return expires_at is not None and now < expires_at
 
-    def acquire(self, now: datetime) -> str:
-        """Acquire or renew the lease if possible; return the current holder."""
+    def acquire(self, now: datetime, worked_at: datetime | None = None) -> str:
+        """Acquire or renew the lease if possible; return the current holder.
+
+        Read ``now`` under the write lock. ``worked_at`` is when this daemon last completed a round, by default now.
+        """
         expires_at = now + timedelta(seconds=LEASE_SECONDS)
         with write_transaction():
             lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
@@ -61,8 +77,10 @@ class PublisherLease:
                 ).execute()
                 return str(lease.holder)
             Standby.delete().where((Standby.holder == self.holder) | (Standby.expires_at <= now)).execute()
-            Lease.insert(name=_PUBLISHER, holder=self.holder, expires_at=expires_at).on_conflict(
-                conflict_target=[Lease.name], preserve=[Lease.holder, Lease.expires_at]
+            Lease.insert(
+                name=_PUBLISHER, holder=self.holder, expires_at=expires_at, worked_at=worked_at or now
+            ).on_conflict(
+                conflict_target=[Lease.name], preserve=[Lease.holder, Lease.expires_at, Lease.worked_at]
             ).execute()
         self._expires_at = expires_at
         return self.holder
@@ -75,12 +93,14 @@ class PublisherLease:
             Standby.delete().where(Standby.holder == self.holder).execute()
 
 
-def publisher(now: datetime) -> tuple[str, float] | None:
-    """Return the publisher, for display, and the seconds since it renewed its lease; None if there is none."""
+def leader(now: datetime) -> Leader | None:
+    """Return the leader; None if there is none."""
     lease: Lease | None = Lease.get_or_none(Lease.name == _PUBLISHER)
     if lease is None or not is_good(lease, now) or _is_dead(lease.holder):
         return None
-    return shown_holder(lease.holder), LEASE_SECONDS - (lease.expires_at - now).total_seconds()
+    renewed = LEASE_SECONDS - (lease.expires_at - now).total_seconds()
+    worked = 0.0 if lease.worked_at is None else max(0.0, (now - lease.worked_at).total_seconds())
+    return Leader(shown_holder(lease.holder), renewed, worked)
 
 
 def standbys(now: datetime) -> int:

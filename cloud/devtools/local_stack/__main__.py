@@ -14,6 +14,7 @@ import click
 
 from cloud.db.database import open_database
 from cloud.db.schema import upgrade
+from cloud.db.url import sqlite_url
 from cloud.devtools import simulator
 from cloud.devtools.local_stack.stack import DATABASE, LocalStack
 from cloud.errors import BadUserName, UserError
@@ -28,7 +29,7 @@ from shared.protocol.payloads import Association, Unassociated
 from shared.terminal import escape_unshowable
 
 FOLDER = Path(".desk")
-DATABASE_URL = f"sqlite:///{FOLDER / DATABASE}"
+DATABASE_URL = sqlite_url(FOLDER / DATABASE)
 """Relative to the project folder, where the user types commands."""
 
 DEVICE_ID = "b827ebba0387"

@@ -9,6 +9,7 @@ from pathlib import Path
 import peewee
 
 from cloud.db.database import open_database
+from cloud.db.url import sqlite_url
 from cloud.errors import UnusableBackup, UnusableDatabase
 from cloud.ops.backup.contents import Contents, make_current
 from cloud.ops.backup.files import place_beside
@@ -48,7 +49,7 @@ def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Pat
                 _copy_whole(backup, place)
         except sqlite3.Error as fault:
             raise UnusableBackup(f"{file} is damaged: {fault}.") from None
-        contents, database = make_current(f"sqlite:///{place}")
+        contents, database = make_current(sqlite_url(place))
         database.pragma("journal_mode", "delete")
         database.close()
         aside = None
@@ -79,16 +80,16 @@ def _copy_whole(source: sqlite3.Connection, place: Path) -> None:
 
 def _refuse_while_in_use(target: Path, now: datetime) -> None:
     """Raise if the database is open elsewhere: such a program would continue with the renamed file."""
-    publisher, is_open_elsewhere = None, False
+    leader, is_open_elsewhere = None, False
     with suppress(UnusableDatabase, peewee.PeeweeException):  # damaged or empty, so not in use
-        database = open_database(f"sqlite:///{target}", busy_seconds=BUSY_SECONDS)
+        database = open_database(sqlite_url(target), busy_seconds=BUSY_SECONDS)
         try:
-            publisher = lease.publisher(now)
+            leader = lease.leader(now)
             is_open_elsewhere = not _leave_write_ahead_log(database)
         finally:
             database.close()
-    if publisher is not None:
-        raise UnusableDatabase(f"A daemon is using {target} ({publisher[0]}); stop it first.")
+    if leader is not None:
+        raise UnusableDatabase(f"A daemon is using {target} ({leader.shown}); stop it first.")
     if is_open_elsewhere:
         raise UnusableDatabase(f"{target} is in use: stop the daemons, the web page and any other command first.")
 

@@ -7,7 +7,7 @@ from cloud.daemon.metrics import LOOK_SECONDS, Metrics, MetricsPort
 from cloud.services.statistics import Statistics
 from tests.support.ports import free_port
 
-FIGURES = Statistics(3, 2, 1, 0, 0.0, None, 0.0, 0, timedelta(minutes=15))
+FIGURES = Statistics(3, 2, 1, 0, 0.0, None, 0, timedelta(minutes=15))
 
 
 def test_what_takes_long_is_looked_at_less_often() -> None:

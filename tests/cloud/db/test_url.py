@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.db.url import parse_database_url, shown_url, sqlite_file
+from cloud.db.url import parse_database_url, shown_url, sqlite_file, sqlite_url
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,4 @@ def test_a_shown_url_has_no_password() -> None:
 def test_a_file_name_is_read_as_a_url_writes_it() -> None:
     assert sqlite_file("sqlite:////srv/my%20lamps/h%23q%3F.db") == Path("/srv/my lamps/h#q?.db")
     assert sqlite_file("postgresql:///lampi") is None
+    assert sqlite_file(sqlite_url(Path("/srv/h#q?% .db"))) == Path("/srv/h#q?% .db")

@@ -23,7 +23,7 @@ from cloud.services.lamps import register_lamps
 from cloud.services.statistics import Statistics, read_statistics
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
-from cloud.store.lease import LEASE_SECONDS, PublisherLease, Standby
+from cloud.store.lease import LEASE_SECONDS, Leader, PublisherLease, Standby
 from cloud.store.outbox import OutboxMessage
 from tests.cloud.conftest import NOW
 
@@ -34,8 +34,7 @@ WELL = Statistics(
     connected=10,
     pending=0,
     oldest_seconds=0.0,
-    publisher="process 123 on cloud",
-    publisher_seconds=0.5,
+    leader=Leader("process 123 on cloud", renewed_seconds=0.5, worked_seconds=0.7),
     standbys=1,
     code_ttl=timedelta(seconds=900),
 )
@@ -67,8 +66,29 @@ def test_a_broker_that_is_behind(seconds: float, level: Level) -> None:
     assert levels(check_database(figures(pending=1, oldest_seconds=seconds), LIMITS))["outbox"] is level
 
 
+def test_a_leader_that_gets_nothing_done_is_critical() -> None:
+    """It renews its lease, and each of its rounds fails."""
+    stuck = figures(leader=Leader("process 123 on cloud", renewed_seconds=0.5, worked_seconds=20))
+    check = next(check for check in check_database(stuck, LIMITS) if check.subject == "publisher")
+    assert check.level is Level.CRITICAL
+    assert check.text == (
+        "process 123 on cloud is the publisher, but has not completed its work for 20 s; see the daemon's log"
+    )
+
+
+@pytest.mark.usefixtures("database")
+def test_the_lease_tells_when_its_holder_completed_a_round() -> None:
+    lease = PublisherLease()
+    lease.acquire(NOW)
+    lease.acquire(NOW + timedelta(seconds=2), worked_at=NOW + timedelta(seconds=1))
+    seen = read_statistics(NOW + timedelta(seconds=3)).leader
+    assert seen is not None
+    assert seen.renewed_seconds == pytest.approx(1)
+    assert seen.worked_seconds == pytest.approx(2)
+
+
 def test_no_publisher_is_critical() -> None:
-    assert levels(check_database(figures(publisher=None), LIMITS))["publisher"] is Level.CRITICAL
+    assert levels(check_database(figures(leader=None), LIMITS))["publisher"] is Level.CRITICAL
 
 
 @pytest.mark.parametrize(
@@ -104,7 +124,7 @@ def test_figures_are_written_as_monitoring_systems_read_them() -> None:
 
 @pytest.mark.usefixtures("database")
 def test_an_empty_database_has_nobody_who_publishes() -> None:
-    assert read_statistics(NOW) == Statistics(0, 0, 0, 0, 0.0, None, 0.0, 0, None)
+    assert read_statistics(NOW) == Statistics(0, 0, 0, 0, 0.0, None, 0, None)
 
 
 def test_figures_of_a_database(ada: User) -> None:
@@ -122,9 +142,9 @@ def test_figures_of_a_database(ada: User) -> None:
     seen = read_statistics(later)
     assert (seen.lamps, seen.waiting, seen.connected, seen.pending) == (2, 1, 2, 2)
     assert seen.oldest_seconds == pytest.approx(10)
-    assert seen.publisher is not None
-    assert seen.publisher.startswith("process ")
-    assert seen.publisher_seconds == pytest.approx(3)
+    assert seen.leader is not None
+    assert seen.leader.shown.startswith("process ")
+    assert seen.leader.renewed_seconds == pytest.approx(3)
     assert (seen.standbys, seen.code_ttl) == (1, timedelta(seconds=60))
 
 
