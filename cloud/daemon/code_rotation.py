@@ -3,8 +3,11 @@
 import logging
 from datetime import datetime, timedelta
 
+from peewee import ModelSelect
+
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import write_transaction
+from cloud.db.timestamps import latest
 from cloud.services.lamps import enqueue_state, issue_codes
 from cloud.store.lamps import Lampi
 from shared.logs import about
@@ -15,20 +18,23 @@ LOOK_SECONDS = 1.0
 
 
 def rotate_expired(issued_before: datetime, now: datetime) -> list[str]:
-    """Rotate up to one batch of expired codes of connected lamps; return their device ids.
+    """Rotate up to one batch of connected lamps' codes that are expired or from the future; return their device ids.
 
     Offline lamps keep their expired code until they reconnect.
     """
-    lapsed = (
-        Lampi.select()
-        .where(Lampi.user.is_null() & (Lampi.code_issued_at <= issued_before) & Lampi.connected)
-        .order_by(Lampi.code_issued_at)
-        .limit(ROWS_A_STATEMENT)
-    )
-    if not lapsed.exists():
+    # Two queries: with one condition for both, SQLite would read all waiting lamps.
+    for when in (Lampi.code_issued_at <= issued_before, Lampi.code_issued_at > latest(now)):
+        due = Lampi.select().where(Lampi.user.is_null() & when & Lampi.connected)
+        if rotated := _rotate(due.order_by(Lampi.code_issued_at).limit(ROWS_A_STATEMENT), now):
+            return rotated
+    return []
+
+
+def _rotate(due: ModelSelect, now: datetime) -> list[str]:
+    if not due.exists():
         return []
     with write_transaction():
-        lamps = list(lapsed)
+        lamps = list(due)
         issue_codes(lamps, now)
         enqueue_state(lamps)
     return [lampi.device_id for lampi in lamps]

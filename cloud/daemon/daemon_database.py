@@ -3,8 +3,10 @@
 from cloud.db.database import database_proxy
 from cloud.db.schema import open_current
 from cloud.db.sqlite import SqliteFile, tune_for_bursts
+from cloud.db.timestamps import utc_now
 from cloud.db.url import sqlite_file
 from cloud.errors import DatabaseAway
+from cloud.store import outbox
 
 BUSY_SECONDS = 1.0
 """How long a write waits for other processes' locks: short, since events are kept meanwhile and the write is
@@ -35,6 +37,7 @@ class DaemonDatabase:
         database = open_current(self._url, migrate=self._migrate and not self._was_open, busy_seconds=BUSY_SECONDS)
         if isinstance(database, SqliteFile):
             tune_for_bursts(database)
+        outbox.correct_future(utc_now())
         self.is_open = self._was_open = True
 
     def hang_up(self) -> None:

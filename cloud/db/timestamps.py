@@ -1,6 +1,6 @@
 """Timestamps: aware and UTC in the program, naive and UTC in the database."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from peewee import DateTimeField
 
@@ -34,6 +34,15 @@ _FIELD = TimestampField()
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Earlier than any stored timestamp."""
+
+
+CLOCK_SLACK = timedelta(seconds=2)
+"""Maximum clock difference between machines that share a database."""
+
+
+def latest(now: datetime) -> datetime:
+    """Return the latest credible timestamp: a later one was written by a machine with a wrong clock."""
+    return now + CLOCK_SLACK
 
 
 def stored(instant: datetime) -> datetime | None:

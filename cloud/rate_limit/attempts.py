@@ -9,7 +9,7 @@ from peewee import BigAutoField, CharField, chunked
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import Table, write_transaction
-from cloud.db.timestamps import TimestampField
+from cloud.db.timestamps import TimestampField, latest
 from cloud.errors import TooManyAttempts
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -48,11 +48,10 @@ def spend(limits: Sequence[Limit], now: datetime) -> list[int]:
     Raises:
         TooManyAttempts: a limit is reached. Nothing was counted.
     """
+    _refuse_above(limits, now)  # before the lock: refused attempts must not contend for it
     with write_transaction():
-        Attempt.delete().where(Attempt.at < now - FORGOTTEN_AFTER).execute()
-        waits = [wait for limit in limits if (wait := _wait(limit, now)) is not None]
-        if waits:
-            raise TooManyAttempts(max(waits))
+        Attempt.delete().where((Attempt.at < now - FORGOTTEN_AFTER) | (Attempt.at > latest(now))).execute()
+        _refuse_above(limits, now)
         return [Attempt.create(who=limit.key, at=now).id for limit in limits]
 
 
@@ -63,9 +62,17 @@ def refund(spent: Sequence[int]) -> None:
             Attempt.delete().where(Attempt.id.in_(list(chunk))).execute()
 
 
+def _refuse_above(limits: Sequence[Limit], now: datetime) -> None:
+    waits = [wait for limit in limits if (wait := _wait(limit, now)) is not None]
+    if waits:
+        raise TooManyAttempts(max(waits))
+
+
 def _wait(limit: Limit, now: datetime) -> timedelta | None:
     """Return how long until a limit allows another attempt, or None if it does now."""
-    counted = Attempt.select().where((Attempt.who == limit.key) & (Attempt.at > now - limit.within))
+    counted = Attempt.select().where(
+        (Attempt.who == limit.key) & (Attempt.at > now - limit.within) & (Attempt.at <= latest(now))
+    )
     if counted.count() < limit.most:
         return None
     oldest: Attempt = counted.order_by(Attempt.at).get()

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import run_sql, write_transaction
-from cloud.db.timestamps import stored
+from cloud.db.timestamps import latest, stored
 from cloud.errors import AlreadyAssociated
 from cloud.services.lamps import enqueue_state
 from cloud.store.lamps import Lampi
@@ -16,9 +16,6 @@ from cloud.store.lamps import Lampi
 IDENTIFY_FOR = timedelta(seconds=10)
 """Also the minimum interval between two starts: a lamp lights up at most once in it, however often its page is
 opened."""
-
-CLOCK_SLACK = timedelta(seconds=2)
-"""Maximum clock difference between machines that share a database."""
 
 
 def identify(device_id: str, now: datetime) -> Lampi:
@@ -48,8 +45,7 @@ def identify(device_id: str, now: datetime) -> Lampi:
 
 def end_identifying(now: datetime) -> list[str]:
     """Remove `identify` from the messages of up to one batch of lamps whose time is over; return their device ids."""
-    # A time too far ahead was written by a machine with a wrong clock.
-    too_far = now + IDENTIFY_FOR + CLOCK_SLACK
+    too_far = latest(now + IDENTIFY_FOR)
     over = "SELECT 1 FROM lampi WHERE identify_until <= ? OR identify_until > ? ORDER BY identify_until LIMIT 1"
     if not run_sql(over, stored(now), stored(too_far)):
         return []
@@ -66,4 +62,4 @@ def end_identifying(now: datetime) -> list[str]:
 def is_identifying(lampi: Lampi, now: datetime) -> bool:
     """Return whether a lamp is identifying itself, if it and the daemon are connected."""
     until: datetime | None = lampi.identify_until
-    return lampi.user_id is None and until is not None and now < until <= now + IDENTIFY_FOR + CLOCK_SLACK
+    return lampi.user_id is None and until is not None and now < until <= latest(now + IDENTIFY_FOR)

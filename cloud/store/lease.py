@@ -10,15 +10,12 @@ from typing import NamedTuple
 from peewee import TextField
 
 from cloud.db.database import Table, write_transaction
-from cloud.db.timestamps import TimestampField
+from cloud.db.timestamps import TimestampField, latest
 
 LEASE_SECONDS = 6.0
 """How long a silent leader keeps the lease when its death can't be detected."""
 
 RENEW_SECONDS = 2.0
-
-CLOCK_SLACK_SECONDS = 2.0
-"""Maximum clock difference between the daemons' machines."""
 
 _PUBLISHER = "publisher"
 
@@ -76,7 +73,8 @@ class PublisherLease:
                     conflict_target=[Standby.holder], preserve=[Standby.expires_at]
                 ).execute()
                 return str(lease.holder)
-            Standby.delete().where((Standby.holder == self.holder) | (Standby.expires_at <= now)).execute()
+            is_over = (Standby.expires_at <= now) | (Standby.expires_at > latest(expires_at))
+            Standby.delete().where((Standby.holder == self.holder) | is_over).execute()
             Lease.insert(
                 name=_PUBLISHER, holder=self.holder, expires_at=expires_at, worked_at=worked_at or now
             ).on_conflict(
@@ -105,7 +103,8 @@ def leader(now: datetime) -> Leader | None:
 
 def standbys(now: datetime) -> int:
     """Return the number of living standbys."""
-    waiting = Standby.select().where(Standby.expires_at > now)
+    farthest = latest(now + timedelta(seconds=LEASE_SECONDS))
+    waiting = Standby.select().where((Standby.expires_at > now) & (Standby.expires_at <= farthest))
     return sum(not _is_dead(each.holder) for each in waiting)
 
 
@@ -129,7 +128,7 @@ def this_machine() -> str:
 
 def is_good(lease: Lease, now: datetime) -> bool:
     """Return whether a lease is valid. One that expires too far ahead was written by a machine with a wrong clock."""
-    return now < lease.expires_at <= now + timedelta(seconds=LEASE_SECONDS + CLOCK_SLACK_SECONDS)
+    return now < lease.expires_at <= latest(now + timedelta(seconds=LEASE_SECONDS))
 
 
 def has_leader(now: datetime) -> bool:

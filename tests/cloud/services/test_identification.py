@@ -13,10 +13,11 @@ from cloud.daemon.maintenance import LOOK_SECONDS, Maintenance
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import connect_database, database_proxy, write_transaction
+from cloud.db.timestamps import CLOCK_SLACK
 from cloud.errors import AlreadyAssociated, UnknownLamp
 from cloud.services.claim_terms import announced_terms
 from cloud.services.claiming import associate_by_code, release
-from cloud.services.identification import CLOCK_SLACK, IDENTIFY_FOR, end_identifying, identify
+from cloud.services.identification import IDENTIFY_FOR, end_identifying, identify
 from cloud.services.lamps import association_of
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
