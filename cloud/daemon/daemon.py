@@ -30,7 +30,7 @@ from cloud.errors import DatabaseAway, DatabaseReplaced
 from cloud.rate_limit import policy
 from cloud.services.statistics import read_statistics
 from cloud.settings import CloudSettings
-from cloud.store import claim_url
+from cloud.store import broker_faults, claim_url
 from cloud.webhook.sender import WebhookSender
 
 log = logging.getLogger(__name__)
@@ -136,20 +136,21 @@ class Daemon:
             self._wal_checkpoints.step(time.monotonic(), crowded=self._inbox.is_crowded)
             self._maintenance.step(self._now(), time.monotonic())  # before the pump: don't publish expired state
         if self._election.held():
+            self._publisher.refusals.note_condition(broker_faults.WEBHOOK_FAILS, holds=self._webhook.is_failing)
             self._publisher.pump(self._now(), time.monotonic())
         self._election.note_work()
         self._metrics_port.look(time.monotonic(), lambda: read_statistics(self._now()))
 
     def _may_publish(self) -> bool:
         """Return False while the broker has lamps that this database must not touch."""
-        refusals, was_foreign = self._publisher.refusals, self._publisher.refusals.is_foreign
+        refusals, was_foreign = self._publisher.refusals, self._guard.is_foreign
         if self._outlet.session is not None and self._guard.blocks():
-            refusals.is_foreign = self._guard.is_foreign
-            refusals.record(self._now(), time.monotonic(), settled=False)
-            if refusals.is_foreign:
+            if self._guard.is_foreign:
+                refusals.note_condition(broker_faults.FOREIGN, holds=True)
                 self._presence.clear()  # the broker sends it again after the adoption
+            refusals.record(self._now(), time.monotonic(), settled=False)
             return False
-        refusals.is_foreign = False
+        refusals.note_condition(broker_faults.FOREIGN, holds=False)
         if was_foreign and self._outlet.session is not None and self._outlet.link is not None:
             log.warning("This database adopts the broker's lamps")
             self._outlet.session.begin_reading()

@@ -27,13 +27,14 @@ class Refusals:
     """Tracks refused messages for one publisher, across connections.
 
     Refused messages of lamps stay in the outbox and are retried in rounds (`due`, `begin_round`, `end_round`). The
-    daemon's ``own`` messages are retried by the publisher.
+    daemon's ``own`` messages are retried by the publisher. ``conditions`` are faults that no message was refused for,
+    such as `broker_faults.FOREIGN`.
     """
 
     def __init__(self, leads: Callable[[], bool]) -> None:
         self._leads = leads
         self.own: dict[int, int] = {}
-        self.is_foreign = False
+        self.conditions: set[int] = set()
         self._connection: int | None = None
         self._rejected_at = 0.0
         self.subscriptions: Counter[int] = Counter()
@@ -83,6 +84,10 @@ class Refusals:
         if self._connection not in reasons.PASSING:  # between takeovers there are connections, too
             self._connection = None
 
+    def note_condition(self, condition: int, *, holds: bool) -> None:
+        """Record whether a condition holds."""
+        (self.conditions.add if holds else self.conditions.discard)(condition)
+
     def subscribed(self, codes: bytes) -> None:
         """Record the broker's answer to the subscriptions."""
         were_refused = bool(self.subscriptions)
@@ -126,8 +131,7 @@ class Refusals:
             self._connection = None
         if self._connection is not None:
             faults.setdefault(self._connection, 0)
-        if self.is_foreign:
-            faults[broker_faults.FOREIGN] = 0
+        faults |= dict.fromkeys(self.conditions, 0)
         faults |= {broker_faults.OF_SUBSCRIPTIONS | code: count for code, count in self.subscriptions.items()}
         if faults != self._written and (faults or settled) and monotonic >= self._write_at:
             broker_faults.record(faults, now, self._leads)

@@ -30,8 +30,31 @@ _FOR_CROWDS = {
 Identity = tuple[int, int]
 
 
+class _Cursor(sqlite3.Cursor):
+    """Raises the errors of fetching as peewee's; peewee itself converts those of executing only."""
+
+    def fetchone(self) -> Any:
+        with peewee.__exception_wrapper__:
+            return super().fetchone()
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        with peewee.__exception_wrapper__:
+            return super().fetchmany(self.arraysize if size is None else size)
+
+    def fetchall(self) -> list[Any]:
+        with peewee.__exception_wrapper__:
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with peewee.__exception_wrapper__:
+            return super().__next__()
+
+
 class _Connection(sqlite3.Connection):
     identity: Identity | None = None
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
 
 
 class SqliteFile(peewee.SqliteDatabase):

@@ -1,6 +1,7 @@
 """Reading all of the broker's retained messages over a separate connection."""
 
 import queue
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +15,9 @@ from shared.protocol import topics
 from shared.protocol.errors import BadTopic
 
 CONNECT_SECONDS = 10.0
+MOST_WAITING = 20_000
+"""Messages in memory, some 6 MB, while the database is slower than the broker."""
+
 SILENCE_SECONDS = 30.0
 """Timeout without a message before the end of the retained messages."""
 
@@ -31,21 +35,29 @@ def retained_batches(
         BrokerAway: the broker can't be reached or refuses the connection.
         BrokerSilent: the broker stops sending before the end; all messages until then were yielded.
     """
-    received: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+    received: queue.Queue[Message | None] = queue.Queue(MOST_WAITING)
+    ended = threading.Event()
     connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
     word = uuid.uuid4().hex[:12]  # shortened, since 32 digits in the broker's log would look like a code
     probe = f"{topics.PROBE}/{word}"
 
+    def put(message: Message | None) -> None:
+        """Wait for room, on paho's thread: then the rest waits in the broker and not in memory."""
+        while not ended.is_set():
+            with suppress(queue.Full):
+                received.put(message, timeout=0.1)
+                return
+
     def receive(message: Message) -> None:
         if message.retained:
-            received.put(message)
+            put(message)
 
     link = MqttClient(
         broker,
         f"lampi-cloud-{purpose}-{word}",
         subscriptions=[
             *(Subscription(topic_filter, 0, receive) for topic_filter in filters),
-            Subscription(probe, 1, lambda _message: received.put(None)),
+            Subscription(probe, 1, lambda _message: put(None)),
         ],
         on_connection=connected.put,
     )
@@ -55,6 +67,7 @@ def retained_batches(
         link.publish(Publication(probe, b"", qos=1, retain=False))
         yield from _batches(received, silence_seconds, broker)
     finally:
+        ended.set()
         link.stop()
 
 
@@ -66,7 +79,7 @@ def _wait_to_be_let_in(connected: "queue.SimpleQueue[bool]", seconds: float, bro
 
 
 def _batches(
-    received: "queue.SimpleQueue[Message | None]", silence_seconds: float, broker: BrokerUrl
+    received: "queue.Queue[Message | None]", silence_seconds: float, broker: BrokerUrl
 ) -> Iterator[list[Message]]:
     """Yield batches of messages up to the end marker (None)."""
     batch: list[Message] = []

@@ -16,6 +16,9 @@ OF_SUBSCRIPTIONS = 0x200
 FOREIGN = 0x400
 """Instead of a reason code: the broker has lamps of another database, and this one is empty."""
 
+WEBHOOK_FAILS = 0x401
+"""Instead of a reason code: the webhook's thread meets an internal error each time."""
+
 _READ_ACCESS = "let the daemon's user read its own topics and all lamps' presence in the broker's acl_file"
 
 
@@ -42,6 +45,8 @@ class Fault:
                 "the broker has lamps of another database, and this one is empty; restore the right database, or run "
                 "'lampi-cloud adopt' to register the lamps as new"
             )
+        if self.reason == WEBHOOK_FAILS:
+            return "the webhook sends nothing because of an internal error; see the daemon's log"
         if self.reason & OF_SUBSCRIPTIONS:
             code = self.reason & ~OF_SUBSCRIPTIONS
             advice = _READ_ACCESS if code == reasons.NOT_AUTHORIZED else reasons.advice_on(code)

@@ -15,6 +15,7 @@ from cloud.db.database import one_line
 from cloud.errors import UnusableDatabase
 from cloud.services.page_state import states_of
 from cloud.web.db_session import Store
+from shared.background import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +33,15 @@ class Watcher:
         self._news = threading.Condition()
         self._followers: Counter[int] = Counter()
         self._states: dict[int, str] = {}
-        self._thread: threading.Thread | None = None
+        self._thread: BackgroundThread | None = None
         self._stopping = threading.Event()
+        self._fails = False
 
     def request_stop(self) -> None:
         """Ask all streams to end soon. Safe to call in a signal handler."""
         self._stopping.set()
+        if self._thread is not None:
+            self._thread.request_stop()
 
     def stop(self) -> None:
         """Wake all streams, and stop the thread."""
@@ -45,7 +49,7 @@ class Watcher:
         with self._news:
             self._news.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.stop()
 
     @property
     def stopped(self) -> bool:
@@ -63,7 +67,7 @@ class Watcher:
         with self._news:
             self._followers[user_id] += 1
             if self._thread is None and not self.stopped:
-                self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+                self._thread = BackgroundThread("watcher", self._round, at_end=self._store.disconnect)
                 self._thread.start()
             self._news.notify_all()
         try:
@@ -81,23 +85,22 @@ class Watcher:
             state = self._states.get(user_id, seen)
         return None if state == seen else state
 
-    def _run(self) -> None:
-        fails = False
-        while not self.stopped:
-            with self._news:
-                self._news.wait_for(lambda: self.stopped or self._followers)
-                users = list(self._followers)
-            began = time.monotonic()
-            try:
-                self._look(users)
-                fails = False
-            except (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded) as fault:
-                if not fails:
-                    log.error("Database error, retrying: %s", one_line(fault))
-                fails = True
-                self._store.start_over()
-            self._stopping.wait(PAUSE_SECONDS if fails else max(0.0, began + LOOK_SECONDS - time.monotonic()))
-        self._store.disconnect()
+    def _round(self) -> float:
+        """Poll once, once a stream waits; return the seconds until the next poll."""
+        with self._news:
+            self._news.wait_for(lambda: self.stopped or self._followers)
+            users = list(self._followers)
+        began = time.monotonic()
+        try:
+            self._look(users)
+        except (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded) as fault:
+            if not self._fails:
+                log.error("Database error, retrying: %s", one_line(fault))
+            self._fails = True
+            self._store.start_over()
+            return PAUSE_SECONDS
+        self._fails = False
+        return max(0.0, began + LOOK_SECONDS - time.monotonic())
 
     def _look(self, users: list[int]) -> None:
         if not users:

@@ -5,6 +5,9 @@ import binascii
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import urllib3
+from urllib3.exceptions import LocationParseError
+
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of all Standard Webhooks secrets
 HOW_TO_MAKE_A_SECRET = f"'echo {SECRET_PREFIX}$(openssl rand -base64 32)' generates one"
 LEAST_SECRET_BYTES, MOST_SECRET_BYTES = 24, 64
@@ -34,7 +37,8 @@ def parse_url(text: str) -> str:
         usable = (
             parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
         )
-    except ValueError:
+        urllib3.util.parse_url(text.strip())
+    except (ValueError, LocationParseError):
         usable = False
     if not usable or not text.strip().isprintable() or " " in text.strip():
         raise ValueError("not a receiver's URL, such as https://example.com/lamps")

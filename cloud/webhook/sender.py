@@ -5,16 +5,18 @@ waits. It holds no transaction while it waits for the receiver.
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import datetime
 
 import peewee
 
 from cloud.db.database import database_proxy, one_line
+from cloud.errors import DatabaseAway
 from cloud.store import webhook_queue
+from cloud.store.webhook_queue import WebhookEvent
 from cloud.webhook.delivery import NotDelivered, deliver
 from cloud.webhook.requests import Receiver
+from shared.background import BackgroundThread
 
 log = logging.getLogger(__name__)
 
@@ -30,56 +32,72 @@ class WebhookSender:
     def __init__(self, receiver: Receiver | None, now: Callable[[], datetime]) -> None:
         self._receiver = receiver
         self._now = now
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: BackgroundThread | None = None
+
+    @property
+    def is_failing(self) -> bool:
+        """True while each attempt ends in an internal error."""
+        return self._thread is not None and self._thread.is_failing
 
     def start(self) -> None:
         """Announce whether there is a receiver, and start the thread. The database must be open."""
         webhook_queue.announce_receiver(self._receiver is not None)
         if self._receiver is not None:
-            # A new event for each thread: a stuck one must still see its own stop request after the next has started.
-            self._stopping = threading.Event()
-            self._thread = threading.Thread(
-                target=self._work, args=(self._receiver, self._stopping), name="webhook", daemon=True
-            )
+            rounds = _Rounds(self._receiver, self._now)
+            self._thread = BackgroundThread("webhook", rounds.work, at_end=database_proxy.close)
             self._thread.start()
 
     def stop(self) -> None:
         """Stop the thread without waiting for a delivery in progress. Unconfirmed events are sent again later."""
-        self._stopping.set()
         if self._thread is not None:
-            self._thread.join(STOP_SECONDS)
+            self._thread.stop(STOP_SECONDS)
             self._thread = None
 
-    def _work(self, receiver: Receiver, stopping: threading.Event) -> None:
-        away = FIRST_PAUSE_SECONDS
-        pause = 0.0
-        while not stopping.wait(pause):
-            try:
-                database_proxy.connect(reuse_if_open=True)
-                pause = 0.0 if self._tell_next(receiver) else POLL_SECONDS
-                away = FIRST_PAUSE_SECONDS
-            except NotDelivered as why:
-                if away == FIRST_PAUSE_SECONDS:
-                    log.error("Webhook receiver %s is unavailable, retrying: %s", receiver.shown, why)
-                pause, away = away, min(2 * away, LONGEST_PAUSE_SECONDS)
-            except peewee.PeeweeException as fault:
-                log.error("Database error in the webhook sender, retrying: %s", one_line(fault))
-                database_proxy.close()
-                pause = LONGEST_PAUSE_SECONDS
-        database_proxy.close()
 
-    def _tell_next(self, receiver: Receiver) -> bool:
+class _Rounds:
+    """The rounds of one thread."""
+
+    def __init__(self, receiver: Receiver, now: Callable[[], datetime]) -> None:
+        self._receiver = receiver
+        self._now = now
+        self._pause = FIRST_PAUSE_SECONDS
+        self._delivered: WebhookEvent | None = None
+
+    def work(self) -> float:
+        """Send the event that is due, if any; return the seconds until the next round."""
+        try:
+            database_proxy.connect(reuse_if_open=True)
+            pause = 0.0 if self._tell_next() else POLL_SECONDS
+            self._pause = FIRST_PAUSE_SECONDS
+        except NotDelivered as why:
+            if self._pause == FIRST_PAUSE_SECONDS:
+                log.error("Webhook receiver %s is unavailable, retrying: %s", self._receiver.shown, why)
+            return self._next_pause()
+        except (peewee.PeeweeException, DatabaseAway) as fault:
+            if self._pause == FIRST_PAUSE_SECONDS:
+                log.error("Database error in the webhook sender, retrying: %s", one_line(fault))
+            database_proxy.close()
+            return self._next_pause()
+        return pause
+
+    def _next_pause(self) -> float:
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        return pause
+
+    def _tell_next(self) -> bool:
         """Send the event that has been due longest, and return whether there was one.
 
         Raises:
             NotDelivered: the receiver can't be reached.
         """
+        if self._delivered is not None:  # an error of the database came between: don't deliver it twice
+            webhook_queue.remove(self._delivered)
+            self._delivered = None
         event = webhook_queue.next_due(self._now())
         if event is None:
             return False
         try:
-            deliver(event, receiver, self._now())
+            deliver(event, self._receiver, self._now())
         except NotDelivered as why:
             webhook_queue.put_off(event, self._now())
             if not why.answered:
@@ -91,5 +109,7 @@ class WebhookSender:
                 why,
             )
         else:
+            self._delivered = event
             webhook_queue.remove(event)
+            self._delivered = None
         return True

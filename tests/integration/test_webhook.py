@@ -1,11 +1,14 @@
 """The webhook end to end: a daemon, commands, and a receiver that is there, fails, stalls, dies, or comes late."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from standardwebhooks import Webhook
 
+from cloud.db.url import sqlite_file
 from cloud.store.webhook_queue import WebhookEvent
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
@@ -114,6 +117,23 @@ def test_a_daemon_that_is_killed_before_the_answer_tells_it_again(
     again = receiver.next()
     assert (again.body, again.headers["webhook-id"]) == (first.body, first.headers["webhook-id"])
     assert verified(receiver.next()) == ("lamp.released", LAMP)
+
+
+def test_a_lock_after_the_delivery_causes_no_second_one(
+    loop: Loop, daemon: DaemonProcess, receiver: WebhookReceiver
+) -> None:
+    """The row can't be removed while another program holds the write lock."""
+    receiver.may_answer.clear()
+    loop.new_lamp(LAMP)
+    associate(loop, LAMP)
+    assert verified(receiver.next()) == ("lamp.associated", LAMP)
+    with closing(sqlite3.connect(sqlite_file(loop.cloud.database_url) or "", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        receiver.may_answer.set()
+        daemon.wait_to_say("Database error in the webhook sender")
+        other.execute("ROLLBACK")
+    wait_until(lambda: rows(loop.cloud) == 0, "the row to be removed")
+    assert receiver.nothing_more()
 
 
 def test_without_a_receiver_nothing_is_written(broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess) -> None:

@@ -2,8 +2,10 @@
 
 import re
 import sqlite3
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import peewee
 import pytest
@@ -107,6 +109,21 @@ def test_registering_searches_indexes(sqlite_database: peewee.Database, count: i
     seen += plans(sqlite_database, "SELECT", lambda: register_lamps([*device_ids, "b827ebba0387"], NOW))
     assert any("SEARCH lampi USING INDEX lampi_short_code (<expr>=?)" in plan for plan in seen)
     assert not any(re.search(r"SCAN lampi\b", plan) or "lampi_user_id" in plan for plan in seen)
+
+
+@pytest.mark.parametrize("fetch", [lambda rows: rows.fetchone(), lambda rows: rows.fetchall(), next, list])
+def test_an_error_while_rows_are_fetched_is_the_database_s(
+    sqlite_database: peewee.SqliteDatabase, fetch: Callable[[Any], object]
+) -> None:
+    """It would otherwise pass everything that catches the database's errors, and end a thread."""
+    many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT i FROM n"
+    rows = sqlite_database.execute_sql(many)
+    sqlite_database.connection().set_progress_handler(lambda: 1, 1)  # interrupts what runs
+    try:
+        with pytest.raises(peewee.OperationalError, match="interrupted"):
+            fetch(rows)
+    finally:
+        sqlite_database.connection().set_progress_handler(None, 1)
 
 
 def test_an_owners_lamps_are_found_by_their_index(sqlite_database: peewee.Database) -> None:

@@ -111,6 +111,7 @@ def test_a_receiver_that_sends_a_byte_now_and_then(there: WebhookReceiver, monke
             {"URL": "ftp://example.com", "SECRET": "whsec_c2hvcnQ="},
             ["LAMPI_WEBHOOK_URL: not a receiver's URL", "LAMPI_WEBHOOK_SECRET: not 24"],
         ),
+        ({"URL": "http://a%zz.com/", "SECRET": SECRET}, ["LAMPI_WEBHOOK_URL: not a receiver's URL"]),
         ({"URL": "https://", "SECRET": SECRET}, ["LAMPI_WEBHOOK_URL: not a receiver's URL"]),
         ({"URL": "https://user:hunter2@example.com/", "SECRET": SECRET}, ["LAMPI_WEBHOOK_URL: not a receiver's URL"]),
         ({"URL": "https://:hunter2@example.com/", "SECRET": SECRET}, ["LAMPI_WEBHOOK_URL: not a receiver's URL"]),
