@@ -3,6 +3,8 @@
 import unicodedata
 from datetime import datetime, timedelta
 
+from fontTools.unicodedata import script_extension
+
 from cloud.auth import passwords, sessions
 from cloud.db.database import write_transaction
 from cloud.errors import BadUserName, WrongPassword
@@ -15,7 +17,17 @@ from cloud.store.users import User, name_key
 SHORTEST_NAME = 2
 LONGEST_NAME = 40
 
-_WRITTEN_TOGETHER = {"CJK", "HIRAGANA", "KATAKANA"}
+_ANY_SCRIPT = {"Zyyy", "Zinh"}
+"""ISO 15924 codes of characters that are common to all scripts, or take that of their neighbour."""
+
+_SYSTEMS = {
+    "Hani": {"Hanb", "Jpan", "Kore"},
+    "Hira": {"Jpan"},
+    "Kana": {"Jpan"},
+    "Hang": {"Kore"},
+    "Bopo": {"Hanb"},
+}
+"""Writing systems that use several scripts (UTS 39, "augmented script sets")."""
 
 _QUARTER = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
@@ -36,13 +48,18 @@ def sign_up(name: str, password: str, source: str, now: datetime) -> User:
     name = unicodedata.normalize("NFKC", name).strip()
     _require_plain(name)
     passwords.require_usable(password, name)
-    attempts.spend([Limit(("sign up", source), 20, _HOUR)], now)
+    # A taken name is no new account, but reveals one: it counts against a limit of its own.
+    limits = [Limit(("sign up", source), 20, _HOUR), Limit(("try name", source), 200, _HOUR)]
+    created, _tried = attempts.spend(limits, now)
     kept = passwords.hashed(password)  # slow, so before taking the write lock
     with write_transaction():
-        if User.select().where(User.name_key == name_key(name)).exists():
-            raise BadUserName(f"The username {name} is taken. Choose another.")
-        user: User = User.create(name=name, password_hash=kept)
-        audit_log.write(AuditEvent.USER_ADDED, now, source, user_name=name)
+        is_taken = User.select().where(User.name_key == name_key(name)).exists()
+        if not is_taken:
+            user: User = User.create(name=name, password_hash=kept)
+            audit_log.write(AuditEvent.USER_ADDED, now, source, user_name=name)
+    if is_taken:
+        attempts.refund([created])
+        raise BadUserName(f"The username {name} is taken. Choose another.")
     return user
 
 
@@ -121,6 +138,19 @@ def _require_plain(name: str) -> None:
         raise BadUserName(f"A username must have {SHORTEST_NAME} to {LONGEST_NAME} characters.")
     if not all(unicodedata.category(character)[0] in "LMN" or character in "._-" for character in name):
         raise BadUserName("A username can contain only letters, digits, dots, hyphens and underscores.")
-    scripts = {unicodedata.name(letter, "?").split()[0] for letter in name if letter.isalpha()}
-    if len(scripts) > 1 and not scripts <= _WRITTEN_TOGETHER:
+    if not _has_one_script(name):
         raise BadUserName("A username can't mix letters from different scripts.")
+
+
+def _has_one_script(name: str) -> bool:
+    """Return whether all letters can belong to one writing system: a "single script" of Unicode's UTS 39."""
+    possible: set[str] | None = None
+    for character in name:
+        scripts = script_extension(character)
+        if scripts & _ANY_SCRIPT:
+            continue
+        for script, systems in _SYSTEMS.items():
+            if script in scripts:
+                scripts = scripts | systems
+        possible = scripts if possible is None else possible & scripts
+    return possible is None or bool(possible)

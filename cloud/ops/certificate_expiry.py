@@ -15,7 +15,7 @@ WARNED_BEFORE = timedelta(days=30)
 
 BROKER, DAEMON = "broker", "daemon"
 _HOW = {
-    BROKER: "renew it with `lampi-cloud ca server HOST` and restart Mosquitto",
+    BROKER: "renew it with `lampi-cloud ca server HOST` and reload Mosquitto: systemctl reload mosquitto",
     DAEMON: "renew it with `lampi-cloud ca daemon` and restart the daemon",
 }
 

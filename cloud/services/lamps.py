@@ -78,7 +78,7 @@ def register_lamps(device_ids: Sequence[str], now: datetime) -> list[str]:
                 pass
         known = set(bulk.rows_among("SELECT device_id FROM lampi WHERE device_id {}", device_ids))
         new = [device_id for device_id in device_ids if (device_id,) not in known]
-        _insert_new(new, fresh_codes(len(new), length, Lampi.short_codes_among), now)
+        _insert_new(new, fresh_codes(len(new), length, Lampi.short_codes_among, announced().longest), now)
     return new
 
 
@@ -108,7 +108,8 @@ def issue_codes(lamps: Sequence[Lampi], now: datetime) -> None:
     """Generate and store new codes for lamps; call it inside a write transaction."""
     since = counted_from(announced(), now)
     replaced = sum(lampi.user_id is None and (since is None or lampi.code_issued_at >= since) for lampi in lamps)
-    codes = fresh_codes(len(lamps), length_for_new_codes(len(lamps), replaced, now), Lampi.short_codes_among)
+    length = length_for_new_codes(len(lamps), replaced, now)
+    codes = fresh_codes(len(lamps), length, Lampi.short_codes_among, announced().longest)
     for lampi, (code, length) in zip(lamps, codes, strict=True):
         lampi.association_code, lampi.short_code_length, lampi.code_issued_at = code, length, now
     for chunk in chunked(lamps, bulk.ROWS_A_STATEMENT):

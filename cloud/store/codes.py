@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
 from cloud.errors import MalformedCode
@@ -23,12 +24,14 @@ def _generate(count: int) -> Iterator[str]:
     return (digits[start : start + CODE_LENGTH] for start in range(0, len(digits), CODE_LENGTH))
 
 
-def fresh_codes(count: int, length: int, taken: Callable[[Sequence[str]], set[str]]) -> list[tuple[str, int]]:
+def fresh_codes(
+    count: int, length: int, taken: Callable[[Sequence[str]], set[str]], longest: int = CODE_LENGTH
+) -> list[tuple[str, int]]:
     """Return new codes, each with the length of its short code.
 
     Short codes are unique among themselves and among those for which ``taken`` reports a match. The length grows beyond
-    ``length`` when most short codes of that length are taken. Call this inside the write transaction that stores the
-    codes, so that no other process can take one in between.
+    ``length``, up to ``longest``, when most short codes of that length are taken. Call this inside the write
+    transaction that stores the codes, so that no other process can take one in between.
     """
     codes: dict[str, str] = {}
     while len(codes) < count:
@@ -38,19 +41,22 @@ def fresh_codes(count: int, length: int, taken: Callable[[Sequence[str]], set[st
             del drawn[short]
         codes |= drawn
         if 2 * len(drawn) < missing:
-            length = min(length + 1, CODE_LENGTH)
+            length = min(length + 1, longest)
     return [(code, len(short)) for short, code in codes.items()]
 
 
 def read_code(typed: str) -> str:
     """Normalize user input to the first 6 to 32 characters of an association code.
 
-    Case, spaces and hyphens are ignored; `o` is read as 0, `i` and `l` as 1.
+    Case, spaces, hyphens and invisible characters are ignored, and full-width digits are read; `o` is read as 0, `i`
+    and `l` as 1.
 
     Raises:
         MalformedCode: the text is not a well-formed code.
     """
-    code = _SEPARATORS.sub("", typed).lower().translate(_LOOKALIKES)
+    plain = unicodedata.normalize("NFKC", typed)
+    visible = "".join(character for character in plain if unicodedata.category(character) != "Cf")
+    code = _SEPARATORS.sub("", visible).lower().translate(_LOOKALIKES)
     if not SHORT_CODE_LENGTH <= len(code) <= CODE_LENGTH:
         raise MalformedCode(f"A code has {SHORT_CODE_LENGTH} to {CODE_LENGTH} characters; this one has {len(code)}.")
     if not _HEXADECIMAL.fullmatch(code):

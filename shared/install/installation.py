@@ -57,28 +57,34 @@ class Installation:
                     "groupadd --system. Nothing was changed."
                 )
         shipped = dict(self._known)
-        for row in rows:
-            try:
-                if isinstance(row, SystemUser):
-                    self._install_user(row)
-                elif isinstance(row, Program):
-                    self._check_program(row)
-                elif isinstance(row, Accounts):
-                    continue  # checked already
-                elif isinstance(row, Folder):
-                    self._install_folder(row)
-                else:
-                    self._install_file(row)
-                    shipped[str(row.path)] = _sum(row.content)
-            except PermissionError as fault:
-                raise CantInstall(f"{fault.filename} can't be written: run this as root, or give --prefix.") from None
-            except OSError as fault:
-                raise CantInstall(f"{fault.filename} can't be made: {fault.strerror}.") from None
-            except LookupError as fault:  # a user that exists without the group of its name
-                raise CantInstall(f"{fault}; add that group with groupadd --system.") from None
-        if not self._dry_run and shipped != self._known:
-            lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(shipped.items()))
-            self._write(self.place(self._record), lines.encode(), 0o644, ROOT)
+        try:
+            for row in rows:
+                self._install_row(row, shipped)
+        finally:  # files that were written before an error are ours at the next try, too
+            if not self._dry_run and shipped != self._known:
+                lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(shipped.items()))
+                self._write(self.place(self._record), lines.encode(), 0o644, ROOT)
+
+    def _install_row(self, row: Row, shipped: dict[str, str]) -> None:
+        """Install one row, and note a file's checksum in ``shipped``."""
+        try:
+            if isinstance(row, SystemUser):
+                self._install_user(row)
+            elif isinstance(row, Program):
+                self._check_program(row)
+            elif isinstance(row, Accounts):
+                return  # checked already
+            elif isinstance(row, Folder):
+                self._install_folder(row)
+            else:
+                self._install_file(row)
+                shipped[str(row.path)] = _sum(row.content)
+        except PermissionError as fault:
+            raise CantInstall(f"{fault.filename} can't be written: run this as root, or give --prefix.") from None
+        except OSError as fault:
+            raise CantInstall(f"{fault.filename} can't be made: {fault.strerror}.") from None
+        except LookupError as fault:  # a user that exists without the group of its name
+            raise CantInstall(f"{fault}; add that group with groupadd --system.") from None
 
     def place(self, path: Path) -> Path:
         """Return an absolute path below the prefix."""

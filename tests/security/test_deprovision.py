@@ -162,7 +162,12 @@ def test_a_broker_that_does_not_reload_is_noticed(installed: Installed, pair: Pa
 
 @pytest.mark.parametrize(
     ("reload", "why"),
-    [("no-such-program", "No such file"), ("sh -c 'echo no rights >&2; exit 1'", "no rights"), ("'", "quotation")],
+    [
+        ("no-such-program", "No such file"),
+        ("sh -c 'echo no rights >&2; exit 1'", "no rights"),
+        ("sh -c 'exit 3'", "exit status 3"),
+        ("'", "quotation"),
+    ],
 )
 def test_a_reload_that_fails_is_told(installed: Installed, pair: Pair, reload: str, why: str) -> None:
     said = installed.deprovision(LAMP, status=1, reload=reload)

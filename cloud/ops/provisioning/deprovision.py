@@ -79,9 +79,9 @@ def _reload(authorities: Authorities, side: BrokerSide) -> None:
             check=False,
             timeout=HEED_SECONDS,
         )
-        fault = done.stderr.strip() if done.returncode else ""
+        fault = (done.stderr.strip() or f"exit status {done.returncode}") if done.returncode else ""
     except (OSError, ValueError, subprocess.TimeoutExpired) as failed:
-        fault = str(failed)
+        fault = str(failed) or type(failed).__name__
     if fault:
         raise _still_let_in(f"{side.reload_command!r} failed ({fault.splitlines()[-1]})", authorities, side)
 

@@ -72,11 +72,26 @@ def test_names_that_are_none_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ada", "Zo\N{LATIN SMALL LETTER E WITH DIAERESIS}", "мария", "さくら日本", "हिन्दी", "a.b-c_9"]
+    "name",
+    [
+        *("ada", "Zo\N{LATIN SMALL LETTER E WITH DIAERESIS}", "мария", "さくら日本", "हिन्दी", "a.b-c_9"),
+        *("佐々木", "ユーザー", "漢字한글", "ひらカナ", "注音ㄅㄆ", "עברית", "العربية"),
+    ],
 )
 def test_names_of_all_languages_are_taken(name: str) -> None:
     made = accounts.sign_up(name, PASSWORD, HOME, NOW)
     assert accounts.sign_in(name, PASSWORD, HOME, NOW) == made
+
+
+def test_taken_names_keep_no_class_out() -> None:
+    """Thirty behind one address, half of whom first try the name of another."""
+    for number in range(20):
+        accounts.sign_up(f"pupil{number}", PASSWORD, HOME, NOW)
+        if number < 15:
+            with pytest.raises(BadUserName, match="is taken"):
+                accounts.sign_up("pupil0", PASSWORD, HOME, NOW)
+    with pytest.raises(TooManyAttempts):
+        accounts.sign_up("pupil20", PASSWORD, HOME, NOW)
 
 
 @pytest.mark.parametrize("password", ["", "short", "x" * 201, "aaaaaaaaaaaa", "grace-hopper"])
@@ -138,7 +153,7 @@ def test_five_wrong_passwords_and_then_not_even_the_right_one(grace: User) -> No
 def test_right_passwords_do_not_count(grace: User) -> None:
     for _ in range(50):
         accounts.sign_in("grace", PASSWORD, HOME, NOW)
-    assert Attempt.select().count() == 1  # having signed up
+    assert Attempt.select().count() == 2  # having tried a name, and having signed up
 
 
 def test_an_address_that_tries_many_names_is_stopped(grace: User) -> None:

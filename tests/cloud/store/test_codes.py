@@ -39,10 +39,19 @@ def test_where_most_short_codes_are_taken_they_become_longer() -> None:
     assert {length for _, length in found} == {8}
 
 
+def test_short_codes_never_exceed_the_longest_length() -> None:
+    """A stock screen shows six characters, however crowded they are."""
+    found = fresh_codes(40, 6, lambda drawn: {short for short in drawn if short < "e"}, longest=6)
+    assert {length for _, length in found} == {6}
+    assert len({code[:6] for code, _ in found}) == 40
+
+
 @pytest.mark.parametrize(
     ("typed", "code"),
     [
         ("b71e09", "b71e09"),
+        ("\ufeffb71\u200be0\u00ad9\u2060", "b71e09"),
+        ("\uff42\uff17\uff11 \uff45\uff10\uff19", "b71e09"),
         ("B71 E09", "b71e09"),
         ("  b7-1e\t09\n", "b71e09"),
         ("b71\u2013e09\u00a0", "b71e09"),

@@ -144,6 +144,16 @@ def test_the_record_is_one_that_sha256sum_can_check(install: Install, conf: Path
     assert record == f"7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed  {CONF}\n"
 
 
+def test_files_that_were_written_before_an_error_are_ours(install: Install, conf: Path, tmp_path: Path) -> None:
+    """Else the next release would call its own file changed by hand."""
+    (tmp_path / "root" / "srv").mkdir(parents=True)
+    (tmp_path / "root" / "srv" / "file").write_text("no folder")
+    with pytest.raises(CantInstall):
+        install(file(b"one"), File(Path("/srv/file/x"), b"x", 0o600, US))
+    assert install(file(b"two")) == [f"update {CONF}: unchanged since its installation"]
+    assert conf.read_bytes() == b"two"
+
+
 def test_users_are_not_added_under_a_prefix(install: Install) -> None:
     assert install(SystemUser("lampi-nobody", Path("/var/a"))) == ["add    user lampi-nobody, group lampi-nobody"]
     assert install(SystemUser(this_user(), Path("/var/a"))) == [f"same   user {this_user()}"]
