@@ -39,6 +39,7 @@ _HELP = {
     "metrics_port": ("PORT", "Loopback port for Prometheus metrics; 0 to disable."),
     "mqtt_version": ("VERSION", "5, 3.1.1, or auto: 5, else 3.1.1."),
     "presence_filters": ("FILTERS", "Topic filters for lamps' presence."),
+    "proxy_count": ("N", "Number of proxies that a request passes; default 1."),
     "short_code_length": ("LENGTH", "Length of codes on screens: minimum such as 6, or range such as 6-6."),
     "sign_up": ("WORD", "Whether people can create accounts: open or closed."),
     "trusted_proxy": ("ADDRESS", "Address of the reverse proxy whose X-Forwarded-For is trusted."),

@@ -16,7 +16,7 @@ from shared.logs import start_logging
     show_default=True,
     help="Port to listen on; 0 for any free port.",
 )
-@setting_options("database_url", "log_level", "log_format", "sign_up", "trusted_proxy")
+@setting_options("database_url", "log_level", "log_format", "sign_up", "trusted_proxy", "proxy_count")
 def web(host: str, port: int, **options: str | None) -> None:
     """Run the web page on which people associate lamps, for supervisord or systemd."""
     try:

@@ -2,10 +2,13 @@
 
 import os
 import pwd
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 SHELL = "shell"
 """The Python shell, and the default for other callers."""
+
+_WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::\d+)?|([^:]+):\d+")
 
 _NETWORK_BITS = 64
 """IPv6 prefix length of one subscriber, who can change the remaining bits with each attempt."""
@@ -19,10 +22,13 @@ def command_line() -> str:
 def client(address: str) -> str:
     """Return the source for a web or API client: its IPv4 address, or its IPv6 /64 network.
 
+    Proxies write addresses in many ways: with a port, in brackets, as IPv4 mapped to IPv6.
+
     Raises:
         ValueError: it is not an IP address.
     """
-    parsed: IPv4Address | IPv6Address = ip_address(address.strip())
+    written = _WITH_PORT.fullmatch(address.strip())
+    parsed: IPv4Address | IPv6Address = ip_address(written[1] or written[2] if written else address.strip())
     if isinstance(parsed, IPv4Address):
         return str(parsed)
     if parsed.ipv4_mapped is not None:

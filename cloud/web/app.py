@@ -27,6 +27,7 @@ def create_app(settings: WebSettings, *, now: Callable[[], datetime] = utc_now) 
     watcher = Watcher(store, now)
     app.config.update(
         NOW=now,
+        HAS_PROXY=settings.trusted_proxy is not None,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         SESSION_COOKIE_SAMESITE="Lax",  # "Strict" would drop the session when a QR reader opens the link
         SESSION_REFRESH_EACH_REQUEST=False,

@@ -37,7 +37,11 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
     watcher: Watcher = app.extensions["watcher"]
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # briefly queued requests are normal
     proxy = (
-        {"trusted_proxy": settings.trusted_proxy, "trusted_proxy_count": 1, "trusted_proxy_headers": _FORWARDED}
+        {
+            "trusted_proxy": settings.trusted_proxy,
+            "trusted_proxy_count": settings.proxy_count,
+            "trusted_proxy_headers": _FORWARDED,
+        }
         if settings.trusted_proxy
         else {}
     )

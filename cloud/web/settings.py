@@ -13,13 +13,17 @@ from shared.settings import SettingsReader
 
 @dataclass(frozen=True)
 class WebSettings:
-    """The settings of `lampi-cloud web`; ``trusted_proxy`` is the address whose forwarding headers are trusted."""
+    """The settings of `lampi-cloud web`; ``trusted_proxy`` is the address whose forwarding headers are trusted.
+
+    ``proxy_count``: how many proxies a request passes; each adds an entry to `X-Forwarded-For`.
+    """
 
     database_url: str = field(default=DEFAULT_DATABASE_URL, repr=False)
     log_level: str = "INFO"
     log_format: str = "text"
     sign_up_open: bool = True
     trusted_proxy: str | None = None
+    proxy_count: int = 1
 
 
 def parse_sign_up(text: str) -> bool:
@@ -47,6 +51,17 @@ def parse_proxy(text: str) -> str | None:
         raise ValueError(f"{quoted(text)} is not an IP address, such as 127.0.0.1") from None
 
 
+def parse_proxy_count(text: str) -> int:
+    """Return the number of proxies in front of the page.
+
+    Raises:
+        ValueError: it is not a number from 1 to 10.
+    """
+    if not (text.strip().isascii() and text.strip().isdigit() and 1 <= int(text) <= 10):
+        raise ValueError(f"{quoted(text)} is not a number of proxies from 1 to 10")
+    return int(text)
+
+
 def read_web_settings(values: Mapping[str, str]) -> WebSettings:
     """Return the settings from environment variables.
 
@@ -60,6 +75,7 @@ def read_web_settings(values: Mapping[str, str]) -> WebSettings:
         log_format=reader.read("LAMPI_LOG_FORMAT", parse_format, "text"),
         sign_up_open=reader.read("LAMPI_SIGN_UP", parse_sign_up, True),
         trusted_proxy=reader.read("LAMPI_TRUSTED_PROXY", parse_proxy, None),
+        proxy_count=reader.read("LAMPI_PROXY_COUNT", parse_proxy_count, 1),
     )
     reader.finish()
     return settings

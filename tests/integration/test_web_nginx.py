@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud.auth import api_tokens
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.timestamps import utc_now
 from cloud.services import claiming
@@ -144,6 +145,33 @@ def test_without_a_trusted_proxy_nobody_says_where_a_browser_is(cloud: Cloud, co
         answer = connection.getresponse()
         assert str(answer.getheader("Set-Cookie")).startswith("lampi=")
         assert answer.getheader("Strict-Transport-Security") is None
+
+
+@pytest.mark.parametrize(
+    ("count", "header", "source"),
+    [
+        ("1", "203.0.113.66, ::ffff:192.0.2.7", "192.0.2.7"),
+        ("1", "203.0.113.66, 192.0.2.7:4711", "192.0.2.7"),
+        ("1", "[2001:db8:1:2::9]:443", "2001:db8:1:2::/64"),
+        ("2", "203.0.113.66, 192.0.2.7, 127.0.0.1", "192.0.2.7"),
+        ("1", "unknown", "unknown"),
+    ],
+)
+def test_visitors_are_told_apart_however_a_proxy_writes_them(
+    cloud: Cloud, code: str, count: str, header: str, source: str
+) -> None:
+    """Else all of them share one limit for wrong codes."""
+    with WebProcess(cloud, "--trusted-proxy", "127.0.0.1", "--proxy-count", count) as web:
+        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
+        wrong = "000000" if not code.startswith("000000") else "111111"
+        with opened_database(cloud):
+            token = api_tokens.make_token(claiming.user_named(USER), "test", utc_now())
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers |= {"X-Forwarded-For": header, "X-Forwarded-Proto": "https"}
+        connection.request("POST", "/api/v1/lamps", f'{{"code": "{wrong}"}}', headers)
+        assert connection.getresponse().status == 409
+    with opened_database(cloud):
+        assert History.select().where(History.event == "refused").get().source == source
 
 
 def test_events_come_through_as_they_happen(nginx: Nginx, cloud: Cloud, code: str) -> None:

@@ -16,13 +16,17 @@ from cloud.store import sources
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:db8:1:2::9%eth0", "2001:db8:1:2::/64"),
+        ("192.0.2.7:80", "192.0.2.7"),
+        ("[2001:db8:1:2::9]", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::9]:443", "2001:db8:1:2::/64"),
+        ("[::ffff:192.0.2.7]:443", "192.0.2.7"),
     ],
 )
 def test_a_client_is_its_address_or_its_network(address: str, source: str) -> None:
     assert sources.client(address) == source
 
 
-@pytest.mark.parametrize("address", ["", "localhost", "192.0.2", "192.0.2.7:80", "[::1]"])
+@pytest.mark.parametrize("address", ["", "localhost", "192.0.2", "unknown", "[192.0.2", "[]:1", "a:80"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="does not appear to be"):
         sources.client(address)
