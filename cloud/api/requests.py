@@ -5,13 +5,13 @@ from collections.abc import Collection
 from datetime import datetime
 from http import HTTPStatus
 
-from flask import request
+from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from cloud.api.problems import Problem, bad_member, unauthenticated
 from cloud.auth.api_tokens import bearer
+from cloud.store import sources
 from cloud.store.lamps import User
-from cloud.store.sources import client
 from shared.protocol.errors import BadPayload
 from shared.protocol.strict_json import MAX_BYTES, decode_object
 
@@ -37,10 +37,8 @@ def read_user(now: datetime) -> User:
 
 def read_source() -> str:
     """Return the current request's source, in the same form as for a page, since guesses are counted by source."""
-    try:
-        return client(request.remote_addr or "")
-    except ValueError:  # a server on a Unix socket that passes no client address
-        return "this machine"
+    forwarded = request.headers.get("X-Forwarded-For", "") if current_app.config.get("HAS_PROXY") else ""
+    return sources.of_request(forwarded, request.remote_addr or "")
 
 
 def read_text_member(name: str) -> str:

@@ -8,6 +8,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 SHELL = "shell"
 """The Python shell, and the default for other callers."""
 
+UNKNOWN = "unknown"
+"""A client whose proxy does not name its address."""
+
 _WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::\d+)?|([^:]+):\d+")
 
 _NETWORK_BITS = 64
@@ -34,6 +37,19 @@ def client(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((int(parsed), _NETWORK_BITS), strict=False))
+
+
+def of_request(forwarded_for: str, address: str) -> str:
+    """Return the source of a request from `X-Forwarded-For`, "" without a proxy, and the connection's address.
+
+    The header's first entry counts: the server keeps those of trusted proxies only. It is read here, since the server
+    misreads IPv4 addresses that are mapped to IPv6.
+    """
+    first = forwarded_for.partition(",")[0].strip().strip('"')
+    try:
+        return client(first or address)
+    except ValueError:  # such as "unknown"
+        return UNKNOWN
 
 
 def _own_name() -> str:

@@ -99,14 +99,8 @@ def current_time() -> datetime:
 
 def source() -> str:
     """Return the request's source: the client address as seen by the server or by the first trusted proxy."""
-    # The server has removed this header unless a trusted proxy sent it, and kept the entries of trusted proxies only.
-    # It misreads IPv4 addresses that are mapped to IPv6.
-    header = request.headers.get("X-Forwarded-For", "") if current_app.config["HAS_PROXY"] else ""
-    forwarded = header.partition(",")[0].strip().strip('"')
-    try:
-        return sources.client(forwarded or request.remote_addr or "")
-    except ValueError:  # the proxy sent an invalid address
-        return "unknown"
+    forwarded = request.headers.get("X-Forwarded-For", "") if current_app.config.get("HAS_PROXY") else ""
+    return sources.of_request(forwarded, request.remote_addr or "")
 
 
 def refused(answer: Response, refusal: UserError) -> Response:
