@@ -1,10 +1,16 @@
 """Folders and files that are complete or absent, with the right mode, whatever happens and whatever the umask."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""What file systems without hard links answer, such as vfat and some network mounts."""
+
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS}
 
 
 def make_folder(folder: Path) -> None:
@@ -49,10 +55,29 @@ def replacing(file: Path) -> Iterator[Path]:
     sync(file.parent)
 
 
+def name_new(present: Path, new: Path) -> None:
+    """Give a file a second, new name in the same folder; where there are no hard links, move it there.
+
+    Raises:
+        FileExistsError: there is a file of that name.
+        OSError: it can't be written.
+    """
+    try:
+        os.link(present, new)
+    except OSError as fault:
+        if fault.errno not in _NO_LINKS:
+            raise
+        new.touch(mode=0o600, exist_ok=False)  # so that the move below overwrites nothing
+        present.replace(new)
+
+
 def sync(path: Path) -> None:
-    """Flush a file or a folder to disk."""
+    """Flush a file to disk, or a folder where its file system can."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as fault:
+        if fault.errno not in _NO_SYNC or not path.is_dir():
+            raise
     finally:
         os.close(handle)

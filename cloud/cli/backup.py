@@ -19,7 +19,7 @@ def backup(file: Path, database_url: str | None) -> None:
     pg_dump's custom format.
     """
     settings = settings_from(database_url=database_url)
-    size = back_up(settings.database_url, file)
+    size = back_up(settings.database_url, file, utc_now())
     click.echo(f"Backed up {settings.shown_database_url} to {file} ({size:,} bytes, verified).")
 
 

@@ -87,6 +87,7 @@ def check_database(statistics: Statistics, limits: Limits) -> list[Check]:
     pending = "no messages are pending"
     if statistics.pending:
         pending = f"{statistics.pending} messages are pending, the oldest for {statistics.oldest_seconds:.0f} s"
+    made_at = statistics.backed_up_at
     good_for = "unlimited" if statistics.code_ttl is None else f"{statistics.code_ttl.total_seconds():.0f} s"
     return [
         publisher,
@@ -96,6 +97,7 @@ def check_database(statistics: Statistics, limits: Limits) -> list[Check]:
             "lamps", Level.OK, f"{statistics.lamps} lamps, {statistics.waiting} unassociated, {statistics.connected} up"
         ),
         Check("codes", Level.OK, f"code lifetime: {good_for}"),
+        Check("backup", Level.OK, "no backup yet" if made_at is None else f"last backup: {made_at:%Y-%m-%d %H:%M} UTC"),
     ]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cloud.rate_limit import policy
-from cloud.store import broker_faults, lease, outbox
+from cloud.store import backups, broker_faults, lease, outbox
 from cloud.store.broker_faults import Fault
 from cloud.store.lamps import Lampi
 from cloud.store.outbox import OutboxMessage
@@ -28,6 +28,7 @@ class Statistics:
     standbys: int
     code_ttl: timedelta | None
     faults: tuple[Fault, ...] = ()
+    backed_up_at: datetime | None = None
 
 
 def read_statistics(now: datetime) -> Statistics:
@@ -43,4 +44,5 @@ def read_statistics(now: datetime) -> Statistics:
         standbys=lease.standbys(now),
         code_ttl=policy.announced().ttl,
         faults=tuple(broker_faults.current()),
+        backed_up_at=backups.last_made_at(),
     )

@@ -1,20 +1,29 @@
 """Online backup and restore of the database; one module per kind of database."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import peewee
+
+from cloud.db.database import one_line, open_database
 from cloud.db.url import shown_url, sqlite_file
 from cloud.errors import UnusableBackup
 from cloud.ops.backup import postgresql, sqlite
 from cloud.ops.backup.contents import Contents
 from cloud.ops.backup.files import kind_of, new_file
+from cloud.store import backups
+
+log = logging.getLogger(__name__)
 
 _KINDS = {"sqlite": sqlite.HEADER, "postgresql": postgresql.HEADER}
 
 
-def back_up(database_url: str, file: Path) -> int:
+def back_up(database_url: str, file: Path, now: datetime) -> int:
     """Write a consistent, verified copy of a database to a new file of mode 0600; return its size in bytes.
+
+    The database then records when its last backup was made.
 
     Raises:
         UnusableBackup: the file already exists or can't be written.
@@ -23,7 +32,15 @@ def back_up(database_url: str, file: Path) -> int:
     write: Callable[[str, Path], None] = postgresql.dump if sqlite_file(database_url) is None else sqlite.copy
     with new_file(file) as place:
         write(database_url, place)
-        return place.stat().st_size
+        size = place.stat().st_size
+    database = open_database(database_url)
+    try:
+        backups.record(now)
+    except peewee.PeeweeException as fault:  # such as a database of an earlier release
+        log.warning("The backup is complete, but its time could not be recorded: %s", one_line(fault))
+    finally:
+        database.close()
+    return size
 
 
 def restore(file: Path, database_url: str, now: datetime) -> tuple[Contents, Path | None]:
@@ -40,7 +57,7 @@ def restore(file: Path, database_url: str, now: datetime) -> tuple[Contents, Pat
     if kind != ("postgresql" if target is None else "sqlite"):
         raise UnusableBackup(
             f"{file} is a backup of a {kind} database, but {shown_url(database_url)} is another kind; "
-            "restore it to a {kind} database, then use 'lampi-cloud copy-database'."
+            f"restore it to a {kind} database, then use 'lampi-cloud copy-database'."
         )
     if target is None:
         return postgresql.load(file, database_url), None

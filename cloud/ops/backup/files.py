@@ -1,12 +1,11 @@
 """Atomic creation of backup files."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cloud.errors import UnusableBackup
-from shared.files import sync, temporary_beside
+from shared.files import name_new, sync, temporary_beside
 
 
 @contextmanager
@@ -22,7 +21,7 @@ def new_file(file: Path) -> Iterator[Path]:
         yield place
         sync(place)
         try:
-            os.link(place, file)  # a rename would overwrite a file created meanwhile
+            name_new(place, file)  # a rename would overwrite a file created meanwhile
         except FileExistsError:
             raise UnusableBackup(f"{file} was created meanwhile; give another name.") from None
         except OSError as fault:

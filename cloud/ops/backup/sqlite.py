@@ -14,7 +14,7 @@ from cloud.errors import UnusableBackup, UnusableDatabase
 from cloud.ops.backup.contents import Contents, make_current
 from cloud.ops.backup.files import place_beside
 from cloud.store import lease
-from shared.files import sync
+from shared.files import name_new, sync
 
 HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 1.0
@@ -106,9 +106,9 @@ def _leave_write_ahead_log(database: peewee.Database) -> bool:
 
 
 def _set_aside(target: Path, now: datetime) -> Path:
-    """Hard-link the existing database under a second name, and move SQLite's files beside it."""
+    """Give the existing database a second name, and move SQLite's files beside it."""
     aside = target.with_name(f"{target.name}.before-{now:%Y%m%dT%H%M%SZ}")
-    os.link(target, aside)
+    name_new(target, aside)
     for beside in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             Path(f"{target}{beside}").rename(f"{aside}{beside}")

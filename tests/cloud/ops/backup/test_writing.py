@@ -1,11 +1,14 @@
 """Backing up: the file, for both kinds of database."""
 
+import errno
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import peewee
@@ -15,7 +18,9 @@ from cloud.db.database import open_database, write_transaction
 from cloud.errors import UnusableBackup
 from cloud.ops.backup import back_up
 from cloud.ops.backup.files import new_file
+from cloud.services.statistics import read_statistics
 from cloud.store.lamps import Lampi
+from tests.cloud.conftest import NOW
 from tests.cloud.ops.backup.conftest import mode, run
 from tests.support.postgres import Postgres
 
@@ -78,7 +83,7 @@ def test_every_backup_while_somebody_writes_is_of_one_instant(sqlite_database: p
         counts = []
         try:
             for number in range(5):
-                back_up(url, tmp_path / f"{number}.backup")
+                back_up(url, tmp_path / f"{number}.backup", NOW)
                 with closing(sqlite3.connect(tmp_path / f"{number}.backup")) as copied:
                     (lamps,), (version,), (pending,) = (
                         copied.execute(f"SELECT {what}").fetchone()
@@ -136,3 +141,37 @@ def test_a_new_database_is_for_its_owner_alone(tmp_path: Path, umask: Callable[[
     before = (tmp_path / "new.db").stat().st_mtime_ns
     open_database(f"sqlite:///{tmp_path}/new.db")
     assert (tmp_path / "new.db").stat().st_mtime_ns == before
+
+
+def test_status_says_when_the_last_good_backup_was(lampi: Lampi, database_url: str, file: Path) -> None:
+    assert read_statistics(NOW).backed_up_at is None
+    back_up(database_url, file, NOW)
+    open_database(database_url)
+    assert read_statistics(NOW).backed_up_at == NOW
+    with pytest.raises(UnusableBackup):
+        back_up(database_url, file, NOW + timedelta(days=1))
+    assert read_statistics(NOW).backed_up_at == NOW
+
+
+@pytest.mark.parametrize("answer", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_disk_without_hard_links_will_do(
+    lampi: Lampi, database_url: str, file: Path, monkeypatch: pytest.MonkeyPatch, answer: int
+) -> None:
+    """As vfat and some network mounts; such disks often can't sync folders either."""
+    really_sync = os.fsync
+
+    def refuse(*_: object) -> None:
+        raise OSError(answer, os.strerror(answer))
+
+    def sync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        really_sync(handle)
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "fsync", sync)
+    size = back_up(database_url, file, NOW)
+    assert (file.stat().st_size, stat.S_IMODE(file.stat().st_mode)) == (size, 0o600)
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+    with pytest.raises(UnusableBackup, match="already exists"):
+        back_up(database_url, file, NOW)
