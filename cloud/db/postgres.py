@@ -1,6 +1,7 @@
 """PostgreSQL connections, direct or through a pooler such as pgbouncer."""
 
 import select
+import time
 from typing import Any
 
 import peewee
@@ -22,6 +23,9 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,  # milliseconds
 }
+
+FAILS_FOR_SECONDS = 1.0
+"""How long the pool takes a server for unavailable after an attempt to connect failed."""
 
 _WRITE_LOCK = 0x1A3B1
 """Advisory lock that serializes writers, as SQLite's write lock does; an arbitrary number."""
@@ -81,15 +85,26 @@ def _check_encoding(connection: psycopg.Connection) -> None:
 
 
 class PooledPostgresDatabase(PooledPostgresqlDatabase, PostgresDatabase):
-    """Connections that are shared by threads, fewer than asked for where the server's limit is lower."""
+    """Connections that are shared by threads, fewer than asked for where the server's limit is lower.
+
+    One thread at a time connects. If the server does not answer, the threads behind it fail with the same error and
+    don't each wait for a time-out of their own.
+    """
+
+    _fault: psycopg.OperationalError | None = None
+    _failed_at = 0.0
 
     def _connect(self) -> psycopg.Connection:
+        if self._fault is not None and time.monotonic() < self._failed_at + FAILS_FOR_SECONDS:
+            raise psycopg.OperationalError(str(self._fault))
         try:
             connection: psycopg.Connection = super()._connect()
         except psycopg.OperationalError as refusal:
             if self._in_use and any(words in str(refusal) for words in _FULL):
                 raise MaxConnectionsExceeded(str(refusal)) from None  # `connect` waits until one is returned
+            self._fault, self._failed_at = refusal, time.monotonic()
             raise
+        self._fault = None
         return connection
 
     def _is_closed(self, connection: psycopg.Connection) -> bool:

@@ -2,15 +2,18 @@
 
 import os
 import shutil
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import peewee
 import psycopg
 import pytest
 
 from cloud.db.database import connect_database, database_proxy, open_database, write_transaction
-from cloud.db.postgres import IDLE_MILLISECONDS
+from cloud.db.postgres import IDLE_MILLISECONDS, PooledPostgresDatabase
 from cloud.db.schema import upgrade
 from cloud.errors import UnusableDatabase
 from tests.support.broker import Mosquitto
@@ -136,3 +139,26 @@ def test_a_connection_that_the_server_cut_is_not_used_again(postgres: Postgres) 
     assert opened.execute_sql("SELECT 1").fetchone() == (1,)
     opened.close()
     opened.close_idle()
+
+
+def test_a_server_that_says_nothing_holds_up_all_threads_once() -> None:
+    """They connect one after the other: four requests would get their answers after one, two, three and four times."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        url = f"postgresql://lampi@127.0.0.1:{port}/lampi?connect_timeout=2"
+        pool = PooledPostgresDatabase(url, busy_seconds=1, max_connections=4, timeout=1)
+        waited: list[float] = []
+
+        def connect() -> None:
+            began = time.monotonic()
+            with pytest.raises(peewee.OperationalError):
+                pool.connect()
+            waited.append(time.monotonic() - began)
+
+        threads = [threading.Thread(target=connect) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(waited) == 4
+    assert max(waited) < 1.5 * min(waited)
