@@ -1,4 +1,4 @@
-"""Replay: a broker that lost its whole store is told again where every lamp stands, and meanwhile new lamps come up.
+"""Replay: a broker that lost its whole store receives the state of every lamp again, and meanwhile new lamps come up.
 
 From when the daemon has connected until the broker has confirmed it all; no bridge of the others is back yet. New lamps
 come one after the other: how long each of them waits for its code.

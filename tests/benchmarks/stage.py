@@ -69,7 +69,7 @@ class Stage:
 
     @property
     def postgres(self) -> Postgres:
-        """The server, which forces its commits to the disk as a server does unless it is told not to."""
+        """The server, which forces its commits to the disk as a server does by default."""
         if self._postgres is None:
             self._postgres = Postgres(self.new_folder() / "server", durable=True).start()
         return self._postgres

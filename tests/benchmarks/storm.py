@@ -1,9 +1,9 @@
 """A storm of known lamps: what the daemon does when it hears of many that it knows, at once.
 
-*At its start*: all are retained; from when the daemon has connected until a lamp that came up behind them all is told
+*At its start*: all are retained; from when the daemon has connected until a lamp that came up behind them all has
 its code. *Live*: they say again at a steady rate that they are up, and among them, now and then, comes one that is new.
 *Back*: the broker is started again; Mosquitto saves no states of bridges, so all of them are down until their bridges
-are back, which here is at once: from the first packet until a new lamp behind them all is told its code.
+are back, which here is at once: from the first packet until a new lamp behind them all has its code.
 """
 
 import threading
@@ -78,7 +78,7 @@ def _memory_row(part: str, peak: float) -> Row:
 
 
 def _until_told(broker: Mosquitto, began: float) -> float:
-    """Return the seconds from ``began`` until a lamp is told that came up behind all that the broker retains.
+    """Return the seconds from ``began`` until a lamp has its code that came up behind all that the broker retains.
 
     New lamps come up one after the other; those that do before the daemon listens are not heard, and the first
     that is heard is behind all that was retained when the daemon subscribed.
@@ -104,7 +104,7 @@ def _until_told(broker: Mosquitto, began: float) -> float:
 
 
 def _back(broker: Mosquitto, lamps: int) -> float:
-    """Return the seconds from the first bridge that is back until a new lamp behind them all is told its code."""
+    """Return the seconds from the first bridge that is back until a new lamp behind them all has its code."""
     marker = 3 * _MARKERS
     packets = b"".join(presence(chain(range(lamps), [marker]), retain=True))  # the daemon may not be back yet, either
     with Ear(broker.port, associated(device_id(marker))) as ear, Wire(broker.port, "bridges") as wire:

@@ -72,7 +72,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
     made.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     made.on("pageerror", lambda error: said.append(str(error)))
     yield made
-    # A server that a test takes away is told of, whichever way its connection breaks: refused, reset, empty.
+    # A server that a test takes away is logged, whichever way its connection breaks: refused, reset, empty.
     assert [line for line in said if "status of" not in line and "Failed to load resource: net::" not in line] == []
 
 

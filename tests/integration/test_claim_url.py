@@ -1,4 +1,4 @@
-"""An operator who has not set where lamps are claimed is told so, once."""
+"""A missing claim URL is logged once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`make run`: the whole loop on one desk, as the person in front of it sees it."""
+"""`make run`: the whole loop on one stack, as the person in front of it sees it."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from urllib.request import urlopen
 import pytest
 
 from lamp_ui.geometry import theme
-from tests.support.local_stack import ENDED, DeskProcess, processes_of
+from tests.support.local_stack import ENDED, LocalStackProcess, processes_of
 from tests.support.reading import read_code, read_hex, read_qr
 from tests.support.screen import VirtualScreen
 from tests.support.waiting import wait_until
@@ -26,83 +26,83 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_whole_loop_with_exactly_the_commands_that_it_prints(folder: Path) -> None:
-    with DeskProcess(folder) as desk:
-        desk.wait_to_say("To associate it")
-        assert f"The lamp {LAMP} is shown below (no display found)" in desk.said()
-        assert POPUP_TITLE in desk.said()
-        (associate,) = desk.commands()
-        (code,) = desk.shown_codes()
-        page = re.search(r"Web page: (http://127.0.0.1:\d+)/\n", desk.said())
+    with LocalStackProcess(folder) as stack:
+        stack.wait_to_say("To associate it")
+        assert f"The lamp {LAMP} is shown below (no display found)" in stack.said()
+        assert POPUP_TITLE in stack.said()
+        (associate,) = stack.commands()
+        (code,) = stack.shown_codes()
+        page = re.search(r"Web page: (http://127.0.0.1:\d+)/\n", stack.said())
         assert page is not None
-        assert f"    {page[1]}/associate?code={code}\n" in desk.said()
+        assert f"    {page[1]}/associate?code={code}\n" in stack.said()
         with urlopen(f"{page[1]}/sign-up", timeout=10) as answer:  # noqa: S310 - http, by the pattern
             assert answer.status == 200
         assert f" associate {code} --user you" in associate
-        assert desk.type_command(associate) == f"The lamp {LAMP} (My LAMPI) now belongs to you.\n"
-        desk.wait_to_say(f"The lamp {LAMP} is associated.")
-        desk.wait_to_say("This lamp is associated.")
-        desk.type_command(desk.commands()[-1])  # release, as it says
-        desk.wait_to_say("To associate it", times=2)
-        assert desk.shown_codes()[-1] != code
-        assert desk.interrupt() == 0
-    assert desk.said().endswith(ENDED)
-    assert "Traceback" not in desk.said()
+        assert stack.type_command(associate) == f"The lamp {LAMP} (My LAMPI) now belongs to you.\n"
+        stack.wait_to_say(f"The lamp {LAMP} is associated.")
+        stack.wait_to_say("This lamp is associated.")
+        stack.type_command(stack.commands()[-1])  # release, as it says
+        stack.wait_to_say("To associate it", times=2)
+        assert stack.shown_codes()[-1] != code
+        assert stack.interrupt() == 0
+    assert stack.said().endswith(ENDED)
+    assert "Traceback" not in stack.said()
     assert processes_of(folder) == {}
 
 
 def test_nothing_but_what_a_person_needs_is_printed(folder: Path) -> None:
-    with DeskProcess(folder) as desk:
-        desk.wait_to_say("To associate it")
-        assert desk.interrupt() == 0
-    assert desk.said().startswith("Broker mqtt://127.0.0.1:")
-    assert [line for line in desk.said().splitlines() if "INFO" in line or "WARNING" in line] == []
+    with LocalStackProcess(folder) as stack:
+        stack.wait_to_say("To associate it")
+        assert stack.interrupt() == 0
+    assert stack.said().startswith("Broker mqtt://127.0.0.1:")
+    assert [line for line in stack.said().splitlines() if "INFO" in line or "WARNING" in line] == []
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGHUP])
 def test_other_ways_to_end_it_leave_nothing_either(folder: Path, stop: signal.Signals) -> None:
-    with DeskProcess(folder) as desk:
-        desk.wait_to_say("To associate it")
-        desk.send(stop)
-        assert desk.wait_to_end() == 0
+    with LocalStackProcess(folder) as stack:
+        stack.wait_to_say("To associate it")
+        stack.send(stop)
+        assert stack.wait_to_end() == 0
     assert processes_of(folder) == {}
 
 
 def test_ctrl_c_while_it_starts_leaves_nothing(folder: Path) -> None:
-    with DeskProcess(folder) as desk:
-        wait_until((folder / ".desk" / "lock").exists, "the desk to have begun")
-        assert desk.interrupt() == 0
-    assert "Traceback" not in desk.said()
+    with LocalStackProcess(folder) as stack:
+        wait_until((folder / ".desk" / "lock").exists, "the stack to have begun")
+        assert stack.interrupt() == 0
+    assert "Traceback" not in stack.said()
     assert processes_of(folder) == {}
 
 
 def test_the_second_run_goes_on_from_the_first(folder: Path) -> None:
-    with DeskProcess(folder) as first:
+    with LocalStackProcess(folder) as first:
         first.wait_to_say("To associate it")
         first.type_command(first.commands()[0])
         assert first.interrupt() == 0
-    with DeskProcess(folder) as second:
+    with LocalStackProcess(folder) as second:
         second.wait_to_say("is associated. To release it")
         assert second.shown_codes() == []
 
 
 def test_a_killed_desk_leaves_nothing_running_and_can_be_run_again(folder: Path) -> None:
-    desk = DeskProcess(folder).start()
-    desk.wait_to_say("To associate it")
+    stack = LocalStackProcess(folder).start()
+    stack.wait_to_say("To associate it")
     assert any("mosquitto" in process for process in processes_of(folder).values())
     assert any("cloud daemon" in process for process in processes_of(folder).values())
-    desk.send(signal.SIGKILL)
-    desk.wait_to_end()
-    wait_until(lambda: not processes_of(folder), "everything that the desk started to end")
-    with DeskProcess(folder) as again:
+    stack.send(signal.SIGKILL)
+    stack.wait_to_end()
+    wait_until(lambda: not processes_of(folder), "everything that the stack started to end")
+    with LocalStackProcess(folder) as again:
         again.wait_to_say("To associate it")
         assert again.interrupt() == 0
 
 
 def test_a_second_desk_in_the_same_folder_says_one_line(folder: Path) -> None:
-    with DeskProcess(folder) as first:
+    with LocalStackProcess(folder) as first:
         first.wait_to_say("To associate it")
         running = set(processes_of(folder))
-        second = DeskProcess(folder, terminal="second.txt").start()
+        second = LocalStackProcess(folder, terminal="second.txt").start()
         assert second.wait_to_end() == 1
         assert second.said() == f"Error: Another 'make run' is using {folder}/.desk; stop it first.\n"
         assert set(processes_of(folder)) == running
@@ -114,9 +114,9 @@ def test_a_second_desk_in_the_same_folder_says_one_line(folder: Path) -> None:
 def test_two_desks_in_two_folders_do_not_meet(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    with DeskProcess(folder) as first, DeskProcess(other) as second:
-        for desk in (first, second):
-            desk.wait_to_say("To associate it")
+    with LocalStackProcess(folder) as first, LocalStackProcess(other) as second:
+        for stack in (first, second):
+            stack.wait_to_say("To associate it")
         first.type_command(first.commands()[0])
         first.wait_to_say("This lamp is associated.")
         assert "This lamp is associated." not in second.said()
@@ -127,38 +127,38 @@ def test_a_program_that_does_not_start_is_named_with_its_log(folder: Path, tmp_p
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\necho out of order; exit 3\n")
     broken.chmod(0o755)
-    with DeskProcess(folder, settings={"PATH": f"{broken.parent}:{os.environ['PATH']}"}) as desk:
-        assert desk.wait_to_end() == 1
+    with LocalStackProcess(folder, settings={"PATH": f"{broken.parent}:{os.environ['PATH']}"}) as stack:
+        assert stack.wait_to_end() == 1
     log = folder / ".desk" / "broker.log"
-    assert desk.said() == f"Error: The program 'broker' failed to start; see {log}.\n"
+    assert stack.said() == f"Error: The program 'broker' failed to start; see {log}.\n"
     assert "out of order" in log.read_text()
     assert processes_of(folder) == {}
 
 
 def test_a_daemon_that_dies_on_the_desk_is_back(folder: Path) -> None:
-    with DeskProcess(folder) as desk:
-        desk.wait_to_say("To associate it")
+    with LocalStackProcess(folder) as stack:
+        stack.wait_to_say("To associate it")
         (daemon,) = [pid for pid, command in processes_of(folder).items() if "cloud daemon" in command]
         os.kill(daemon, signal.SIGKILL)
-        desk.type_command(desk.commands()[0])
-        desk.wait_to_say("This lamp is associated.")
+        stack.type_command(stack.commands()[0])
+        stack.wait_to_say("This lamp is associated.")
 
 
 def test_with_a_display_the_lamp_is_a_window(folder: Path) -> None:
-    with VirtualScreen("240x320") as screen, DeskProcess(folder, screen.display) as desk:
-        desk.wait_to_say("To associate it")
-        assert f"The lamp {LAMP} is shown in the window" in desk.said()
-        assert POPUP_TITLE not in desk.said()
-        (associate,) = desk.commands()
+    with VirtualScreen("240x320") as screen, LocalStackProcess(folder, screen.display) as stack:
+        stack.wait_to_say("To associate it")
+        assert f"The lamp {LAMP} is shown in the window" in stack.said()
+        assert POPUP_TITLE not in stack.said()
+        (associate,) = stack.commands()
         code = associate.split(" associate ")[1][:6]
         wait_until(lambda: read_code(screen.grab()) == code, f"the window to show {code}", 40)
-        (address,) = re.findall(r"^    (http://\S+)$", desk.said(), re.MULTILINE)
+        (address,) = re.findall(r"^    (http://\S+)$", stack.said(), re.MULTILINE)
         assert read_qr(screen.grab()).startswith(address)
-        desk.type_command(associate)
-        desk.wait_to_say("is associated. To release it")
+        stack.type_command(associate)
+        stack.wait_to_say("is associated. To release it")
         wait_until(
             lambda: read_hex(screen.grab().crop((0, 0, 240, 30)), theme.DEVICE_ID, tolerance=40, last=4) == LAMP[-4:],
             "the popup to be gone",
         )
-        assert desk.interrupt() == 0
+        assert stack.interrupt() == 0
     assert processes_of(folder) == {}

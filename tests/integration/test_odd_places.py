@@ -8,7 +8,7 @@ import pytest
 from cloud.ops.deploy.package_files import PROJECT
 from cloud.store.lamps import Lampi
 from tests.support.cloud import Cloud
-from tests.support.local_stack import DeskProcess
+from tests.support.local_stack import LocalStackProcess
 from tests.support.loop import opened_database
 
 LAMP = "b827ebba0387"
@@ -60,22 +60,22 @@ def test_an_argument_that_is_no_text_is_refused(cloud: Cloud) -> None:
 
 
 def test_the_desk_draws_its_lamp_on_any_terminal(tmp_path: Path) -> None:
-    with DeskProcess(tmp_path, settings=EIGHT_BITS) as desk:
-        desk.wait_to_say("To associate it")
-        assert "|     Associate your Lamp      |" in desk.said()
-        assert desk.interrupt() == 0
-    assert "Traceback" not in desk.said()
+    with LocalStackProcess(tmp_path, settings=EIGHT_BITS) as stack:
+        stack.wait_to_say("To associate it")
+        assert "|     Associate your Lamp      |" in stack.said()
+        assert stack.interrupt() == 0
+    assert "Traceback" not in stack.said()
 
 
 @pytest.mark.parametrize("name", ["100%(here)s %", 'C# & "co"', "l'été $HOME"])
 def test_the_desk_works_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
-    with DeskProcess(folder) as desk:
-        desk.wait_to_say("To associate it")
-        desk.type_command(desk.commands()[0])
-        desk.wait_to_say("This lamp is associated.")
-        assert desk.interrupt() == 0
+    with LocalStackProcess(folder) as stack:
+        stack.wait_to_say("To associate it")
+        stack.type_command(stack.commands()[0])
+        stack.wait_to_say("This lamp is associated.")
+        assert stack.interrupt() == 0
 
 
 def test_the_desk_needs_no_name_for_its_user(tmp_path: Path) -> None:
@@ -85,8 +85,8 @@ def test_the_desk_needs_no_name_for_its_user(tmp_path: Path) -> None:
     )
     names = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "no-such-user")
     path = os.pathsep.join([str(tmp_path), str(PROJECT)])
-    with DeskProcess(tmp_path, settings=names | {"PYTHONPATH": path}) as desk:
-        desk.wait_to_say("To associate it")
-        desk.type_command(desk.commands()[0])
-        desk.wait_to_say("This lamp is associated.")
-        assert desk.interrupt() == 0
+    with LocalStackProcess(tmp_path, settings=names | {"PYTHONPATH": path}) as stack:
+        stack.wait_to_say("To associate it")
+        stack.type_command(stack.commands()[0])
+        stack.wait_to_say("This lamp is associated.")
+        assert stack.interrupt() == 0

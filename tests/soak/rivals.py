@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Order:
-    """One call of the association service, and who is told its outcome."""
+    """One call of the association service, and who receives its outcome."""
 
     verb: str
     device_id: str

@@ -41,7 +41,7 @@ class Extent:
 
 
 def settling_seconds_of(extent: Extent) -> float:
-    """Return how long all may take to agree: the more lamps, the longer a broker that lost its store is told again."""
+    """Return how long all may take to agree: the more lamps, the longer the replay to a broker that lost its store."""
     if extent.settling_seconds is not None:
         return extent.settling_seconds
     return SETTLING_SECONDS + extent.lamps / MESSAGES_A_SECOND

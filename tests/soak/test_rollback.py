@@ -1,4 +1,4 @@
-"""A broker whose store is rolled back is told again what it lost, and hardly more."""
+"""A broker whose store is rolled back receives what it lost again, and hardly more."""
 
 import random
 import shutil

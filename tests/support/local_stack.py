@@ -20,7 +20,7 @@ ENDED = "Stopped; .desk/ keeps the state for the next run.\n"
 START_SECONDS = 90.0
 
 
-class DeskProcess:
+class LocalStackProcess:
     """The local stack in a folder, with or without a display; ``settings`` are further environment variables."""
 
     def __init__(
@@ -57,8 +57,10 @@ class DeskProcess:
         return self._output.read_text(encoding="utf-8")
 
     def wait_to_say(self, what: str, times: int = 1) -> None:
-        wait_until(lambda: self.said().count(what) >= times or self.ended(), f"the desk to say {what!r}", START_SECONDS)
-        assert self.said().count(what) >= times, f"the desk did not say {what!r}:\n{self.said()}"
+        wait_until(
+            lambda: self.said().count(what) >= times or self.ended(), f"the stack to say {what!r}", START_SECONDS
+        )
+        assert self.said().count(what) >= times, f"the stack did not say {what!r}:\n{self.said()}"
 
     def shown_codes(self) -> list[str]:
         """Return the codes that its popups in the terminal have shown."""

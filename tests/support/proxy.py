@@ -18,7 +18,7 @@ UNACCEPTABLE_VERSION = b"\x20\x02\x00\x01"
 
 
 class TcpProxy:
-    """Hands on what comes to its own loopback port to another one, as well as it is told to.
+    """Forwards a loopback port to another one, as well as it is set to.
 
     It runs on a thread of its own. `stall` holds back what is under way, in both directions, until `flow`; `cut`
     resets all connections; while it refuses, new ones are reset at once.

@@ -15,7 +15,7 @@ from tests.cloud.conftest import NOW
 
 
 class HandPlayed:
-    """Takes what a publisher publishes, and answers as it is told to; or is lost."""
+    """Takes what a publisher publishes, and answers as the test says; or is lost."""
 
     def __init__(self) -> None:
         self.publisher = Publisher(self)

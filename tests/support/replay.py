@@ -1,4 +1,4 @@
-"""What a broker lost, has confirmed, and is told again."""
+"""What a broker lost, has confirmed, and receives again."""
 
 from datetime import datetime
 
@@ -36,5 +36,5 @@ def told() -> dict[str, bytes]:
 
 
 def topic(device_id: str) -> str:
-    """Return where a lamp is told."""
+    """Return the topic of a lamp's association state."""
     return f"devices/{device_id}/lamp/associated"

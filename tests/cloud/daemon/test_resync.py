@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 class Broker(HandPlayed):
-    """Stands for the connection: accepts when it is told to, in order."""
+    """Stands for the connection: accepts when the test says so, in order."""
 
     def confirm(self, count: int = WINDOW) -> None:
         """Have so many accepted that were published, and what waits for that published."""

@@ -26,7 +26,7 @@ MANY = 60
 
 
 class Store:
-    """What a broker retains, as it is read back; away while it is told to be."""
+    """What a broker retains, as it is read back; away while the test says so."""
 
     def __init__(self) -> None:
         self.retained: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""The high-water mark: what it covers, also while what was lost is told again."""
+"""The high-water mark: what it covers, also during a replay."""
 
 import itertools
 from collections.abc import Iterable

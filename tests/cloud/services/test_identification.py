@@ -1,4 +1,4 @@
-"""A lamp shows which one it is: what the database says meanwhile, and what the lamp is told."""
+"""A lamp shows which one it is: what the database says meanwhile, and what is published to the lamp."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""A lamp's name on its own screen: what the broker is told of it, and when."""
+"""A lamp's name on its own screen: what is published of it, and when."""
 
 import json
 from datetime import timedelta

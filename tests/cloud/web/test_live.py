@@ -68,7 +68,7 @@ def test_the_word_changes_with_what_the_page_shows_and_with_nothing_else(ada: Us
 
     claiming.associate_by_code(CODE, ada, NOW)
     assert changed()
-    outbox.remove([row.version for row in outbox.pending(0, 10)])  # it is told
+    outbox.remove([row.version for row in outbox.pending(0, 10)])  # it has been published
     assert changed()
     batch = PresenceBatch()
     batch.add(LAMP, False)

@@ -1,4 +1,4 @@
-"""TLS to a real broker: what a person is told when it does not come about, and that it comes about by itself later."""
+"""TLS to a real broker: the error for each misconfiguration, and the connection once it is mended."""
 
 import ssl
 from datetime import timedelta
