@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from peewee import CharField, ForeignKeyField
 
 from cloud.db.database import Table, write_transaction
-from cloud.db.timestamps import TimestampField, latest
+from cloud.db.timestamps import TimestampField, credible
 from cloud.store.lamps import User
 
 IDLE_FOR = timedelta(days=7)
@@ -37,9 +37,7 @@ def begin(user: User, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     with write_transaction():
         BrowserSession.delete().where(
-            (BrowserSession.seen_at <= now - IDLE_FOR)
-            | (BrowserSession.started_at <= now - LASTS_FOR)
-            | (BrowserSession.seen_at > latest(now))
+            (BrowserSession.seen_at <= now - IDLE_FOR) | (BrowserSession.started_at <= now - LASTS_FOR)
         ).execute()
         BrowserSession.create(token_hash=_hash(token), user=user, started_at=now, seen_at=now)
     return token
@@ -53,7 +51,7 @@ def user_of(token: str, now: datetime) -> User | None:
         .where(BrowserSession.token_hash == _hash(token))
         .get_or_none()
     )
-    if found is None or found.started_at <= now - LASTS_FOR or not now - IDLE_FOR < found.seen_at <= latest(now):
+    if found is None or found.started_at <= now - LASTS_FOR or not now - IDLE_FOR < found.seen_at <= credible(now):
         return None
     if found.seen_at <= now - NOTED_EVERY:
         with write_transaction():

@@ -8,64 +8,122 @@ is published until an operator adopts the lamps.
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 
+from cloud.daemon.mqtt_link import DaemonLink
+from cloud.daemon.presence import PresenceBatch
+from cloud.daemon.refusals import Refusals
+from cloud.daemon.session import Session
 from cloud.errors import BrokerAway
 from cloud.reconciliation.retained import retained_batches
-from cloud.store import outbox
+from cloud.store import broker_faults, outbox
 from shared.mqtt.broker_url import BrokerUrl
+from shared.mqtt.messages import Message
 from shared.protocol import topics
-from shared.protocol.payloads import CLEARED
+from shared.protocol.errors import BadPayload
+from shared.protocol.payloads import CLEARED, decode_high_water_mark
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+FAILURES_UNTIL_REPORTED = 3
 
 
 class AdoptionGuard:
     """Whether this database may publish to the broker. ``on_read`` is called on another thread after each look."""
 
-    def __init__(self, broker: BrokerUrl, on_read: Callable[[], object]) -> None:
+    def __init__(
+        self, broker: BrokerUrl, presence: PresenceBatch, refusals: Refusals, on_read: Callable[[], object]
+    ) -> None:
         self._broker = broker
+        self._presence = presence
+        self._refusals = refusals
         self._on_read = on_read
         self._is_free = False
-        self._reader: threading.Thread | None = None
+        self._of: Session | None = None
         self._has_lamps: bool | None = None
-
-    @property
-    def is_foreign(self) -> bool:
-        """True if the broker has lamps that an empty database must not touch."""
-        return bool(self._has_lamps)
+        self._failures = 0
+        self._reader: threading.Thread | None = None
 
     def start_over(self) -> None:
         """Look again: the database is another one."""
         self._is_free = False
-        self._has_lamps = None
+        self._of = None
 
-    def blocks(self) -> bool:
-        """Return whether nothing may be registered or published now; the broker is read in the background."""
+    def admits(self, session: Session | None, link: DaemonLink | None, now: datetime, monotonic: float) -> bool:
+        """Return False while the broker may have lamps that this database must not touch.
+
+        Presence that arrives meanwhile is kept within bounds, and requested again afterwards.
+        """
+        blocks = session is not None and self._blocks(session)
+        conditions = {
+            broker_faults.FOREIGN: blocks and bool(self._has_lamps),
+            broker_faults.UNREAD: blocks and self._failures >= FAILURES_UNTIL_REPORTED,
+        }
+        for condition, holds in conditions.items():
+            self._refusals.note_condition(condition, holds=holds)
+        if session is None:
+            return True
+        if blocks:
+            self._refusals.record(now, monotonic, settled=False)
+            if self._presence.is_full or any(conditions.values()):
+                self._presence.clear()
+                session.begin_reading()
+                session.misses_presence = True
+        elif session.misses_presence and link is not None:
+            session.misses_presence = False
+            session.begin_reading()
+            link.ask_again(session.of_link)
+        return not blocks
+
+    def _blocks(self, session: Session) -> bool:
+        """Return whether nothing may be registered or published now; the broker is read in the background.
+
+        A verdict holds for one connection: a broker that was restarted may have been given its lamps back.
+        """
         if not self._is_free and outbox.last_version() > 0:  # has published, or was adopted
-            self._is_free, self._has_lamps = True, None
-        if self._is_free or self._has_lamps is False:
+            self._is_free, self._has_lamps, self._failures = True, None, 0
+        if self._is_free:
             return False
+        if self._of is not session:
+            self._of, self._has_lamps = session, None
         if self._has_lamps is None and (self._reader is None or not self._reader.is_alive()):
-            self._reader = threading.Thread(target=self._read, name="adoption", daemon=True)
-            self._reader.start()
-        return True
-
-    def _read(self) -> None:
-        try:
-            self._has_lamps = self._finds_lamps()
-        except BrokerAway as away:
-            log.info("%s Looking for its lamps again soon", away)
-            threading.Event().wait(RETRY_SECONDS)  # on this thread only
-        if self._has_lamps:
-            log.critical(
-                "The broker has lamps of another database, and this one is empty: changing nothing. "
-                "Restore the right database, or run 'lampi-cloud adopt' to register the lamps as new"
+            self._reader = threading.Thread(
+                target=self._read, args=(session, outbox.origin()), name="adoption", daemon=True
             )
+            self._reader.start()
+        return self._has_lamps is not False
+
+    def _read(self, session: Session, origin: str) -> None:
+        """Look for lamps of another database than that with this origin."""
+        try:
+            filters = [topics.HIGH_WATER_MARK, topics.ASSOCIATED_FILTER]
+            batches = retained_batches(self._broker, "adoption", filters)
+            has_lamps = any(_is_foreign(message, origin) for batch in batches for message in batch)
+        except Exception as fault:
+            self._failures += 1
+            if self._failures == FAILURES_UNTIL_REPORTED:
+                log.error("Can't read which lamps the broker has, retrying: %s", fault)
+            elif not isinstance(fault, BrokerAway):
+                log.debug("Looking for the broker's lamps failed", exc_info=True)
+            threading.Event().wait(RETRY_SECONDS)  # on this thread only
+        else:
+            self._failures = 0
+            if has_lamps:
+                log.critical(
+                    "The broker has lamps of another database, and this one is empty: changing nothing. "
+                    "Restore the right database, or run 'lampi-cloud adopt' to register the lamps as new"
+                )
+            if self._of is session:
+                self._has_lamps = has_lamps
         self._on_read()
 
-    def _finds_lamps(self) -> bool:
-        filters = [topics.HIGH_WATER_MARK, topics.ASSOCIATED_FILTER]
-        batches = retained_batches(self._broker, "adoption", filters)
-        return any(message.payload != CLEARED for batch in batches for message in batch)
+
+def _is_foreign(message: Message, origin: str) -> bool:
+    """Return whether a retained message is of another database, or of a site that has no mark."""
+    if message.topic != topics.HIGH_WATER_MARK:
+        return message.payload != CLEARED
+    try:
+        return decode_high_water_mark(message.payload).origin != origin
+    except BadPayload:
+        return True

@@ -7,7 +7,7 @@ from peewee import ModelSelect
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import write_transaction
-from cloud.db.timestamps import latest
+from cloud.db.timestamps import credible
 from cloud.services.lamps import enqueue_state, issue_codes
 from cloud.store.lamps import Lampi
 from shared.logs import about
@@ -23,7 +23,7 @@ def rotate_expired(issued_before: datetime, now: datetime) -> list[str]:
     Offline lamps keep their expired code until they reconnect.
     """
     # Two queries: with one condition for both, SQLite would read all waiting lamps.
-    for when in (Lampi.code_issued_at <= issued_before, Lampi.code_issued_at > latest(now)):
+    for when in (Lampi.code_issued_at <= issued_before, Lampi.code_issued_at > credible(now)):
         due = Lampi.select().where(Lampi.user.is_null() & when & Lampi.connected)
         if rotated := _rotate(due.order_by(Lampi.code_issued_at).limit(ROWS_A_STATEMENT), now):
             return rotated

@@ -75,7 +75,7 @@ class Daemon:
             self._metrics,
             wake=self._wake,
         )
-        self._guard = AdoptionGuard(settings.broker, self._wake)
+        self._guard = AdoptionGuard(settings.broker, self._presence, self._publisher.refusals, self._wake)
         self._resync = Resync(settings.broker, self._election, self._publisher, now)
         self._rotation = CodeRotation(settings.codes.ttl)
         self._maintenance = Maintenance()
@@ -119,14 +119,14 @@ class Daemon:
 
     def _step(self) -> None:
         """Run one round: renew the lease, take events, write to the database, publish."""
-        self._database.open()
+        self._database.open(self._publisher.sent_up_to)
         if self._election.keep():
             self._connect()
         else:
             self._disconnect()
         self._await()
         if not self._may_publish():
-            self._election.note_work()
+            self._end_round()
             return
         self._resync.begin(self._outlet.session)
         self._register()
@@ -138,24 +138,14 @@ class Daemon:
         if self._election.held():
             self._publisher.refusals.note_condition(broker_faults.WEBHOOK_FAILS, holds=self._webhook.is_failing)
             self._publisher.pump(self._now(), time.monotonic())
+        self._end_round()
+
+    def _end_round(self) -> None:
         self._election.note_work()
         self._metrics_port.look(time.monotonic(), lambda: read_statistics(self._now()))
 
     def _may_publish(self) -> bool:
-        """Return False while the broker has lamps that this database must not touch."""
-        refusals, was_foreign = self._publisher.refusals, self._guard.is_foreign
-        if self._outlet.session is not None and self._guard.blocks():
-            if self._guard.is_foreign:
-                refusals.note_condition(broker_faults.FOREIGN, holds=True)
-                self._presence.clear()  # the broker sends it again after the adoption
-            refusals.record(self._now(), time.monotonic(), settled=False)
-            return False
-        refusals.note_condition(broker_faults.FOREIGN, holds=False)
-        if was_foreign and self._outlet.session is not None and self._outlet.link is not None:
-            log.warning("This database adopts the broker's lamps")
-            self._outlet.session.begin_reading()
-            self._outlet.link.ask_again(self._outlet.session.of_link)
-        return True
+        return self._guard.admits(self._outlet.session, self._outlet.link, self._now(), time.monotonic())
 
     def _connect(self) -> None:
         if self._outlet.link is not None and self._outlet.link.ended:
@@ -235,12 +225,14 @@ class Daemon:
         try:
             while self._outlet.session is not None and time.monotonic() < end:
                 self._take(LOOK_SECONDS)
+                if not self._may_publish():
+                    break
                 self._register()
                 if self._election.held():
                     self._publisher.pump(self._now(), time.monotonic())
                 if self._publisher.idle and not self._presence:
                     break
-        except peewee.PeeweeException as fault:
+        except (peewee.PeeweeException, DatabaseAway) as fault:
             log.error("Database error on shutdown, remaining work left to the next start: %s", one_line(fault))
         self._disconnect()
         if self._database.is_open:

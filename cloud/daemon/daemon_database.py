@@ -5,7 +5,7 @@ from cloud.db.schema import open_current
 from cloud.db.sqlite import SqliteFile, tune_for_bursts
 from cloud.db.timestamps import utc_now
 from cloud.db.url import sqlite_file
-from cloud.errors import DatabaseAway
+from cloud.errors import DatabaseAway, DatabaseReplaced
 from cloud.store import outbox
 
 BUSY_SECONDS = 1.0
@@ -20,17 +20,25 @@ class DaemonDatabase:
         self._url = url
         self._migrate = migrate
         self._was_open = False
+        self._is_checked = False
+        self._origin = ""
+        self._version = 0
         self.is_open = False
 
-    def open(self) -> None:
-        """Open the database, unless it is open.
+    def open(self, published_up_to: int = 0) -> None:
+        """Open the database, or after `hang_up` check that it is the one that was open.
 
         Raises:
             UnusableDatabase: needs an operator.
             DatabaseAway: temporarily unavailable, or the file that was open before is gone.
+            DatabaseReplaced: another database, or an older copy, has taken its place.
         """
-        if self.is_open:
-            return
+        if not self.is_open:
+            self._open()
+        elif not self._is_checked:
+            self._check(published_up_to)
+
+    def _open(self) -> None:
         file = sqlite_file(self._url)
         if self._was_open and file is not None and not file.exists():
             raise DatabaseAway(f"The database file {file} is gone; waiting for it.")
@@ -38,14 +46,22 @@ class DaemonDatabase:
         if isinstance(database, SqliteFile):
             tune_for_bursts(database)
         outbox.correct_future(utc_now())
-        self.is_open = self._was_open = True
+        self._origin, self._version = outbox.origin(), outbox.last_version()
+        self.is_open = self._was_open = self._is_checked = True
+
+    def _check(self, published_up_to: int) -> None:
+        version = outbox.last_version()
+        if outbox.origin() != self._origin or version < max(self._version, published_up_to):
+            raise DatabaseReplaced("The database was replaced; opening it again.")
+        self._version, self._is_checked = version, True
 
     def hang_up(self) -> None:
         """Close the connection; the next query connects again."""
+        self._is_checked = False
         if self.is_open:
             database_proxy.close()
 
     def leave(self) -> None:
-        """Close the connection to a file that was replaced; `open` checks the new one."""
+        """Close the connection to a database that was replaced; `open` checks the new one."""
         self.hang_up()
         self.is_open = False

@@ -8,6 +8,7 @@ from datetime import datetime
 import peewee
 
 from cloud.db.database import one_line, write_transaction
+from cloud.errors import DatabaseAway
 from cloud.store.lease import RENEW_SECONDS, PublisherLease, shown_holder
 
 log = logging.getLogger(__name__)
@@ -57,5 +58,5 @@ class LeaderElection:
         """Give up the lease, so that a standby can take over at once."""
         try:
             self._lease.resign()
-        except peewee.PeeweeException as fault:
+        except (peewee.PeeweeException, DatabaseAway) as fault:
             log.info("Could not give up the lease (%s); it expires by itself", one_line(fault))

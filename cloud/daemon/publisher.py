@@ -51,6 +51,11 @@ class Publisher:
         self._mark_may_have_moved = True
 
     @property
+    def sent_up_to(self) -> int:
+        """The highest version that was published on this connection."""
+        return self._sent_up_to
+
+    @property
     def idle(self) -> bool:
         """True if all messages have outcomes, accepted rows are removed, and the published mark is up to date."""
         mark_is_said = self._reckon_mark is None or not self._mark_may_have_moved or MARK in self.refusals.own

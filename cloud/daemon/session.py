@@ -31,6 +31,7 @@ class Session:
         self.mark: HighWaterMark | None = None
         self.replay: Replay | None = None
         self.newest_before: int | None = None
+        self.misses_presence = False
         self._dropped: int | None = None
         self._subscribe_at: float | None = None
         self._subscribe_pause = FIRST_SUBSCRIBE_PAUSE_SECONDS

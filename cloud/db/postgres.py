@@ -33,8 +33,8 @@ _WRITE_LOCK = 0x1A3B1
 _ENCODINGS = ("UTF8", "SQL_ASCII")
 """Server encodings that can hold all names: SQL_ASCII keeps the client's bytes."""
 
-_FULL = ("too many connections", "too many clients", "connection slots", "no more connections allowed")
-"""What PostgreSQL and pgbouncer answer at a limit of connections; libpq does not tell the SQLSTATE of a refusal."""
+_REFUSED = ("FATAL", "no more connections allowed")
+"""What PostgreSQL, in any language, and pgbouncer answer at a limit of connections; libpq tells no SQLSTATE."""
 
 
 class PostgresDatabase(peewee.PostgresqlDatabase):
@@ -77,6 +77,8 @@ class PostgresDatabase(peewee.PostgresqlDatabase):
 
 def _check_encoding(connection: psycopg.Connection) -> None:
     encoding = connection.info.parameter_status("server_encoding")
+    if encoding is None:  # some poolers don't forward it
+        ((encoding,),) = connection.execute("SHOW server_encoding").fetchall()
     if encoding not in _ENCODINGS:
         raise UnusableDatabase(
             f"The database has the encoding {encoding}, which can't hold every name; create it with "
@@ -95,12 +97,12 @@ class PooledPostgresDatabase(PooledPostgresqlDatabase, PostgresDatabase):
     _failed_at = 0.0
 
     def _connect(self) -> psycopg.Connection:
-        if self._fault is not None and time.monotonic() < self._failed_at + FAILS_FOR_SECONDS:
+        if not self._connections and self._fault is not None and time.monotonic() < self._failed_at + FAILS_FOR_SECONDS:
             raise psycopg.OperationalError(str(self._fault))
         try:
             connection: psycopg.Connection = super()._connect()
         except psycopg.OperationalError as refusal:
-            if self._in_use and any(words in str(refusal) for words in _FULL):
+            if self._in_use and any(words in str(refusal) for words in _REFUSED):
                 raise MaxConnectionsExceeded(str(refusal)) from None  # `connect` waits until one is returned
             self._fault, self._failed_at = refusal, time.monotonic()
             raise
@@ -111,5 +113,6 @@ class PooledPostgresDatabase(PooledPostgresqlDatabase, PostgresDatabase):
         """Return whether a connection can't be used again: an idle one is readable only if the server has closed it."""
         if connection.closed:
             return True
-        readable, _, _ = select.select([connection.fileno()], [], [], 0)
-        return bool(readable)
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        return bool(poll.poll(0))

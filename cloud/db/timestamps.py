@@ -40,9 +40,20 @@ CLOCK_SLACK = timedelta(seconds=2)
 """Maximum clock difference between machines that share a database."""
 
 
+LONGEST_WAIT = timedelta(minutes=1)
+
+
 def latest(now: datetime) -> datetime:
     """Return the latest credible timestamp: a later one was written by a machine with a wrong clock."""
     return now + CLOCK_SLACK
+
+
+def credible(now: datetime) -> datetime:
+    """Return the latest timestamp that counts, for what lasts minutes or longer.
+
+    More than the clocks may differ: ``now`` is read before a wait for the write lock, in which others write.
+    """
+    return now + LONGEST_WAIT
 
 
 def stored(instant: datetime) -> datetime | None:

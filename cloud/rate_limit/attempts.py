@@ -9,7 +9,7 @@ from peewee import BigAutoField, CharField, chunked
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import Table, write_transaction
-from cloud.db.timestamps import TimestampField, latest
+from cloud.db.timestamps import TimestampField, credible
 from cloud.errors import TooManyAttempts
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -50,7 +50,7 @@ def spend(limits: Sequence[Limit], now: datetime) -> list[int]:
     """
     _refuse_above(limits, now)  # before the lock: refused attempts must not contend for it
     with write_transaction():
-        Attempt.delete().where((Attempt.at < now - FORGOTTEN_AFTER) | (Attempt.at > latest(now))).execute()
+        Attempt.delete().where(Attempt.at < now - FORGOTTEN_AFTER).execute()
         _refuse_above(limits, now)
         return [Attempt.create(who=limit.key, at=now).id for limit in limits]
 
@@ -71,7 +71,7 @@ def _refuse_above(limits: Sequence[Limit], now: datetime) -> None:
 def _wait(limit: Limit, now: datetime) -> timedelta | None:
     """Return how long until a limit allows another attempt, or None if it does now."""
     counted = Attempt.select().where(
-        (Attempt.who == limit.key) & (Attempt.at > now - limit.within) & (Attempt.at <= latest(now))
+        (Attempt.who == limit.key) & (Attempt.at > now - limit.within) & (Attempt.at <= credible(now))
     )
     if counted.count() < limit.most:
         return None

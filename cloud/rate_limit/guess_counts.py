@@ -12,7 +12,7 @@ from peewee import BigAutoField, BigIntegerField, DoubleField, TextField
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import Table, run_sql
-from cloud.db.timestamps import NEVER, TimestampField, latest, read_stored, stored
+from cloud.db.timestamps import NEVER, TimestampField, credible, read_stored, stored
 from cloud.rate_limit.policy import CodePolicy
 
 EVERYBODY = "everybody"
@@ -47,7 +47,7 @@ def slots_of(who: Sequence[str], policy: CodePolicy, now: datetime) -> dict[str,
         " AND slot_at > ? AND slot_at <= ? ORDER BY slot_at",
         *who,
         stored(now - lasts),
-        stored(latest(now)),
+        stored(credible(now)),
     )
     found: dict[str, list[Slot]] = {name: [] for name in who}
     for name, slot_at, failures, price in rows:
@@ -78,10 +78,9 @@ def add_failure(who: Sequence[str], price: float, policy: CodePolicy, now: datet
 
 
 def _prune(policy: CodePolicy, now: datetime) -> None:
-    """Delete expired and future slots, limited to a batch because a user is waiting for a response."""
-    for outside, instant in (("<=", now - policy.window - policy.slot), (">", latest(now))):
-        run_sql(
-            f"DELETE FROM guess_count WHERE id IN (SELECT id FROM guess_count WHERE slot_at {outside} ? LIMIT ?)",  # noqa: S608
-            stored(instant),
-            ROWS_A_STATEMENT,
-        )
+    """Delete expired slots, limited to a batch because a user is waiting for a response."""
+    run_sql(
+        "DELETE FROM guess_count WHERE id IN (SELECT id FROM guess_count WHERE slot_at <= ? LIMIT ?)",
+        stored(now - policy.window - policy.slot),
+        ROWS_A_STATEMENT,
+    )

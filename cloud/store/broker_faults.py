@@ -16,6 +16,9 @@ OF_SUBSCRIPTIONS = 0x200
 FOREIGN = 0x400
 """Instead of a reason code: the broker has lamps of another database, and this one is empty."""
 
+UNREAD = 0x402
+"""Instead of a reason code: an empty database can't learn whether the broker has lamps."""
+
 WEBHOOK_FAILS = 0x401
 """Instead of a reason code: the webhook's thread meets an internal error each time."""
 
@@ -44,6 +47,11 @@ class Fault:
             return (
                 "the broker has lamps of another database, and this one is empty; restore the right database, or run "
                 "'lampi-cloud adopt' to register the lamps as new"
+            )
+        if self.reason == UNREAD:
+            return (
+                "this database is empty, and the daemon can't read which lamps the broker has; let its user read "
+                "lampi/cloud/# and devices/+/lamp/associated in the broker's acl_file"
             )
         if self.reason == WEBHOOK_FAILS:
             return "the webhook sends nothing because of an internal error; see the daemon's log"

@@ -12,7 +12,7 @@ from peewee import AutoField, BigIntegerField, BooleanField, CharField, SqliteDa
 
 from cloud.db import bulk
 from cloud.db.database import Table, database_proxy, run_sql, write_transaction
-from cloud.db.timestamps import TimestampField, latest, utc_now
+from cloud.db.timestamps import TimestampField, credible, utc_now
 
 CHANNEL = "lampi_outbox"
 """PostgreSQL notification channel, notified by each commit that reserves versions."""
@@ -134,7 +134,9 @@ def oldest_pending_at() -> datetime | None:
 def correct_future(now: datetime) -> int:
     """Set the timestamps that a wrong clock wrote to now, so that the age of the outbox is known; return how many."""
     with write_transaction():
-        corrected: int = OutboxMessage.update(enqueued_at=now).where(OutboxMessage.enqueued_at > latest(now)).execute()
+        corrected: int = (
+            OutboxMessage.update(enqueued_at=now).where(OutboxMessage.enqueued_at > credible(now)).execute()
+        )
     return corrected
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from peewee import AutoField, BooleanField, CharField, IntegerField, TextField, fn
 
 from cloud.db.database import Table, run_sql, write_transaction
-from cloud.db.timestamps import TimestampField, latest, shown_instant, stored
+from cloud.db.timestamps import TimestampField, credible, shown_instant, stored
 
 GIVEN_UP_AFTER = timedelta(days=3)
 FIRST_PAUSE = timedelta(seconds=5)
@@ -67,7 +67,7 @@ def write(kind: Kind, device_id: str, lamp_name: str, user_name: str, now: datet
 def next_due(now: datetime) -> WebhookEvent | None:
     """Return the event to send now: among each lamp's oldest event, the one due longest. None if none is due."""
     oldest = WebhookEvent.select(fn.MIN(WebhookEvent.id)).group_by(WebhookEvent.device_id)
-    is_due = (WebhookEvent.due_at <= now) | (WebhookEvent.due_at > latest(now + LONGEST_PAUSE))
+    is_due = (WebhookEvent.due_at <= now) | (WebhookEvent.due_at > credible(now + LONGEST_PAUSE))
     due = WebhookEvent.select().where(WebhookEvent.id.in_(oldest) & is_due)
     event: WebhookEvent | None = due.order_by(WebhookEvent.due_at, WebhookEvent.id).first()
     return event

@@ -12,6 +12,7 @@ from tests.support.loop import ASSOCIATED, associated, presence, wait_for_code
 from tests.support.waiting import wait_until
 
 LAMP, NEW = "b827ebba0387", "b827ebba0388"
+MARK = "lampi/cloud/high_water_mark"
 REFUSED = "The broker has lamps of another database, and this one is empty"
 
 
@@ -42,7 +43,8 @@ def status(cloud: Cloud) -> str:
 
 
 def test_an_empty_database_takes_no_lamp_from_its_owner(owned: Cloud, broker: Mosquitto, tmp_path: Path) -> None:
-    mark = broker.retained("lampi/cloud/high-water-mark")
+    mark = broker.retained(MARK)
+    assert mark
     empty = Cloud(tmp_path / "empty", broker.port)
     with empty.daemon() as daemon:
         daemon.wait_to_say(REFUSED)
@@ -51,7 +53,7 @@ def test_an_empty_database_takes_no_lamp_from_its_owner(owned: Cloud, broker: Mo
         said = empty.command("status", status=2)
         assert "run 'lampi-cloud adopt'" in said
         assert retained(broker) == ASSOCIATED
-        assert broker.retained("lampi/cloud/high-water-mark") == mark
+        assert broker.retained(MARK) == mark
         assert empty.lamps() == {}
         assert "Nothing was changed" in empty.command("reconcile", status=1)
         assert "without owners" in empty.command("adopt")
@@ -74,6 +76,40 @@ def test_a_broker_without_lamps_needs_no_adoption(broker: Mosquitto, cloud: Clou
     with cloud.daemon() as daemon:
         wait_for_code(broker, LAMP)
         assert REFUSED not in daemon.log()
+
+
+def test_a_cloud_without_lamps_goes_on_after_a_restart(broker: Mosquitto, cloud: Cloud) -> None:
+    """It has published its own mark, and no lamp."""
+    with cloud.daemon():
+        wait_until(lambda: broker.retained(MARK), "the mark")
+    with cloud.daemon() as daemon:
+        broker.publish(presence(LAMP), b"1", retain=True)
+        wait_for_code(broker, LAMP)
+        assert REFUSED not in daemon.log()
+
+
+def test_the_end_of_the_daemon_takes_no_lamp_either(owned: Cloud, broker: Mosquitto, tmp_path: Path) -> None:
+    empty = Cloud(tmp_path / "empty", broker.port)
+    for _ in range(3):
+        with empty.daemon():
+            broker.publish(presence(NEW), b"1", retain=True)
+    assert retained(broker) == ASSOCIATED
+    assert empty.lamps() == {}
+    assert associated(NEW) not in broker.retained(associated("+"))
+
+
+def test_lamps_that_a_restored_broker_has_are_noticed(broker: Mosquitto, cloud: Cloud) -> None:
+    with cloud.daemon() as daemon:
+        wait_until(lambda: broker.retained(MARK), "the mark")
+        broker.publish(MARK, b"", retain=True)
+        broker.publish(associated(LAMP), ASSOCIATED, retain=True)
+        broker.save()
+        broker.kill()
+        broker.start()
+        daemon.wait_to_say(REFUSED)
+        broker.publish(presence(LAMP), b"1", retain=True)
+        assert cloud.lamps() == {}
+        assert retained(broker) == ASSOCIATED
 
 
 def test_a_database_that_is_moved_away_under_the_daemon_is_not_made_again(owned: Cloud, broker: Mosquitto) -> None:
@@ -101,3 +137,11 @@ def test_a_database_that_is_replaced_by_an_empty_one_is_not_published(
         daemon.wait_to_say("was moved or replaced")
         daemon.wait_to_say(REFUSED)
         assert retained(broker) == ASSOCIATED
+
+
+def test_a_daemon_whose_database_was_moved_away_ends_in_good_order(owned: Cloud, broker: Mosquitto) -> None:
+    with owned.daemon() as daemon:
+        for each in map(str, owned.folder.glob("lampi.db*")):
+            shutil.move(each, f"{each}.away")
+        assert daemon.stop() == 0
+        assert "Traceback" not in daemon.log()

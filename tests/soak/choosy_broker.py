@@ -20,6 +20,10 @@ class ChoosyBroker(CloudBroker):
         self._rules.write_text("topic readwrite #\ntopic readwrite $SYS/#\n")
         config, shipped = self.config_text(), f"acl_file {folder}/lampi/lampi.acl\n"
         assert config.count(shipped) == 1
+        # Mosquitto's default, so that a leader that dies or is paused always has messages that it has not sent.
+        window = "max_inflight_messages 1000\n"
+        assert config.count(window) == 1
+        config = config.replace(window, "max_inflight_messages 20\n")
         (folder / "mosquitto.conf").write_text(config.replace(shipped, f"acl_file {self._rules}\n"))
 
     def refuse(self, *, lamps: bool = False, own: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import peewee
 
 from cloud.db.database import one_line, open_database
 from cloud.db.url import shown_url, sqlite_file
-from cloud.errors import UnusableBackup
+from cloud.errors import UnusableBackup, UnusableDatabase
 from cloud.ops.backup import postgresql, sqlite
 from cloud.ops.backup.contents import Contents
 from cloud.ops.backup.files import kind_of, new_file
@@ -33,13 +34,11 @@ def back_up(database_url: str, file: Path, now: datetime) -> int:
     with new_file(file) as place:
         write(database_url, place)
         size = place.stat().st_size
-    database = open_database(database_url)
     try:
-        backups.record(now)
-    except peewee.PeeweeException as fault:  # such as a database of an earlier release
+        with closing(open_database(database_url)):
+            backups.record(now)
+    except (peewee.PeeweeException, UnusableDatabase) as fault:  # such as a database of an earlier release
         log.warning("The backup is complete, but its time could not be recorded: %s", one_line(fault))
-    finally:
-        database.close()
     return size
 
 

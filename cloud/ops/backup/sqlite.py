@@ -53,10 +53,10 @@ def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Pat
         database.pragma("journal_mode", "delete")
         database.close()
         aside = None
+        _give_to_owner(place, target)
         if target.exists():
             _refuse_while_in_use(target, now)
             aside = _set_aside(target, now)
-        _give_to_owner(place, target)
         sync(place)
         place.replace(target)
     sync(target.parent)

@@ -17,15 +17,15 @@ def sabotage_fence() -> None:
     """Have a leader believe that it leads for ever, and the broker not know that it has a successor."""
     really_acquire = PublisherLease.acquire
 
-    def acquire(lease: PublisherLease, now: datetime) -> str:
-        return lease.holder if lease._expires_at is not None else really_acquire(lease, now)
+    def acquire(lease: PublisherLease, now: datetime, worked_at: datetime | None = None) -> str:
+        return lease.holder if lease._expires_at is not None else really_acquire(lease, now, worked_at)
 
     setattr(PublisherLease, "acquire", acquire)  # noqa: B010
     setattr(PublisherLease, "held", _held_for_ever)  # noqa: B010
     broker.CLIENT_ID = f"lampi-cloud-daemon-{uuid.uuid4().hex[:8]}"
 
 
-def _take(lease: PublisherLease, now: datetime) -> str:
+def _take(lease: PublisherLease, now: datetime, _worked_at: datetime | None = None) -> str:
     expires_at = now + timedelta(seconds=LEASE_SECONDS)
     with write_transaction():
         Lease.insert(name="publisher", holder=lease.holder, expires_at=expires_at).on_conflict(
