@@ -7,14 +7,14 @@ is published until an operator adopts the lamps.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from cloud.daemon.mqtt_link import DaemonLink
 from cloud.daemon.presence import PresenceBatch
 from cloud.daemon.refusals import Refusals
 from cloud.daemon.session import Session
-from cloud.errors import BrokerAway
+from cloud.errors import BrokerAway, BrokerSilent
 from cloud.reconciliation.retained import retained_batches
 from cloud.store import broker_faults, outbox
 from shared.mqtt.broker_url import BrokerUrl
@@ -26,6 +26,7 @@ from shared.protocol.payloads import CLEARED, decode_high_water_mark
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+SILENCE_SECONDS = 3.0
 FAILURES_UNTIL_REPORTED = 3
 
 
@@ -98,8 +99,8 @@ class AdoptionGuard:
         """Look for lamps of another database than that with this origin."""
         try:
             filters = [topics.HIGH_WATER_MARK, topics.ASSOCIATED_FILTER]
-            batches = retained_batches(self._broker, "adoption", filters)
-            has_lamps = any(_is_foreign(message, origin) for batch in batches for message in batch)
+            batches = retained_batches(self._broker, "adoption", filters, silence_seconds=SILENCE_SECONDS)
+            has_lamps = _has_foreign(batches, origin)
         except Exception as fault:
             self._failures += 1
             if self._failures == FAILURES_UNTIL_REPORTED:
@@ -117,6 +118,13 @@ class AdoptionGuard:
             if self._of is session:
                 self._has_lamps = has_lamps
         self._on_read()
+
+
+def _has_foreign(batches: Iterator[list[Message]], origin: str) -> bool:
+    try:
+        return any(_is_foreign(message, origin) for batch in batches for message in batch)
+    except BrokerSilent:  # it refuses the end marker; by now, all that is retained has come
+        return False
 
 
 def _is_foreign(message: Message, origin: str) -> bool:

@@ -60,6 +60,7 @@ def retained_batches(
             Subscription(probe, 1, lambda _message: put(None)),
         ],
         on_connection=connected.put,
+        quiet=True,
     )
     link.start()
     try:

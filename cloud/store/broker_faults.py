@@ -9,6 +9,7 @@ from peewee import BigIntegerField, IntegerField
 from cloud.db.database import Table, write_transaction
 from cloud.db.timestamps import TimestampField
 from cloud.mqtt import reasons
+from shared.protocol import topics
 
 OF_SUBSCRIPTIONS = 0x200
 """Added to the reason code of a refused subscription."""
@@ -51,7 +52,7 @@ class Fault:
         if self.reason == UNREAD:
             return (
                 "this database is empty, and the daemon can't read which lamps the broker has; let its user read "
-                "lampi/cloud/# and devices/+/lamp/associated in the broker's acl_file"
+                f"{topics.HIGH_WATER_MARK} and {topics.ASSOCIATED_FILTER} in the broker's acl_file"
             )
         if self.reason == WEBHOOK_FAILS:
             return "the webhook sends nothing because of an internal error; see the daemon's log"

@@ -23,8 +23,7 @@ from shared.mqtt.trouble import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Trou
 
 log = logging.getLogger(__name__)
 
-KEEPALIVE_SECONDS = 20
-"""The client detects a dead connection within twice this, the broker within one and a half times."""
+KEEPALIVE_SECONDS = 20  # the client detects a dead connection within twice this
 
 CONNECT_TIMEOUT_SECONDS = 3.0
 STOP_SECONDS = 2.0
@@ -53,7 +52,7 @@ class MqttClient:
     ``again`` is called on the same thread after a connection was lost; if it returns False, the client stops.
     ``on_ignored`` is called with the kind of error of each ignored message. ``on_trouble`` is called with what is wrong
     with connections that the broker accepts, and with None when that is over. ``now`` returns seconds, for counting
-    repeated warnings.
+    repeated warnings. With ``quiet``, connecting is logged at DEBUG.
     """
 
     def __init__(
@@ -70,6 +69,7 @@ class MqttClient:
         on_trouble: Callable[[Trouble | None], None] = _ignore,
         again: Callable[[], bool] = lambda: True,
         now: Callable[[], float] = time.monotonic,
+        quiet: bool = False,
     ) -> None:
         self._broker = broker
         self._subscriptions = tuple(subscriptions)
@@ -82,6 +82,7 @@ class MqttClient:
         self._trouble_watch = TroubleWatch(on_trouble)
         self._again = again
         self._now = now
+        self._level = logging.DEBUG if quiet else logging.INFO
         self._throttle = LogThrottle(log)
         self._outage_is_logged = False
         self._stopping = False
@@ -197,7 +198,7 @@ class MqttClient:
         self._outage_is_logged = False
         self._session = object()
         if not self._subscriptions:
-            log.info(_CONNECTED, self._broker)
+            log.log(self._level, _CONNECTED, self._broker)
         self._on_connection(True)
 
     def _connect_failed(self, _client: object, _userdata: object) -> None:
@@ -239,7 +240,7 @@ class MqttClient:
         if mid in self._unanswered:
             self._unanswered.discard(mid)
             if not self._unanswered:  # only now are all subscriptions active
-                log.info(_CONNECTED, self._broker)
+                log.log(self._level, _CONNECTED, self._broker)
 
     def _confirmed(self, _client: object, _userdata: object, mid: int, _reason: object, _props: object) -> None:
         self._on_confirmed(mid)
