@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 PROBE_AGAIN_SECONDS = 10.0
 """A probe that did not come back is resent after this time: a broker that drops messages may have dropped it."""
 
+MARK_SECONDS = 1.0
+"""How long the probe waits for the mark over MQTT 3.1.1: a cluster may forward it before what it retains."""
+
 FIRST_ASK_PAUSE_SECONDS = 15.0
 LONGEST_ASK_PAUSE_SECONDS = 3600.0
 
@@ -45,6 +48,7 @@ class Session:
         self.word = uuid.uuid4().hex.encode()
         self._probed_at: float | None = None
         self._read_at: float | None = None
+        self._reading_since: float | None = None
 
     @property
     def is_replayed(self) -> bool:
@@ -69,6 +73,11 @@ class Session:
     def probe_is_due(self, monotonic: float) -> bool:
         """Return whether to send the probe (again), and record it as sent."""
         if self.snapshot is None or self.all_is_read:
+            return False
+        if self._reading_since is None:
+            self._reading_since = monotonic
+        waits_for_mark = self.mark is None and not self.of_link.reports_refusals
+        if waits_for_mark and monotonic < self._reading_since + MARK_SECONDS:
             return False
         if self._probed_at is not None and monotonic < self._probed_at + PROBE_AGAIN_SECONDS:
             return False
