@@ -8,6 +8,7 @@ from peewee import ModelSelect
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import write_transaction
 from cloud.db.timestamps import credible
+from cloud.rate_limit.policy import offline_ttl
 from cloud.services.lamps import enqueue_state, issue_codes
 from cloud.store.lamps import Lampi
 from shared.logs import about
@@ -17,16 +18,18 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 
 
-def rotate_expired(issued_before: datetime, now: datetime) -> list[str]:
-    """Rotate up to one batch of connected lamps' codes that are expired or from the future; return their device ids.
+def rotate_expired(ttl: timedelta, now: datetime) -> list[str]:
+    """Rotate up to one batch of codes that are expired or from the future; return their lamps' device ids.
 
-    Offline lamps keep their expired code until they reconnect.
+    Presence doesn't matter: a lamp that the broker takes for offline may be connected, and show its code.
     """
-    # Two queries: with one condition for both, SQLite would read all waiting lamps.
-    for when in (Lampi.code_issued_at <= issued_before, Lampi.code_issued_at > credible(now)):
-        due = Lampi.select().where(Lampi.user.is_null() & when & Lampi.connected)
-        if rotated := _rotate(due.order_by(Lampi.code_issued_at).limit(ROWS_A_STATEMENT), now):
-            return rotated
+    offline = Lampi.code_issued_offline
+    # Four queries: with one condition for all, SQLite would read all waiting lamps.
+    for kind, lifetime in ((~offline, ttl), (offline, offline_ttl(ttl))):
+        for when in (Lampi.code_issued_at <= now - lifetime, Lampi.code_issued_at > credible(now)):
+            due = Lampi.select().where(Lampi.user.is_null() & when & kind)
+            if rotated := _rotate(due.order_by(Lampi.code_issued_at).limit(ROWS_A_STATEMENT), now):
+                return rotated
     return []
 
 
@@ -51,7 +54,7 @@ class CodeRotation:
         """Rotate one batch of codes if a check is due; return how many."""
         if self._code_ttl is None or monotonic < self._look_at:
             return 0
-        rotated = rotate_expired(now - self._code_ttl, now)
+        rotated = rotate_expired(self._code_ttl, now)
         if not rotated:
             self._look_at = monotonic + LOOK_SECONDS
             return 0

@@ -164,3 +164,6 @@ def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
 def _set_presence(device_ids: Iterable[str], up: bool, now: datetime) -> None:
     since = Lampi._meta.fields["presence_since"].db_value(now)
     bulk.change_among("UPDATE lampi SET connected = ?, presence_since = ? WHERE device_id {}", device_ids, up, since)
+    if up:  # the codes of these lamps are on their screens from now on
+        unseen = "UPDATE lampi SET code_issued_offline = ? WHERE code_issued_offline AND device_id {}"
+        bulk.change_among(unseen, device_ids, False)

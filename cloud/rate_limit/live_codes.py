@@ -2,7 +2,7 @@
 
 Database triggers (migration 0004) keep the counts in step with every change to the lamps. An unclaimed lamp counts in
 the hour in which its code was issued. The codes of an hour expire together, up to an hour late, so the count is never
-too low.
+too low. The codes of offline lamps are valid for longer (`cloud.rate_limit.policy`).
 """
 
 from datetime import datetime
@@ -11,7 +11,7 @@ from peewee import BigIntegerField, IntegerField
 
 from cloud.db.database import Table, run_sql
 from cloud.db.timestamps import NEVER, TimestampField, stored
-from cloud.rate_limit.policy import CodePolicy
+from cloud.rate_limit.policy import CodePolicy, offline_ttl
 
 
 class LiveCodes(Table):
@@ -31,8 +31,8 @@ def counted_from(policy: CodePolicy, now: datetime) -> datetime | None:
     """Return the issue time from which codes count as live, or None if codes never expire."""
     if policy.ttl is None:
         return None
-    lapsed = now - policy.ttl
-    return lapsed.replace(minute=0, second=0, microsecond=0)
+    oldest = now - offline_ttl(policy.ttl)
+    return oldest.replace(minute=0, second=0, microsecond=0)
 
 
 def live_codes(policy: CodePolicy, now: datetime) -> dict[int, int]:

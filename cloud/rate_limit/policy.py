@@ -1,15 +1,29 @@
 """The code policy: time to live, code lengths and guess limits."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from peewee import AutoField, BigIntegerField, DoubleField
 
 from cloud.db.database import Table, run_sql, write_transaction
+from cloud.store.codes import LiveSince
 from shared.protocol.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 
 SLOTS_A_WINDOW = 24
 """Number of slots in which a window is counted. Guesses leave the window one slot at a time."""
+
+
+OFFLINE_TTL = timedelta(days=1)
+"""Time to live of a code that was issued while its lamp was offline, unless the usual one is longer.
+
+Nobody has seen such a code. But the broker may be wrong about presence (eclipse-mosquitto#2097): then the lamp shows
+the code, and it must be valid. Replacing it as often as a connected lamp's would fill the queue of each absent bridge.
+"""
+
+
+def offline_ttl(ttl: timedelta) -> timedelta:
+    """Return the time to live of a code that was issued while its lamp was offline."""
+    return max(ttl, OFFLINE_TTL)
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,10 @@ class CodePolicy:
     guesses_per_source: int = 100
     shortest: int = SHORT_CODE_LENGTH
     longest: int = CODE_LENGTH
+
+    def live_since(self, now: datetime) -> LiveSince | None:
+        """Return from when on codes are live, or None if they never expire."""
+        return None if self.ttl is None else LiveSince(now - self.ttl, now - offline_ttl(self.ttl))
 
     @property
     def slot(self) -> timedelta:

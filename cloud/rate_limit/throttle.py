@@ -97,7 +97,7 @@ def _budget_wait(slots: Sequence[Slot], guess: Guess) -> timedelta | None:
     wait = _wait(slots, guess, lambda counted: replace(whole, spent=cost_of(counted)).admits(price, longest=longest))
     if wait is None or longest or policy.ttl is None:
         return wait
-    return min(wait, policy.ttl)  # by then all lamps have longer codes
+    return min(wait, policy.ttl)  # by then all connected lamps have longer codes
 
 
 def _wait(slots: Sequence[Slot], guess: Guess, fits: Callable[[Sequence[Slot]], bool]) -> timedelta | None:

@@ -9,10 +9,14 @@ from shared.protocol.payloads import Unassociated
 
 @dataclass(frozen=True)
 class ClaimTerms:
-    """``url`` is the claim URL or None; ``good_for`` is the code lifetime in seconds, None for no expiry."""
+    """The claim URL, if there is one, and the code lifetimes in seconds, None for no expiry.
+
+    ``good_for_offline`` applies to a code that is issued while its lamp is offline.
+    """
 
     url: str | None = None
     good_for: int | None = None
+    good_for_offline: int | None = None
 
     def waiting(self, code: str, short_code_length: int) -> Unassociated:
         """Return the payload for a new lamp."""
@@ -22,4 +26,7 @@ class ClaimTerms:
 def announced_terms() -> ClaimTerms:
     """Return the terms that the daemon announced."""
     ttl = policy.announced().ttl
-    return ClaimTerms(claim_url.announced(), None if ttl is None else round(ttl.total_seconds()))
+    if ttl is None:
+        return ClaimTerms(claim_url.announced())
+    lifetimes = (round(lifetime.total_seconds()) for lifetime in (ttl, policy.offline_ttl(ttl)))
+    return ClaimTerms(claim_url.announced(), *lifetimes)

@@ -21,7 +21,7 @@ from cloud.errors import (
     UnknownUser,
 )
 from cloud.rate_limit import throttle
-from cloud.rate_limit.policy import CodePolicy, announced
+from cloud.rate_limit.policy import announced
 from cloud.rate_limit.throttle import Guess
 from cloud.services import lamps
 from cloud.services.lamps import claim, enqueue_state, issue_codes
@@ -66,7 +66,7 @@ def associate_found(device_id: str, typed: str, user: User, now: datetime, sourc
     Raises:
         UnknownCode: the code was rotated, or another user was faster.
     """
-    which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
+    which = Lampi.waits_under(read_code(typed), announced().live_since(now))
     lampi = claim(which & (Lampi.device_id == device_id), user, now, source) if which is not None else None
     if lampi is None:
         raise UnknownCode
@@ -79,7 +79,7 @@ def still_waiting(device_id: str, typed: str, now: datetime) -> Lampi:
     Raises:
         UnknownCode: the code was rotated or has expired, or the lamp was associated.
     """
-    which = Lampi.waits_under(read_code(typed), _issued_after(announced(), now))
+    which = Lampi.waits_under(read_code(typed), announced().live_since(now))
     lampi: Lampi | None = Lampi.select().where(which & (Lampi.device_id == device_id)).first() if which else None
     if lampi is None:
         raise UnknownCode
@@ -91,7 +91,7 @@ def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[
     policy = announced()
     guess = Guess(len(code), user.id, user.name, source, now, policy)
     wait, lampi = throttle.wait_for(guess), None  # before the lock: rate-limited attempts must not contend for it
-    which = Lampi.waits_under(code, _issued_after(policy, now)) if wait is None else None
+    which = Lampi.waits_under(code, policy.live_since(now)) if wait is None else None
     if which is not None:
         with write_transaction():
             wait = throttle.wait_for(guess)
@@ -108,10 +108,6 @@ def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[
     if lampi is None:
         raise UnknownCode
     return lampi
-
-
-def _issued_after(policy: CodePolicy, now: datetime) -> datetime | None:
-    return None if policy.ttl is None else now - policy.ttl
 
 
 def associate_by_device_id(device_id: str, user: User, now: datetime, source: str = SHELL) -> Lampi:

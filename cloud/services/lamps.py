@@ -41,7 +41,7 @@ def association_of(lampi: Lampi, terms: ClaimTerms) -> Association:
         terms.url,
         short_code_length=lampi.short_code_length,
         identify=shown_instant(lampi.identify_until),
-        good_for=terms.good_for,
+        good_for=terms.good_for_offline if lampi.code_issued_offline else terms.good_for,
     )
 
 
@@ -112,8 +112,10 @@ def issue_codes(lamps: Sequence[Lampi], now: datetime) -> None:
     codes = fresh_codes(len(lamps), length, Lampi.short_codes_among, announced().longest)
     for lampi, (code, length) in zip(lamps, codes, strict=True):
         lampi.association_code, lampi.short_code_length, lampi.code_issued_at = code, length, now
+        lampi.code_issued_offline = not lampi.connected
+    changed = [Lampi.association_code, Lampi.short_code_length, Lampi.code_issued_at, Lampi.code_issued_offline]
     for chunk in chunked(lamps, bulk.ROWS_A_STATEMENT):
-        Lampi.bulk_update(chunk, [Lampi.association_code, Lampi.short_code_length, Lampi.code_issued_at])
+        Lampi.bulk_update(chunk, changed)
 
 
 def claim(which: Expression, user: User, now: datetime, source: str) -> Lampi | None:

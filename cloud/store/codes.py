@@ -4,6 +4,8 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from cloud.errors import MalformedCode
 from shared.protocol.codes import CODE_LENGTH, SHORT_CODE_LENGTH
@@ -11,6 +13,14 @@ from shared.protocol.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015\u2212]+")
 _LOOKALIKES = str.maketrans("oil", "011")
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
+
+
+@dataclass(frozen=True)
+class LiveSince:
+    """Issue times after which a code is live: ``usual``, and ``offline`` for one issued while its lamp was offline."""
+
+    usual: datetime
+    offline: datetime
 
 
 def generate_association_code() -> str:

@@ -10,7 +10,7 @@ from cloud.db import bulk
 from cloud.db.database import Table, run_sql
 from cloud.db.timestamps import NEVER, TimestampField, stored, utc_now
 from cloud.errors import UnknownLamp
-from cloud.store.codes import generate_association_code
+from cloud.store.codes import LiveSince, generate_association_code
 from cloud.store.sources import SHELL
 from cloud.store.users import User
 from shared.protocol.codes import CODE_LENGTH, SHORT_CODE_LENGTH
@@ -37,6 +37,8 @@ class Lampi(Table):
     presence_since: datetime | None = TimestampField(null=True)
     code_issued_at: datetime = TimestampField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
+    code_issued_offline = BooleanField(default=False)
+    """Whether the code was issued while the lamp was offline. Cleared when it connects."""
     short_code_length = IntegerField(default=SHORT_CODE_LENGTH)
     identify_until: Any = TimestampField(null=True)
 
@@ -44,22 +46,26 @@ class Lampi(Table):
         return f"<Lampi: {self.device_id}: {self.name}>"
 
     @classmethod
-    def waits_under(cls, code: str, issued_after: datetime | None) -> Expression | None:
+    def waits_under(cls, code: str, live: LiveSince | None) -> Expression | None:
         """Return a condition that selects the lamp whose code begins with these 6 to 32 characters, or None.
 
         At least the whole short code must be given. If it is also the beginning of a longer short code that matches,
-        the longer one wins. The query compares prefixes with the short codes, since only those are indexed.
+        the longer one wins. ``live`` is None for codes that never expire.
+
+        The query compares prefixes with the short codes, since only those are indexed.
         """
         shorts = [code[:length] for length in range(SHORT_CODE_LENGTH, len(code) + 1)]
         places = ", ".join("?" * len(shorts))
         found = run_sql(
             f"SELECT device_id, association_code FROM lampi WHERE {_short_code_of_row.sql} IN ({places})"  # noqa: S608
-            " AND user_id IS NULL AND association_code BETWEEN ? AND ? AND code_issued_at > ?"
+            " AND user_id IS NULL AND association_code BETWEEN ? AND ?"
+            " AND (code_issued_at > ? OR code_issued_offline AND code_issued_at > ?)"
             " ORDER BY short_code_length DESC LIMIT 1",
             *shorts,
             code.ljust(CODE_LENGTH, "0"),
             code.ljust(CODE_LENGTH, "f"),
-            stored(issued_after or NEVER),
+            stored(live.usual if live else NEVER),
+            stored(live.offline if live else NEVER),
         )
         if not found:
             return None

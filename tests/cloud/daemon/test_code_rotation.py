@@ -9,12 +9,14 @@ from cloud.daemon.code_rotation import rotate_expired
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.errors import UnknownCode
-from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.rate_limit.live_codes import live_codes
+from cloud.rate_limit.policy import OFFLINE_TTL, CodePolicy, announce
 from cloud.services.claim_terms import announced_terms
 from cloud.services.claiming import associate_by_code, release
 from cloud.services.lamps import association_of
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
+from shared.protocol.payloads import Unassociated, decode_association
 from tests.cloud.conftest import NOW
 
 TTL = timedelta(seconds=900)
@@ -40,23 +42,23 @@ def code_of(device_id: str) -> str:
 def test_a_lapsed_code_is_replaced_and_told() -> None:
     register("b827ebba0387")
     old = code_of("b827ebba0387")
-    assert rotate_expired(LATER - TTL, LATER) == ["b827ebba0387"]
+    assert rotate_expired(TTL, LATER) == ["b827ebba0387"]
     assert code_of("b827ebba0387") != old
     (said, *_) = outbox.pending(after=1, limit=2)
     assert said.payload == association_of(Lampi.named("b827ebba0387"), announced_terms()).encode()
-    assert rotate_expired(LATER - TTL, LATER) == []
+    assert rotate_expired(TTL, LATER) == []
 
 
 def test_a_live_code_stays() -> None:
     register("b827ebba0387")
     just_before = LATER - timedelta(microseconds=1)
-    assert rotate_expired(just_before - TTL, just_before) == []
+    assert rotate_expired(TTL, just_before) == []
 
 
 def test_the_old_code_is_dead_and_the_new_one_lives(ada: User) -> None:
     register("b827ebba0387")
     old = code_of("b827ebba0387")
-    rotate_expired(LATER - TTL, LATER)
+    rotate_expired(TTL, LATER)
     with pytest.raises(UnknownCode):
         associate_by_code(old, ada, LATER)
     assert associate_by_code(code_of("b827ebba0387"), ada, LATER).user == ada
@@ -64,12 +66,80 @@ def test_the_old_code_is_dead_and_the_new_one_lives(ada: User) -> None:
 
 def test_a_code_lapses_also_where_nobody_replaces_it(ada: User) -> None:
     register("b827ebba0387")
-    register("b827ebba0387", up=False)
-    assert rotate_expired(LATER - TTL, LATER) == []
     with pytest.raises(UnknownCode):
         associate_by_code(code_of("b827ebba0387"), ada, LATER)
+
+
+def shown_after(hours: float, *, offline: bool) -> str:
+    """Let the daemon look every quarter of an hour, and return the code that the lamp shows at the end."""
+    if offline:
+        register("b827ebba0387", up=False)
+    for look in range(round(hours * 4) + 1):
+        rotate_expired(TTL, NOW + look * TTL)
+    return code_of("b827ebba0387")
+
+
+@pytest.mark.parametrize("hours", [0.1, 0.25, 1, 23, 24, 25, 100])
+def test_a_connected_lamp_that_the_broker_takes_for_offline_shows_a_valid_code(ada: User, hours: float) -> None:
+    """A bridge may leave a `0` behind while it is up (eclipse-mosquitto#2097); its lamp gets every message."""
     register("b827ebba0387")
-    assert rotate_expired(LATER - TTL, LATER) == ["b827ebba0387"]
+    shown = shown_after(hours, offline=True)
+    assert associate_by_code(shown[:6], ada, NOW + timedelta(hours=hours)).user == ada
+
+
+def test_the_code_that_was_on_the_screen_lapses_when_its_lamp_is_offline(ada: User) -> None:
+    register("b827ebba0387")
+    seen = code_of("b827ebba0387")
+    assert shown_after(0.25, offline=True) != seen
+    with pytest.raises(UnknownCode):
+        associate_by_code(seen, ada, LATER)
+
+
+def test_an_offline_lamp_costs_one_message_a_day() -> None:
+    register("b827ebba0387")
+    before = outbox.last_version()
+    shown_after(47, offline=True)
+    assert outbox.last_version() - before == 2
+
+
+def test_a_lamp_that_returns_gets_a_new_code_once_the_offline_one_is_as_old_as_a_usual_one() -> None:
+    register("b827ebba0387")
+    shown = shown_after(5, offline=True)
+    register("b827ebba0387")
+    assert rotate_expired(TTL, NOW + timedelta(hours=5)) == ["b827ebba0387"]
+    assert code_of("b827ebba0387") != shown
+
+
+def test_the_message_of_an_offline_lamp_says_how_long_its_code_is_valid() -> None:
+    register("b827ebba0387")
+    shown_after(1, offline=True)
+    (message,) = outbox.pending(after=0, limit=9)
+    association = decode_association(message.payload)
+    assert isinstance(association, Unassociated)
+    assert association.good_for == OFFLINE_TTL.total_seconds()
+
+
+def test_offline_codes_are_counted_as_long_as_they_are_valid() -> None:
+    register("b827ebba0387")
+    shown_after(1, offline=True)
+    assert live_codes(CodePolicy(ttl=TTL), NOW + timedelta(hours=20)) == {6: 1}
+
+
+def test_a_released_lamp_that_is_offline_has_an_offline_code(ada: User) -> None:
+    register("b827ebba0387")
+    associate_by_code(code_of("b827ebba0387"), ada, NOW)
+    register("b827ebba0387", up=False)
+    release("b827ebba0387", NOW)
+    assert rotate_expired(TTL, LATER) == []
+    assert associate_by_code(code_of("b827ebba0387"), ada, LATER).user == ada
+
+
+def test_a_long_time_to_live_holds_for_offline_lamps_too(ada: User) -> None:
+    announce(CodePolicy(ttl=timedelta(days=3)))
+    register("b827ebba0387")
+    register("b827ebba0387", up=False)
+    assert rotate_expired(timedelta(days=3), NOW + timedelta(days=2)) == []
+    assert associate_by_code(code_of("b827ebba0387"), ada, NOW + timedelta(days=2)).user == ada
 
 
 def test_codes_that_never_lapse(ada: User) -> None:
@@ -81,18 +151,18 @@ def test_codes_that_never_lapse(ada: User) -> None:
 def test_an_owners_lamp_is_left_alone(ada: User) -> None:
     register("b827ebba0387")
     associate_by_code(code_of("b827ebba0387"), ada, NOW)
-    assert rotate_expired(LATER, LATER) == []
+    assert rotate_expired(timedelta(0), LATER) == []
 
 
 def test_a_released_lamp_begins_anew(ada: User) -> None:
     register("b827ebba0387")
     associate_by_code(code_of("b827ebba0387"), ada, NOW)
     release("b827ebba0387", LATER)
-    assert rotate_expired(LATER - TTL, LATER) == []
+    assert rotate_expired(TTL, LATER) == []
 
 
 def test_thousands_go_in_batches() -> None:
     register(*(f"{number:012x}" for number in range(ROWS_A_STATEMENT + 100)))
-    assert len(rotate_expired(LATER - TTL, LATER)) == ROWS_A_STATEMENT
-    assert len(rotate_expired(LATER - TTL, LATER)) == 100
-    assert rotate_expired(LATER - TTL, LATER) == []
+    assert len(rotate_expired(TTL, LATER)) == ROWS_A_STATEMENT
+    assert len(rotate_expired(TTL, LATER)) == 100
+    assert rotate_expired(TTL, LATER) == []

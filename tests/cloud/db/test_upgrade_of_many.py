@@ -18,6 +18,7 @@ from cloud.store.outbox import OutboxMessage
 from shared.protocol import topics
 from shared.protocol.payloads import Associated, Unassociated, decode_association
 from tests.cloud.conftest import NOW
+from tests.support.older_schema import OlderLampi
 
 LAMPS = 20_000
 NAMES = ("Kitchen", DEFAULT_NAME, ' "Küche" 💡 100 % \\ ', "  ", "x" * 200)
@@ -56,7 +57,7 @@ def old(empty_database_url: str) -> Iterator[peewee.Database]:
     columns = ("device_id", "name", "association_code", "message_version")
     for numbers, user in ((waiting, None), (owned, 1)):
         rows = ((device_id(number), NAMES[number % len(NAMES)], code(number), number + 1) for number in numbers)
-        bulk.insert(Lampi, columns, rows, alike={"user": user})
+        bulk.insert(OlderLampi, columns, rows, alike={"user": user})
     for number, payload in ((0, Associated()), (2, Unassociated(code(2)))):
         OutboxMessage.insert(
             topic=topic(number), payload=payload.encode().decode(), version=number + 1, enqueued_at=NOW

@@ -53,7 +53,7 @@ class Attack:
 
     def _replace_codes(self, now: datetime) -> None:
         """Replace those that would lapse before the next look: a daemon looks every second, and is seldom late."""
-        while rotate_expired(now - (announced().ttl or timedelta.max) + 2 * _LOOK, now):
+        while rotate_expired((announced().ttl or timedelta.max) - 2 * _LOOK, now):
             pass
         self._length = Lampi.select(Lampi.short_code_length).where(Lampi.user.is_null()).limit(1).scalar()
 

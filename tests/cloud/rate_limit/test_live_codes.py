@@ -9,7 +9,7 @@ import pytest
 from cloud.daemon.code_rotation import rotate_expired
 from cloud.daemon.presence import PresenceBatch
 from cloud.rate_limit.live_codes import LiveCodes, live_codes
-from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.rate_limit.policy import OFFLINE_TTL, CodePolicy, announce
 from cloud.services.claiming import associate_by_code, forget, release
 from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi, User
@@ -42,7 +42,7 @@ def test_every_way_to_write_is_counted(ada: User) -> None:
     Lampi.delete().where(Lampi.device_id.between("00000000000b", "000000000020")).execute()
     assert live_codes(EVER, NOW) == as_the_lamps_say()
     release("000000000001", NOW + timedelta(hours=5))
-    rotate_expired(NOW, NOW + timedelta(hours=5))
+    rotate_expired(timedelta(hours=5), NOW + timedelta(hours=5))
     assert live_codes(EVER, NOW) == as_the_lamps_say()
     Lampi.delete().execute()
     assert live_codes(EVER, NOW) == {}
@@ -65,11 +65,11 @@ def test_what_changes_no_code_changes_no_count() -> None:
 
 
 def test_lapsed_codes_are_no_longer_live() -> None:
-    """Never earlier than they lapse, at most an hour later."""
+    """Never earlier than the codes of offline lamps lapse, at most an hour later."""
     register(5)
     policy = CodePolicy(ttl=TTL)
-    assert live_codes(policy, NOW + TTL) == {6: 5}
-    assert live_codes(policy, NOW + TTL + timedelta(hours=1)) == {}
+    assert live_codes(policy, NOW + OFFLINE_TTL) == {6: 5}
+    assert live_codes(policy, NOW + OFFLINE_TTL + timedelta(hours=1)) == {}
     assert live_codes(EVER, NOW + timedelta(days=3650)) == {6: 5}
 
 

@@ -111,7 +111,7 @@ def test_only_a_lamp_that_nobody_owns_shows_it(ada: User, lamp: Lampi) -> None:
 
 def test_a_new_code_meanwhile_keeps_it(lamp: Lampi) -> None:
     identify(LAMP, NOW)
-    assert rotate_expired(NOW, NOW + SECOND) == [LAMP]
+    assert rotate_expired(SECOND, NOW + SECOND) == [LAMP]
     said = told()
     assert isinstance(said, Unassociated)
     assert (said.identify, said.code == lamp.association_code) == (SHOWN_END, False)

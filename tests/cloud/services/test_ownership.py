@@ -18,6 +18,7 @@ from cloud.store import outbox
 from cloud.store.lamps import DEFAULT_NAME, Lampi, User
 from shared.protocol.payloads import Associated, decode_association
 from tests.cloud.conftest import NOW
+from tests.support.older_schema import OlderLampi
 from tests.support.replay import heal
 
 LAMP = "b827ebba0387"
@@ -84,7 +85,7 @@ def test_an_upgrade_tells_the_names_that_were_given_before(empty_database_url: s
     Runner(database, str(MIGRATIONS)).up("0009_history_stays")
     database.execute_sql("INSERT INTO lampi_user (name) VALUES ('ada')")
     for device_id, name, owner in (("0" * 12, "Kitchen", 1), ("1" * 12, DEFAULT_NAME, 1), ("2" * 12, "Attic", None)):
-        Lampi.insert(
+        OlderLampi.insert(
             device_id=device_id, name=name, user=owner, message_version=7, association_code=device_id + "0" * 20
         ).execute()
     database.execute_sql("UPDATE outbox_sequence SET last_version = 7")

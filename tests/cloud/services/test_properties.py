@@ -154,7 +154,7 @@ class Association(RuleBasedStateMachine):
             for device_id, lamp in self.lamps.items()
             if lamp.owner is None and lamp.up and self.now - self.issued_at[lamp.code] >= TTL  # type: ignore[operator]
         }
-        assert set(rotate_expired(self.now - TTL, self.now)) == lapsed
+        assert set(rotate_expired(TTL, self.now)) == lapsed
         for device_id in lapsed:
             before = self.lamps[device_id].code
             self.lamps[device_id].code, self.lamps[device_id].shown = self.learn_code(device_id), self.shown

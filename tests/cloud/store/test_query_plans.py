@@ -76,7 +76,8 @@ HOT: dict[str, Callable[[], object]] = {
     "looking for what is new": outbox.newest_version,
     "roll call": settle_roll,
     "associating and releasing": associate,
-    "rotating": lambda: rotate_expired(NOW, NOW + timedelta(seconds=1)),
+    "rotating nothing": lambda: rotate_expired(timedelta(hours=1), NOW),
+    "rotating": lambda: rotate_expired(timedelta(seconds=1), NOW + timedelta(seconds=1)),
     "looking for what is over": lambda: Maintenance().step(NOW, 1.0),
     "healing": lambda: heal(None, NOW),
 }

@@ -168,7 +168,7 @@ def test_the_question_stands_for_ten_minutes(as_ada: Reader, clock: Clock) -> No
 def test_a_code_that_was_replaced_meanwhile_associates_nothing(as_ada: Reader) -> None:
     find(as_ada)
     form = as_ada.fields("/associate/this-lamp")
-    rotate_expired(NOW, NOW)
+    rotate_expired(timedelta(0), NOW)
     as_ada.send_bare("/associate/this-lamp", form)
     assert "No lamp found for this code." in as_ada.open("/associate").text
     assert owner() is None
