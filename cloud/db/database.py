@@ -10,7 +10,7 @@ import peewee
 from playhouse.pool import PooledDatabase
 
 from cloud.db.postgres import PooledPostgresDatabase, PostgresDatabase
-from cloud.db.sqlite import PooledSqliteFile, SqliteFile
+from cloud.db.sqlite import SORT_KEY, PooledSqliteFile, SqliteFile
 from cloud.db.url import shown_url, sqlite_file
 from cloud.errors import DatabaseAway, DatabaseReplaced, UnusableDatabase
 
@@ -76,6 +76,14 @@ def connect_database(
         kind = DatabaseAway if file is None or passes(fault) else UnusableDatabase
         raise kind(f"Can't open the database {shown_url(url)}: {one_line(fault)}") from None
     return database
+
+
+def alphabetical(text: peewee.Field) -> peewee.Function:
+    """Return the expression to order by, so that people find a name: without case and, on SQLite, without accents.
+
+    PostgreSQL orders by the database's collation.
+    """
+    return peewee.Function(SORT_KEY if isinstance(database_proxy.obj, SqliteFile) else "LOWER", [text])
 
 
 def drop_connections() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ _FOR_CROWDS = {
     "cache_size": -65_536,  # KiB; codes are random, so inserting many lamps touches pages all over the indexes
     "wal_autocheckpoint": 10_000,
 }
+
+SORT_KEY = "lampi_sort_key"
+"""SQL function that SQLite's connections get: SQLite's own LOWER and collations know the 26 letters only."""
 
 Identity = tuple[int, int]
 
@@ -64,6 +68,8 @@ class SqliteFile(peewee.SqliteDatabase):
         pragmas = _PRAGMAS | {"busy_timeout": round(busy_seconds * 1000)}
         super().__init__(file, pragmas=pragmas, factory=_Connection, **pool)
 
+        self.register_function(_sort_key, SORT_KEY, 1)
+
     def _connect(self) -> _Connection:
         identity = _identity_of(self.database)
         if identity is None:
@@ -87,6 +93,12 @@ class PooledSqliteFile(PooledSqliteDatabase, SqliteFile):
 
     def _is_closed(self, connection: _Connection) -> bool:
         return super()._is_closed(connection) or self.is_replaced(connection)
+
+
+def _sort_key(text: str) -> str:
+    """Return text without case and accents: "Äpfel" next to "apfel", as PostgreSQL's usual collations have it."""
+    split = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in split if not unicodedata.combining(character))
 
 
 def tune_for_bursts(database: SqliteFile) -> None:

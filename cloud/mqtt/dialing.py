@@ -11,8 +11,9 @@ from cloud.mqtt import reasons
 from cloud.mqtt.packets import MQTT_5, Login
 from cloud.mqtt.protocol import Protocol
 from cloud.mqtt.reading import ProtocolError
+from shared.mqtt.broker_settings import TLS_FILES
 from shared.mqtt.broker_url import BrokerUrl
-from shared.mqtt.tls import explained
+from shared.mqtt.tls import BadTlsFile, explained
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,9 @@ def _connected(broker: BrokerUrl) -> socket.socket:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if broker.tls:
             return broker.tls_files.context().wrap_socket(connection, server_hostname=broker.host)
+    except BadTlsFile as fault:  # it was good when the settings were read
+        connection.close()
+        raise Unreachable(f"can't be reached: the file of {TLS_FILES[fault.which]} {fault}") from None
     except (OSError, ValueError) as fault:
         connection.close()
         raise Unreachable(explained(fault) or f"can't be reached ({fault})") from None

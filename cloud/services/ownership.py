@@ -6,9 +6,9 @@ Another user's lamp is reported as unknown, so that errors don't reveal which la
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from peewee import JOIN, fn
+from peewee import JOIN
 
-from cloud.db.database import write_transaction
+from cloud.db.database import alphabetical, write_transaction
 from cloud.errors import BadLampName, UnknownLamp
 from cloud.services import claiming
 from cloud.services.lamps import enqueue_state
@@ -34,7 +34,7 @@ def lamps_of(user: User, after: str, limit: int) -> list[Lampi]:
 
 def page_of(user: User, number: int, size: int) -> tuple[list[Lampi], bool]:
     """Return page ``number`` (from 1) of a user's lamps in the order of their names, and whether there are more."""
-    own = Lampi.select().where(Lampi.user == user).order_by(fn.LOWER(Lampi.name), Lampi.device_id)
+    own = Lampi.select().where(Lampi.user == user).order_by(alphabetical(Lampi.name), Lampi.device_id)
     found = list(own.offset((number - 1) * size).limit(size + 1))
     return found[:size], len(found) > size
 

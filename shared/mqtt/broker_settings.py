@@ -11,17 +11,18 @@ BROKER_URL = "LAMPI_BROKER_URL"
 CA = "LAMPI_BROKER_CA"
 CERTIFICATE = "LAMPI_BROKER_CERTIFICATE"
 KEY = "LAMPI_BROKER_KEY"
-_NAMES = {"ca": CA, "certificate": CERTIFICATE, "key": KEY}
+TLS_FILES = {"ca": CA, "certificate": CERTIFICATE, "key": KEY}
+"""The setting of each file in `TlsFiles`."""
 
 
 def read_broker(settings: SettingsReader, default: BrokerUrl) -> BrokerUrl:
     """Return the broker with its TLS files, which are opened once here to check them."""
     broker = settings.read(BROKER_URL, parse_broker_url, default)
-    files = TlsFiles(*(settings.read(name, _path, None) for name in _NAMES.values()))
+    files = TlsFiles(*(settings.read(name, _path, None) for name in TLS_FILES.values()))
     if files == TlsFiles() and not broker.tls:
         return broker
     if not broker.tls:
-        for which, name in _NAMES.items():
+        for which, name in TLS_FILES.items():
             if getattr(files, which) is not None:
                 settings.refuse(name, f"is for TLS, but {BROKER_URL} does not begin with mqtts://")
     elif (files.certificate is None) != (files.key is None):
@@ -31,7 +32,7 @@ def read_broker(settings: SettingsReader, default: BrokerUrl) -> BrokerUrl:
         try:
             files.context()
         except BadTlsFile as fault:
-            settings.refuse(_NAMES[fault.which], f"{getattr(files, fault.which)} {fault}")
+            settings.refuse(TLS_FILES[fault.which], f"{getattr(files, fault.which)} {fault}")
     return replace(broker, tls_files=files)
 
 

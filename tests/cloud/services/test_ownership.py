@@ -13,7 +13,7 @@ from cloud.rate_limit.policy import CodePolicy
 from cloud.services.claim_terms import ClaimTerms
 from cloud.services.claiming import associate_by_code, associate_by_device_id, release
 from cloud.services.lamps import association_of, register_lamps
-from cloud.services.ownership import rename
+from cloud.services.ownership import page_of, rename
 from cloud.store import outbox
 from cloud.store.lamps import DEFAULT_NAME, Lampi, User
 from shared.protocol.payloads import Associated, decode_association
@@ -95,6 +95,15 @@ def test_an_upgrade_tells_the_names_that_were_given_before(empty_database_url: s
     assert json.loads(message.payload) == {"associated": True, "name": "Kitchen"}
     assert outbox.last_version() == Lampi.named("0" * 12).message_version == 8
     database.close()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_names_are_in_an_order_that_people_know(database: peewee.Database, ada: User) -> None:
+    names = ["zebra", "Ärmel", "apfel", "Öl", "Zoo", "Éclair", "arm"]
+    for number, name in enumerate(names):
+        Lampi.create(device_id=f"{number:012x}", name=name, user=ada)
+    lamps, _more = page_of(ada, 1, 10)
+    assert [lampi.name for lampi in lamps] == ["apfel", "arm", "Ärmel", "Éclair", "Öl", "zebra", "Zoo"]
 
 
 @pytest.mark.parametrize(("ttl", "good_for"), [(timedelta(minutes=15), 900), (None, None)])
