@@ -29,6 +29,8 @@ _SYSTEMS = {
 }
 """Writing systems that use several scripts (UTS 39, "augmented script sets")."""
 
+_WRONG_CURRENT = "Incorrect current password."
+
 _QUARTER = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
 
@@ -64,12 +66,12 @@ def sign_up(name: str, password: str, source: str, now: datetime) -> User:
 
 
 def sign_in(name: str, password: str, source: str, now: datetime) -> User:
-    """Return the user with this name and password.
+    """Return the user with this name and password. `sessions.begin` checks again that the password is still the same.
 
     An unknown name, a user without a password and a wrong password give the same error after the same time.
 
     Raises:
-        WrongPassword: the name or the password is wrong.
+        WrongPassword: the name or the password is wrong, or the password was changed meanwhile.
         TooManyAttempts: too many attempts with this name or from this address.
     """
     key = name_key(name)
@@ -86,7 +88,7 @@ def sign_in(name: str, password: str, source: str, now: datetime) -> User:
         raise WrongPassword
     attempts.refund(spent)
     if passwords.is_outdated(user.password_hash):
-        _keep(user, password)
+        _replace(user, passwords.hashed(password))
     return user
 
 
@@ -94,15 +96,22 @@ def change_password(user: User, present: str, new: str, now: datetime) -> None:
     """Change a password after checking the current one, and sign the user out everywhere.
 
     Raises:
-        WrongPassword: the current password is wrong.
+        WrongPassword: the current password is wrong, or was changed meanwhile.
         BadPassword: see `passwords.require_usable`.
         TooManyAttempts: the current password was wrong too often.
     """
     spent = attempts.spend([Limit(("change password", str(user.id)), 5, _QUARTER)], now)
     if not passwords.fits(present, user.password_hash):
-        raise WrongPassword("Incorrect current password.")
+        raise WrongPassword(_WRONG_CURRENT)
     attempts.refund(spent)
-    set_password(user, new)
+    passwords.require_usable(new, user.name)
+    kept = passwords.hashed(new)  # slow, so before taking the write lock
+    with write_transaction():
+        try:
+            _replace(user, kept)
+        except WrongPassword:
+            raise WrongPassword(_WRONG_CURRENT) from None
+        sessions.end_all(user)
 
 
 def set_password(user: User, password: str) -> None:
@@ -114,14 +123,19 @@ def set_password(user: User, password: str) -> None:
         BadPassword: see `passwords.require_usable`.
     """
     passwords.require_usable(password, user.name)
+    user.password_hash = passwords.hashed(password)  # slow, so before taking the write lock
     with write_transaction():
-        _keep(user, password)
+        user.save(only=[User.password_hash])
         sessions.end_all(user)
 
 
-def _keep(user: User, password: str) -> None:
-    user.password_hash = passwords.hashed(password)
-    user.save(only=[User.password_hash])
+def _replace(user: User, kept: str) -> None:
+    """Store a new hash, if the one that was verified is still the user's."""
+    with write_transaction():
+        verified = (User.id == user.id) & (User.password_hash == user.password_hash)
+        if not User.update(password_hash=kept).where(verified).execute():
+            raise WrongPassword
+    user.password_hash = kept
 
 
 def _known_as(name: str) -> User | None:

@@ -48,7 +48,7 @@ def sign_up() -> Response:
         except BadUserName as refusal:
             form.refuse("name", refusal)
             return refused(make_response(render_template("sign_up.html", form=form)), refusal)
-        except (BadPassword, TooManyAttempts) as refusal:
+        except (BadPassword, TooManyAttempts, WrongPassword) as refusal:
             form.refuse("password", refusal)
             return refused(make_response(render_template("sign_up.html", form=form)), refusal)
     return make_response(render_template("sign_up.html", form=form))
@@ -74,13 +74,13 @@ def password() -> Response:
         user = the_user()
         try:
             accounts.change_password(user, form.text("present"), form.text("new"), current_time())
+            answer = let_in(user)
         except (WrongPassword, TooManyAttempts) as refusal:
             form.refuse("present", refusal)
             return refused(make_response(_password_page(form)), refusal)
         except BadPassword as refusal:
             form.refuse("new", refusal)
             return refused(make_response(_password_page(form)), refusal)
-        answer = let_in(user)
         flash("Password changed. You are signed out everywhere else.")
         return answer
     return make_response(_password_page(form))

@@ -74,12 +74,17 @@ def the_user() -> User:
 
 
 def let_in(user: User) -> AnyResponse:
-    """Sign this browser in under a new token and redirect it to the page it asked for."""
+    """Sign this browser in under a new token and redirect it to the page it asked for.
+
+    Raises:
+        WrongPassword: the password was changed after it was verified.
+    """
+    token = sessions.begin(user, current_time())
     kept = {name: session[name] for name in KEPT if name in session}
     leave()
     session.update(kept)
     session.permanent = True
-    login_user(Visitor(user, sessions.begin(user, current_time())))
+    login_user(Visitor(user, token))
     return redirect(session.pop("next", None) or url_for("lamps.mine"))
 
 

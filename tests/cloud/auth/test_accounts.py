@@ -229,6 +229,54 @@ def test_a_changed_password_signs_out_everywhere(grace: User) -> None:
     assert accounts.sign_in("grace", "new horse battery", HOME, NOW) == grace
 
 
+def test_a_sign_in_that_was_verified_before_the_password_changed_gets_no_session(grace: User) -> None:
+    thief = accounts.sign_in("grace", PASSWORD, HOME, NOW)
+    accounts.change_password(grace, PASSWORD, "new horse battery", NOW)
+    with pytest.raises(WrongPassword):
+        sessions.begin(thief, NOW)
+    assert BrowserSession.select().count() == 0
+
+
+def test_an_operator_who_sets_a_password_ends_sign_ins_under_way(grace: User) -> None:
+    thief = accounts.sign_in("grace", PASSWORD, HOME, NOW)
+    accounts.set_password(User.get_by_id(grace.id), "new horse battery")
+    with pytest.raises(WrongPassword):
+        sessions.begin(thief, NOW)
+
+
+def test_an_outdated_hash_that_is_replaced_never_brings_the_old_password_back(
+    grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed_meanwhile(_kept: str) -> bool:
+        accounts.set_password(User.get_by_id(grace.id), "new horse battery")
+        return True
+
+    monkeypatch.setattr(passwords, "is_outdated", changed_meanwhile)
+    with pytest.raises(WrongPassword):
+        accounts.sign_in("grace", PASSWORD, HOME, NOW)
+    monkeypatch.undo()
+    assert accounts.sign_in("grace", "new horse battery", HOME, NOW) == grace
+
+
+def test_of_two_who_change_a_password_at_once_one_succeeds(grace: User) -> None:
+    other = User.get_by_id(grace.id)
+    accounts.change_password(grace, PASSWORD, "new horse battery", NOW)
+    token = sessions.begin(grace, NOW)
+    with pytest.raises(WrongPassword, match="current password"):
+        accounts.change_password(other, PASSWORD, "a third horse battery", NOW)
+    assert sessions.user_of(token, NOW) == grace
+    assert accounts.sign_in("grace", "new horse battery", HOME, NOW) == grace
+
+
+def test_a_user_has_at_most_twenty_sessions_and_the_one_that_was_idle_for_longest_ends(grace: User) -> None:
+    tokens = [sessions.begin(grace, NOW + number * SECOND) for number in range(20)]
+    sessions.user_of(tokens[0], NOW + NOTED_EVERY)
+    now = NOW + NOTED_EVERY
+    newest = sessions.begin(grace, now)
+    alive = [sessions.user_of(token, now) is not None for token in (*tokens, newest)]
+    assert alive == [True, False, *[True] * 19]
+
+
 def test_the_present_password_can_not_be_guessed_from_a_page_that_was_left_open(grace: User) -> None:
     for _ in range(5):
         with pytest.raises(WrongPassword):
