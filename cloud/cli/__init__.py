@@ -8,7 +8,8 @@ import click
 
 import shared
 from cloud.cli.options import Commands, setting_names
-from shared.settings import misspelt, read_settings_file
+from cloud.cli.settings_file import load
+from shared.settings import misspelt
 
 _COMMANDS = {
     "adopt": "daemon:adopt",
@@ -66,8 +67,6 @@ class LazyCommands(Commands):
 )
 def commands(settings_file: Path | None) -> None:
     """Manage LAMPI lamps and their owners."""
-    if settings_file is not None:
-        for name, value in read_settings_file(settings_file).items():
-            os.environ.setdefault(name, value)
-    for warning in misspelt(os.environ, setting_names()):
+    warnings = load(settings_file, os.environ, as_root=os.geteuid() == 0) if settings_file is not None else []
+    for warning in [*warnings, *misspelt(os.environ, setting_names())]:
         click.echo(f"Warning: {warning}", err=True)

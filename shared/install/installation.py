@@ -4,6 +4,7 @@ As Debian does with its configuration files: a file that is unchanged since it w
 that was changed by hand a newer one is put as `.dpkg-dist`, a name that programs which read whole folders pass over.
 """
 
+import grp
 import hashlib
 import os
 import pwd
@@ -141,6 +142,8 @@ class Installation:
             self._say(f"write  {row.path}  {row.owner} {row.mode:04o}")
             self._write(place, row.content, row.mode, row.owner)
             return
+        if row.secured and self.is_here:
+            self._secure(place, row)
         present = None if place.is_symlink() else _sum(place.read_bytes())
         shipped, known = _sum(row.content), self._known.get(str(row.path))
         if present == shipped:
@@ -153,6 +156,16 @@ class Installation:
         else:
             self._say(f"keep   {row.path}: changed by hand; the new version is beside it as {place.name}{OFFERED}")
             self._write(place.with_name(place.name + OFFERED), row.content, row.mode, row.owner)
+
+    def _secure(self, place: Path, row: File) -> None:
+        """Set a file's owner and mode, if they are others."""
+        found = place.stat()
+        wanted = pwd.getpwnam(row.owner.user).pw_uid, grp.getgrnam(row.owner.group).gr_gid
+        if (found.st_uid, found.st_gid) != wanted or found.st_mode & 0o7777 != row.mode:
+            self._say(f"secure {row.path}  {row.owner} {row.mode:04o}")
+            if not self._dry_run:
+                self._give(place, row.owner)
+                place.chmod(row.mode)
 
     def _say_kept_mode(self, place: Path, row: Folder | File) -> None:
         mode = place.stat().st_mode & 0o7777

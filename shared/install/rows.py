@@ -54,12 +54,17 @@ class Folder:
 
 @dataclass(frozen=True)
 class File:
-    """A file, by its absolute path, and its content."""
+    """A file, by its absolute path, and its content.
+
+    With ``secured``, owner and mode are also set on a file that is there already: the content may be the
+    administrator's, but not who can change it.
+    """
 
     path: Path
     content: bytes
     mode: int = 0o644
     owner: Owner = ROOT
+    secured: bool = False
 
 
 Row = SystemUser | Accounts | Program | Folder | File

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -83,7 +84,9 @@ def rows(service: str, page: str | None = None, nginx_version: nginx.Version | N
         Folder(Path("/etc/lampi"), 0o750, Owner("root", USER)),
         Folder(STATE, 0o700, _OWN),
         Folder(STATE / "backups", 0o700, _OWN),
-        _file(package_files.SETTINGS, "/etc/lampi/lampi.env", 0o600, _OWN, settings),
+        replace(
+            _file(package_files.SETTINGS, "/etc/lampi/lampi.env", 0o640, Owner("root", USER), settings), secured=True
+        ),
         _file(package_files.CLOUD_BROKER, str(_BROKER_CONFIGURATION)),
         _file(package_files.COMMAND, "/usr/local/sbin/lampi-cloud", 0o755),
     ]

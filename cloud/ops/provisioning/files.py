@@ -101,7 +101,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
     Raises:
         CantWrite: the text names the folder and the reason.
     """
-    folder = folder.resolve()  # "." has no name, and of a symbolic link the target is replaced
+    folder = folder.resolve()  # "." has no name
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for leftover in folder.parent.glob(f".{folder.name}.*"):

@@ -15,6 +15,7 @@ _CERTIFICATE = f"{_PLACE}/lamp.crt"
 _KEY = f"{_PLACE}/lamp.key"
 _CA = f"{_PLACE}/ca.crt"
 _SETTINGS = "etc/lampi/lampi-ui.env"
+_README_FILE = "README.txt"
 _OTHERS = (_CA, _SETTINGS)
 
 _README = """\
@@ -45,13 +46,20 @@ def lamp_files(device_id: str, address: str, credentials: Credentials, ca: Conte
         until=f"{credentials.not_after:%Y-%m-%d}",
     )
     return {
-        "README.txt": Content(readme.encode()),
+        _README_FILE: Content(readme.encode()),
         _BRIDGE: Content(bridge.encode()),
         _CA: ca,
         _CERTIFICATE: credentials.certificate,
         _KEY: credentials.key,
         _SETTINGS: Content(f"LAMPI_DEVICE_ID={device_id}\n".encode()),
     }
+
+
+def files_of_others(folder: Path) -> list[str]:
+    """Return the paths of up to three files in a lamp's folder that no bundle has."""
+    own = {_README_FILE, _BRIDGE, _CA, _CERTIFICATE, _KEY, _SETTINGS}
+    found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sorted(set(found) - own)[:3]
 
 
 def serial_in(folder: Path, address: str) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cloud.ops.provisioning.authorities import CLOUD, LAMPS, Authorities
 from cloud.ops.provisioning.errors import BadName, CantWrite
 from cloud.ops.provisioning.files import write_folder
-from cloud.ops.provisioning.lamp_files import lamp_files, serial_in
+from cloud.ops.provisioning.lamp_files import files_of_others, lamp_files, serial_in
 from shared.mqtt.broker_url import parse_broker_url
 
 RENEW_BEFORE = timedelta(days=365)
@@ -57,7 +57,7 @@ def provision(authorities: Authorities, device_ids: Iterable[str], order: Order,
     revoked, expires within `RENEW_BEFORE` or is from another authority, or if the broker's address has changed.
 
     Raises:
-        CantWrite, NoAuthority: bundles written before remain.
+        CantWrite, NoAuthority: bundles written before remain. Links, and folders with other files, are not replaced.
     """
     try:
         order.out.mkdir(parents=True, exist_ok=True)
@@ -70,9 +70,13 @@ def provision(authorities: Authorities, device_ids: Iterable[str], order: Order,
 
 def _provision_one(authorities: Authorities, device_id: str, order: Order, now: datetime) -> Outcome:
     folder = order.out / device_id
+    if folder.is_symlink():
+        raise CantWrite(f"{folder} is a symbolic link, which is not followed. Remove it, or give another --out.")
     serial = serial_in(folder, order.address)
     if serial is not None and not order.renew and authorities.is_good(LAMPS, serial, now + RENEW_BEFORE):
         return Outcome.KEPT
+    if others := files_of_others(folder):
+        raise CantWrite(f"{folder} has other files: {', '.join(others)}. Move them, or give another --out.")
     outcome = Outcome.RENEWED if folder.exists() else Outcome.MADE
     credentials = authorities.issue_lamp(device_id, now)
     write_folder(folder, lamp_files(device_id, order.address, credentials, authorities.certificate(CLOUD)))

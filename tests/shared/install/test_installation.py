@@ -169,6 +169,18 @@ def test_on_the_machine_itself_owners_are_set_before_a_file_has_its_name(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "record"]
 
 
+def test_a_file_that_decides_who_is_root_is_secured_also_when_it_was_there(tmp_path: Path) -> None:
+    place = tmp_path / "ours"
+    place.write_text("by hand")
+    place.chmod(0o666)
+    said: list[str] = []
+    row = File(place, b"x", 0o640, US, secured=True)
+    for dry_run in (True, False, False):
+        Installation(tmp_path / "record", None, dry_run=dry_run, say=said.append).install([row])
+    assert [line for line in said if line.startswith("secure")] == [f"secure {place}  {US} 0640"] * 2
+    assert (place.read_text(), place.stat().st_mode & 0o7777) == ("by hand", 0o640)
+
+
 @pytest.mark.parametrize(
     ("row", "missing"),
     [

@@ -47,7 +47,7 @@ def test_the_tree_of_a_server_keeps_its_secrets(tmp_path: Path) -> None:
     assert said.exit_code == 0, said.output
     assert modes(root) == {
         "etc/lampi": "0750",
-        "etc/lampi/lampi.env": "0600",
+        "etc/lampi/lampi.env": "0640",
         "etc/lampi/daemon.key": "0600",
         "etc/lampi/ca": "0700",
         "etc/lampi/ca/ca.key": "0600",
@@ -170,7 +170,7 @@ def test_with_the_page_its_program_its_settings_and_nginx(tmp_path: Path, servic
     settings = read_settings_file(tmp_path / "etc/lampi/lampi.env")
     assert settings["LAMPI_CLAIM_URL"] == "https://our.lamps.example/associate"
     assert read_web_settings(settings).trusted_proxy == "127.0.0.1"
-    assert modes(tmp_path)["etc/lampi/lampi.env"] == "0600"
+    assert modes(tmp_path)["etc/lampi/lampi.env"] == "0640"
 
 
 def test_the_page_stays_when_its_name_is_not_said_again_and_may_get_another(tmp_path: Path) -> None:
