@@ -71,6 +71,13 @@ class TooManyAttempts(UserError):
         self.retry_after = retry_after
 
 
+class Overloaded(UserError):
+    """Too many passwords are being checked."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many people are signing in. Try again in a few seconds.")
+
+
 class BadTokenName(UserError):
     """The token name is invalid, or the user has too many tokens."""
 

@@ -1,4 +1,7 @@
-"""Accounts: sign-up, sign-in and password changes."""
+"""Accounts: sign-up, sign-in and password changes.
+
+Each function that checks or sets a password raises `Overloaded` if too many are doing so.
+"""
 
 import unicodedata
 from datetime import datetime, timedelta
@@ -6,7 +9,7 @@ from datetime import datetime, timedelta
 from fontTools.unicodedata import script_extension
 
 from cloud.auth import passwords, sessions
-from cloud.db.database import write_transaction
+from cloud.db.database import connection_returned, write_transaction
 from cloud.errors import BadUserName, WrongPassword
 from cloud.rate_limit import attempts
 from cloud.rate_limit.attempts import Limit
@@ -53,7 +56,7 @@ def sign_up(name: str, password: str, source: str, now: datetime) -> User:
     # A taken name is no new account, but reveals one: it counts against a limit of its own.
     limits = [Limit(("sign up", source), 20, _HOUR), Limit(("try name", source), 200, _HOUR)]
     created, _tried = attempts.spend(limits, now)
-    kept = passwords.hashed(password)  # slow, so before taking the write lock
+    kept = _hashed(password)  # slow, so before taking the write lock
     with write_transaction():
         is_taken = User.select().where(User.name_key == name_key(name)).exists()
         if not is_taken:
@@ -84,11 +87,11 @@ def sign_in(name: str, password: str, source: str, now: datetime) -> User:
         now,
     )
     user = _known_as(name)
-    if not passwords.fits(password, user and user.password_hash) or user is None:
+    if not _fits(password, user and user.password_hash) or user is None:
         raise WrongPassword
     attempts.refund(spent)
     if passwords.is_outdated(user.password_hash):
-        _replace(user, passwords.hashed(password))
+        _replace(user, _hashed(password))
     return user
 
 
@@ -101,11 +104,11 @@ def change_password(user: User, present: str, new: str, now: datetime) -> None:
         TooManyAttempts: the current password was wrong too often.
     """
     spent = attempts.spend([Limit(("change password", str(user.id)), 5, _QUARTER)], now)
-    if not passwords.fits(present, user.password_hash):
+    if not _fits(present, user.password_hash):
         raise WrongPassword(_WRONG_CURRENT)
     attempts.refund(spent)
     passwords.require_usable(new, user.name)
-    kept = passwords.hashed(new)  # slow, so before taking the write lock
+    kept = _hashed(new)  # slow, so before taking the write lock
     with write_transaction():
         try:
             _replace(user, kept)
@@ -123,10 +126,20 @@ def set_password(user: User, password: str) -> None:
         BadPassword: see `passwords.require_usable`.
     """
     passwords.require_usable(password, user.name)
-    user.password_hash = passwords.hashed(password)  # slow, so before taking the write lock
+    user.password_hash = _hashed(password)  # slow, so before taking the write lock
     with write_transaction():
         user.save(only=[User.password_hash])
         sessions.end_all(user)
+
+
+def _hashed(password: str) -> str:
+    with connection_returned():
+        return passwords.hashed(password)
+
+
+def _fits(password: str, kept: str | None) -> bool:
+    with connection_returned():
+        return passwords.fits(password, kept)
 
 
 def _replace(user: User, kept: str) -> None:

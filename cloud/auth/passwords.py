@@ -1,19 +1,31 @@
 """Password rules and hashing (argon2id)."""
 
+import os
 import threading
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
-from cloud.errors import BadPassword
+from cloud.errors import BadPassword, Overloaded
+
+T = TypeVar("T")
 
 SHORTEST = 10
 LONGEST = 200
 FEWEST_DIFFERENT = 5
 
-_AT_ONCE = threading.BoundedSemaphore(4)
-"""Each check needs 19 MiB of memory; limiting concurrent checks keeps a flood of sign-ins from exhausting it."""
+THREADS = min(4, os.cpu_count() or 1)
+"""Each check needs 19 MiB, which the C library keeps for the thread: a few threads of their own bound the memory."""
+
+MOST_WAITING = 100
+"""Checks under way or waiting: about a second and a half on two cores. Further ones are refused at once."""
+
+_threads = ThreadPoolExecutor(THREADS, thread_name_prefix="passwords")
+_places = threading.BoundedSemaphore(MOST_WAITING)
 
 # OWASP's minimum recommendation (Password Storage Cheat Sheet): 19 MiB, two passes. It fits on a Raspberry Pi.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -33,19 +45,34 @@ def require_usable(password: str, name: str) -> None:
 
 
 def hashed(password: str) -> str:
-    """Return the hash of a password."""
-    with _AT_ONCE:
-        return _hasher.hash(_one_form(password))
+    """Return the hash of a password.
+
+    Raises:
+        Overloaded: too many are waiting.
+    """
+    return _in_turn(lambda: _hasher.hash(_one_form(password)))
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Return whether a password matches a hash. Without a hash, the answer is no, after the same time."""
-    with _AT_ONCE:
-        try:
-            _hasher.verify(kept or _hash_of_nobody, _one_form(password))
-        except (VerifyMismatchError, InvalidHashError):
-            return False
+    """Return whether a password matches a hash. Without a hash, the answer is no, after the same time.
+
+    Raises:
+        Overloaded: too many are waiting.
+    """
+    try:
+        _in_turn(lambda: _hasher.verify(kept or _hash_of_nobody, _one_form(password)))
+    except (VerifyMismatchError, InvalidHashError):
+        return False
     return kept is not None
+
+
+def _in_turn(work: Callable[[], T]) -> T:
+    if not _places.acquire(blocking=False):
+        raise Overloaded
+    try:
+        return _threads.submit(work).result()
+    finally:
+        _places.release()
 
 
 def is_outdated(kept: str) -> bool:

@@ -86,6 +86,20 @@ def alphabetical(text: peewee.Field) -> peewee.Function:
     return peewee.Function(SORT_KEY if isinstance(database_proxy.obj, SqliteFile) else "LOWER", [text])
 
 
+@contextmanager
+def connection_returned() -> Iterator[None]:
+    """Return this thread's connection to the pool for a block of slow work that needs no database."""
+    database = database_proxy.obj
+    if not isinstance(database, PooledDatabase) or database.is_closed() or database.in_transaction():
+        yield
+        return
+    database.close()
+    try:
+        yield
+    finally:
+        database.connect(reuse_if_open=True)
+
+
 def drop_connections() -> None:
     """Close this thread's connection and the pool's idle ones after a database error."""
     with suppress(peewee.PeeweeException):

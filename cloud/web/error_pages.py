@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from cloud.api import problems
 from cloud.api.app import ROOT
 from cloud.db.database import one_line
-from cloud.errors import UnknownLamp, UnusableDatabase
+from cloud.errors import Overloaded, UnknownLamp, UnusableDatabase
 from cloud.web.auth import later
 from cloud.web.db_session import Store
 
@@ -45,9 +45,14 @@ def serve(app: Flask, store: Store) -> None:
 
     for kind in (peewee.PeeweeException, UnusableDatabase, MaxConnectionsExceeded):
         app.register_error_handler(kind, database_fails)
+    app.register_error_handler(Overloaded, _overloaded)
     app.register_error_handler(UnknownLamp, lambda _fault: _page(404, *_WORDS[404]))
     app.register_error_handler(CSRFError, _forged)
     app.register_error_handler(HTTPException, _http)
+
+
+def _overloaded(fault: Overloaded) -> Response:
+    return later(_page(503, "The server is busy", str(fault)), TRY_AGAIN_SECONDS)
 
 
 def _forged(_fault: CSRFError) -> Response:

@@ -31,10 +31,11 @@ def cookie_for(cloud: Cloud, user: str = USER) -> str:
 class Client:
     """One connection of one browser."""
 
-    def __init__(self, url: str, cookie: str = "") -> None:
+    def __init__(self, url: str, cookie: str = "", address: str | None = None) -> None:
+        """Connect; ``address`` is what a proxy would report."""
         where = urlsplit(url)
         self._connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=30)
-        self._headers = {"Cookie": cookie}
+        self._headers = {"Cookie": cookie} | ({"X-Forwarded-For": address} if address else {})
 
     def get(self, path: str) -> tuple[int, str]:
         self._connection.request("GET", path, headers=self._headers)
@@ -44,6 +45,11 @@ class Client:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
         self._connection.request("POST", path, urlencode(fields), headers=self._headers | form)
         return self._answer()[0]
+
+    def sign_in(self, name: str, password: str) -> int:
+        """Fill in the form; return the answer's status."""
+        _, page = self.get("/sign-in")
+        return self.post("/sign-in", name=name, password=password, csrf_token=_TOKEN.findall(page)[-1])
 
     def find(self, code: str) -> dict[str, str]:
         """Enter a code; return what the form has that asks whether it is this lamp."""

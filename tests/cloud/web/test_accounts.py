@@ -1,12 +1,13 @@
 """The pages for accounts."""
 
+import threading
 from datetime import timedelta
 
 import peewee
 import pytest
 from flask import Flask
 
-from cloud.auth import accounts
+from cloud.auth import accounts, passwords
 from cloud.auth.api_tokens import bearer, make_token
 from cloud.auth.sessions import IDLE_FOR, LASTS_FOR, BrowserSession
 from cloud.store.audit_log import Selection, read
@@ -29,6 +30,17 @@ def test_sign_up_lets_in_and_sign_out_lets_out(reader: Reader) -> None:
     assert reader.open("/lamps").location == "/sign-in"
     assert BrowserSession.select().count() == 0
     assert reader.sign_in("ADA").location == "/lamps"
+
+
+def test_a_page_that_can_t_check_more_passwords_says_when_to_try_again(
+    app: Flask, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_places", threading.BoundedSemaphore(1))
+    with passwords._places:
+        answer = Reader(app).sign_in("ada")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert "Too many people are signing in. Try again in a few seconds." in answer.text
+    assert Reader(app).sign_in("ada").status == 422
 
 
 def test_home_is_where_one_has_something_to_do(reader: Reader, as_ada: Reader) -> None:
