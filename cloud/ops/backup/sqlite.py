@@ -13,6 +13,7 @@ from cloud.db.url import sqlite_url
 from cloud.errors import UnusableBackup, UnusableDatabase
 from cloud.ops.backup.contents import Contents, make_current
 from cloud.ops.backup.files import place_beside
+from cloud.ops.backup.foreign_schema import refuse_foreign_schema
 from cloud.store import lease
 from shared.files import name_new, sync
 
@@ -40,7 +41,7 @@ def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Pat
     """Restore a database; an existing one is renamed and never deleted.
 
     Raises:
-        UnusableBackup: the file is damaged.
+        UnusableBackup: the file is damaged, or has a trigger, a table or anything else that isn't this program's.
         UnusableDatabase: the existing database is in use by a daemon, the web page or another program.
     """
     with place_beside(target) as place:
@@ -49,6 +50,7 @@ def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Pat
                 _copy_whole(backup, place)
         except sqlite3.Error as fault:
             raise UnusableBackup(f"{file} is damaged: {fault}.") from None
+        refuse_foreign_schema(place, file)
         contents, database = make_current(sqlite_url(place))
         database.pragma("journal_mode", "delete")
         database.close()

@@ -113,6 +113,32 @@ def test_a_backup_of_an_earlier_release_is_upgraded(
     assert "Kitchen" in run("lamps", url=elsewhere).output
 
 
+@pytest.mark.parametrize(
+    ("planted", "named"),
+    [
+        ("CREATE TRIGGER t AFTER INSERT ON lampi BEGIN UPDATE lampi SET name = ''; END", "trigger t is unknown"),
+        ("CREATE TABLE other (id INTEGER)", "table other is unknown"),
+        ("CREATE VIEW v AS SELECT 1", "view v is unknown"),
+        ("CREATE UNIQUE INDEX i ON lampi (name)", "index i is unknown"),
+        ("ALTER TABLE lampi ADD COLUMN other TEXT", "table lampi is different"),
+        ("DROP TRIGGER history_undeleted", "trigger history_undeleted is missing"),
+        ("DROP INDEX lampi_short_code", "index lampi_short_code is missing"),
+    ],
+)
+def test_a_backup_with_a_schema_that_is_not_ours_changes_nothing(
+    sqlite_database: peewee.Database, tmp_path: Path, file: Path, planted: str, named: str
+) -> None:
+    used = f"sqlite:///{sqlite_database.database}"
+    run("backup", str(file), url=used)
+    with closing(sqlite3.connect(file)) as backup:
+        backup.execute(planted)
+        backup.commit()
+    elsewhere = tmp_path / "elsewhere.db"
+    refused = run("restore", str(file), url=f"sqlite:///{elsewhere}")
+    assert (refused.exit_code, named in refused.stderr) == (1, True), refused.stderr
+    assert not elsewhere.exists()
+
+
 @pytest.mark.parametrize("damage", ["cut short", "a page overwritten", "something else", "missing"])
 def test_a_file_that_is_no_whole_backup_changes_nothing(
     lampi: Lampi, database_url: str, elsewhere: str, file: Path, damage: str
