@@ -57,7 +57,7 @@ class Access:
     def _send_to_sign_in(self) -> AnyResponse:
         if request.blueprint == "live":
             abort(401)
-        if request.method == "GET" and len(request.path) <= LONGEST_PATH:
+        if request.method == "GET" and len(request.path) <= LONGEST_PATH and request.path.isprintable():
             session["next"] = request.path  # never from a parameter, to rule out open redirects
         flash("Sign in to continue.")
         return redirect(url_for("accounts.sign_in"))

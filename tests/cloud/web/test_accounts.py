@@ -56,6 +56,14 @@ def test_one_gets_where_one_was_going(reader: Reader) -> None:
     assert reader.sign_up().location == "/password"
 
 
+@pytest.mark.parametrize("path", [f"/lamps/{name}/yours" for name in ("%0a", "a%0d%0ab", "%00", "%e2%80%a8")])
+def test_a_path_that_no_header_can_have_is_not_gone_to_after_signing_in(reader: Reader, path: str) -> None:
+    reader.sign_up()
+    reader.send("/sign-out", page="/lamps")
+    reader.open(path)
+    assert reader.sign_in().location == "/lamps"
+
+
 @pytest.mark.parametrize(
     ("name", "password", "said", "beside"),
     [
