@@ -1,14 +1,15 @@
 """CodeRotation: replaces expired codes of unassociated lamps."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from peewee import ModelSelect
+from peewee import ModelSelect, chunked
 
-from cloud.db.bulk import ROWS_A_STATEMENT
+from cloud.db import bulk
 from cloud.db.database import write_transaction
 from cloud.db.timestamps import credible
-from cloud.rate_limit.policy import offline_ttl
+from cloud.rate_limit.policy import announced, offline_ttl
 from cloud.services.lamps import enqueue_state, issue_codes
 from cloud.store.lamps import Lampi
 from shared.logs import about
@@ -28,9 +29,23 @@ def rotate_expired(ttl: timedelta, now: datetime) -> list[str]:
     for kind, lifetime in ((~offline, ttl), (offline, offline_ttl(ttl))):
         for when in (Lampi.code_issued_at <= now - lifetime, Lampi.code_issued_at > credible(now)):
             due = Lampi.select().where(Lampi.user.is_null() & when & kind)
-            if rotated := _rotate(due.order_by(Lampi.code_issued_at).limit(ROWS_A_STATEMENT), now):
+            if rotated := _rotate(due.order_by(Lampi.code_issued_at).limit(bulk.ROWS_A_STATEMENT), now):
                 return rotated
     return []
+
+
+def rotate_offline(connected: Sequence[str], now: datetime) -> None:
+    """Rotate the codes that were issued while these lamps were offline; call it in the transaction that connects them.
+
+    From now on people see these lamps' codes, so they must expire as soon as others. Where codes never expire, they
+    are kept: a stock screen ignores a new one.
+    """
+    if announced().ttl is None:
+        return
+    unseen = "SELECT device_id FROM lampi WHERE code_issued_offline AND user_id IS NULL AND device_id {}"
+    device_ids = [device_id for (device_id,) in bulk.rows_among(unseen, connected)]
+    for chunk in chunked(device_ids, bulk.ROWS_A_STATEMENT):
+        _rotate(Lampi.select().where(Lampi.device_id.in_(chunk)), now)
 
 
 def _rotate(due: ModelSelect, now: datetime) -> list[str]:

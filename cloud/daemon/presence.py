@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from cloud.daemon.code_rotation import rotate_offline
 from cloud.db import bulk
 from cloud.db.database import write_transaction
 from cloud.services.lamps import register_lamps
@@ -53,8 +54,8 @@ class PresenceBatch:
     def register(self, now: datetime) -> list[str]:
         """Write the batch's changes in one transaction; return the device ids of new lamps.
 
-        A known lamp with unchanged presence causes no write and no message. If its code has expired, `code_rotation`
-        replaces it.
+        A known lamp with unchanged presence causes no write and no message. `code_rotation` replaces its code if that
+        has expired, and at once if it was issued while the lamp was offline.
         """
         known = _presence_of(self._up)
         new = [device_id for device_id in self._seen_up if device_id not in known]
@@ -66,6 +67,7 @@ class PresenceBatch:
         with write_transaction():
             created = register_lamps(new, now) if new else []
             _set_presence(went_up, True, now)
+            rotate_offline(went_up, now)
             _set_presence(gone_offline, False, now)
         return created
 
@@ -164,6 +166,3 @@ def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
 def _set_presence(device_ids: Iterable[str], up: bool, now: datetime) -> None:
     since = Lampi._meta.fields["presence_since"].db_value(now)
     bulk.change_among("UPDATE lampi SET connected = ?, presence_since = ? WHERE device_id {}", device_ids, up, since)
-    if up:  # the codes of these lamps are on their screens from now on
-        unseen = "UPDATE lampi SET code_issued_offline = ? WHERE code_issued_offline AND device_id {}"
-        bulk.change_among(unseen, device_ids, False)

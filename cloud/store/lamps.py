@@ -38,7 +38,7 @@ class Lampi(Table):
     code_issued_at: datetime = TimestampField(default=utc_now)
     message_version = BigIntegerField(default=0, index=True)
     code_issued_offline = BooleanField(default=False)
-    """Whether the code was issued while the lamp was offline. Cleared when it connects."""
+    """Whether the code was issued while the lamp was offline. It is replaced when the lamp connects."""
     short_code_length = IntegerField(default=SHORT_CODE_LENGTH)
     identify_until: Any = TimestampField(null=True)
 

@@ -102,12 +102,47 @@ def test_an_offline_lamp_costs_one_message_a_day() -> None:
     assert outbox.last_version() - before == 2
 
 
-def test_a_lamp_that_returns_gets_a_new_code_once_the_offline_one_is_as_old_as_a_usual_one() -> None:
+def test_a_lamp_that_returns_gets_a_new_code_at_once_that_is_valid_as_long_as_others() -> None:
     register("b827ebba0387")
     shown = shown_after(5, offline=True)
     register("b827ebba0387")
-    assert rotate_expired(TTL, NOW + timedelta(hours=5)) == ["b827ebba0387"]
     assert code_of("b827ebba0387") != shown
+    (message,) = outbox.pending(after=0, limit=9)
+    association = decode_association(message.payload)
+    assert isinstance(association, Unassociated)
+    assert (association.code, association.good_for) == (code_of("b827ebba0387"), TTL.total_seconds())
+
+
+def test_where_codes_never_expire_a_lamp_that_returns_keeps_its_code(ada: User) -> None:
+    """A stock screen ignores a new code while it shows one."""
+    announce(CodePolicy(ttl=None))
+    register("b827ebba0387")
+    associate_by_code(code_of("b827ebba0387"), ada, NOW)
+    register("b827ebba0387", up=False)
+    release("b827ebba0387", NOW)
+    shown = code_of("b827ebba0387")
+    register("b827ebba0387")
+    assert code_of("b827ebba0387") == shown
+
+
+def test_a_lamp_that_was_offline_for_a_moment_keeps_its_code() -> None:
+    register("b827ebba0387")
+    shown = code_of("b827ebba0387")
+    register("b827ebba0387", up=False)
+    register("b827ebba0387")
+    assert code_of("b827ebba0387") == shown
+
+
+def test_thousands_that_return_get_new_codes() -> None:
+    lamps = [f"{number:012x}" for number in range(2 * ROWS_A_STATEMENT + 1)]
+    register(*lamps)
+    register(*lamps, up=False)
+    while rotate_expired(TTL, LATER):
+        pass
+    before = {lampi.device_id: lampi.association_code for lampi in Lampi.select()}
+    register(*lamps)
+    assert all(before[lampi.device_id] != lampi.association_code for lampi in Lampi.select())
+    assert not Lampi.select().where(Lampi.code_issued_offline).exists()
 
 
 def test_the_message_of_an_offline_lamp_says_how_long_its_code_is_valid() -> None:

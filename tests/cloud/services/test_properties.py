@@ -17,7 +17,7 @@ from cloud.db.database import open_database
 from cloud.db.schema import upgrade
 from cloud.errors import AlreadyAssociated, NotAssociated, UnknownCode, UnknownLamp
 from cloud.rate_limit.live_codes import live_codes
-from cloud.rate_limit.policy import CodePolicy, announce
+from cloud.rate_limit.policy import OFFLINE_TTL, CodePolicy, announce
 from cloud.reconciliation.replay import Replay
 from cloud.services import claiming
 from cloud.store import outbox
@@ -39,6 +39,11 @@ class Lamp:
     shown: int
     owner: str | None = None
     up: bool = True
+    issued_offline: bool = False
+
+    @property
+    def ttl(self) -> timedelta:
+        return OFFLINE_TTL if self.issued_offline else TTL
 
 
 class Association(RuleBasedStateMachine):
@@ -78,6 +83,10 @@ class Association(RuleBasedStateMachine):
         self.issued_at[code] = self.now
         return code
 
+    def new_code(self, device_id: str) -> None:
+        lamp = self.lamps[device_id]
+        lamp.code, lamp.shown, lamp.issued_offline = self.learn_code(device_id), self.shown, not lamp.up
+
     @rule(shown=st.integers(6, 9))
     def the_operator_wants_other_lengths(self, shown: int) -> None:
         self.announce(shown)
@@ -93,6 +102,8 @@ class Association(RuleBasedStateMachine):
             self.lamps[device_id] = Lamp(self.learn_code(device_id), self.shown)
         elif known is not None:
             known.up = up
+            if up and known.issued_offline and known.owner is None:
+                self.new_code(device_id)
         return self.lamps[device_id].code if device_id in self.lamps else "0" * 32
 
     @rule(code=codes, user=USERS, typed=st.integers(6, 32))
@@ -103,7 +114,7 @@ class Association(RuleBasedStateMachine):
             if lamp.owner is None
             and lamp.code == code
             and typed >= lamp.shown
-            and self.now - self.issued_at[code] < TTL  # type: ignore[operator]
+            and self.now - self.issued_at[code] < lamp.ttl  # type: ignore[operator]
         ]
         try:
             lampi = claiming.associate_by_code(code[:typed], self.users[user], self.now)
@@ -131,7 +142,8 @@ class Association(RuleBasedStateMachine):
                 claiming.release(device_id, self.now)
             return "0" * 32
         claiming.release(device_id, self.now)
-        lamp.owner, lamp.code, lamp.shown = None, self.learn_code(device_id), self.shown
+        lamp.owner = None
+        self.new_code(device_id)
         return lamp.code
 
     @rule(device_id=DEVICE_IDS)
@@ -152,12 +164,12 @@ class Association(RuleBasedStateMachine):
         lapsed = {
             device_id
             for device_id, lamp in self.lamps.items()
-            if lamp.owner is None and lamp.up and self.now - self.issued_at[lamp.code] >= TTL  # type: ignore[operator]
+            if lamp.owner is None and self.now - self.issued_at[lamp.code] >= lamp.ttl  # type: ignore[operator]
         }
         assert set(rotate_expired(TTL, self.now)) == lapsed
         for device_id in lapsed:
             before = self.lamps[device_id].code
-            self.lamps[device_id].code, self.lamps[device_id].shown = self.learn_code(device_id), self.shown
+            self.new_code(device_id)
             assert self.lamps[device_id].code != before
 
     @rule(count=st.integers(1, 10))
@@ -222,7 +234,7 @@ class Association(RuleBasedStateMachine):
         assert says == {
             f"devices/{device_id}/lamp/associated": Associated()
             if lamp.owner
-            else Unassociated(lamp.code, None, lamp.shown, good_for=round(TTL.total_seconds()))
+            else Unassociated(lamp.code, None, lamp.shown, good_for=round(lamp.ttl.total_seconds()))
             for device_id, lamp in self.lamps.items()
         }
 
