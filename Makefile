@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
-    logrotate chromium fonts-roboto-unhinted nginx-light curl pgbouncer
+    logrotate chromium fonts-roboto-unhinted nginx-light curl pgbouncer prometheus
 
 NPM_FOLDERS := tests/support/axe tests/support/cluster
 NODE_MODULES := $(NPM_FOLDERS:=/node_modules)
