@@ -80,7 +80,8 @@ quick: .venv/test-ready ## Run the tests that need no server, without the slow o
 	@exec $(BIN)/pytest -q -n 4 --dist worksteal -m 'not server and not slow' --hypothesis-profile quick
 
 # What differs between distributions: Python, and the programs that the distribution brings.
-DISTRIBUTION_TESTS := tests/security tests/cloud/ops/backup tests/cloud/ops/provisioning tests/test_dependencies.py \
+DISTRIBUTION_TESTS := tests/security tests/cloud/ops/backup tests/cloud/ops/provisioning \
+    tests/cloud/ops/deploy/test_monitoring.py tests/test_dependencies.py \
     tests/test_packaging.py $(patsubst %,tests/integration/test_%.py,bridge local_stack loop odd_places restore supervisord web_nginx) \
     $(patsubst %,tests/lamp_ui/test_%.py,deploy pi popup screen start touch)
 
