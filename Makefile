@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
-    logrotate chromium fonts-roboto-unhinted nginx-light curl pgbouncer
+    logrotate chromium fonts-roboto-unhinted nginx-light curl pgbouncer prometheus
 
 NPM_FOLDERS := tests/support/axe tests/support/cluster
 NODE_MODULES := $(NPM_FOLDERS:=/node_modules)
@@ -80,7 +80,8 @@ quick: .venv/test-ready ## Run the tests that need no server, without the slow o
 	@exec $(BIN)/pytest -q -n 4 --dist worksteal -m 'not server and not slow' --hypothesis-profile quick
 
 # What differs between distributions: Python, and the programs that the distribution brings.
-DISTRIBUTION_TESTS := tests/security tests/cloud/ops/backup tests/cloud/ops/provisioning tests/test_dependencies.py \
+DISTRIBUTION_TESTS := tests/security tests/cloud/ops/backup tests/cloud/ops/provisioning \
+    tests/cloud/ops/deploy/test_monitoring.py tests/test_dependencies.py \
     tests/test_packaging.py $(patsubst %,tests/integration/test_%.py,bridge local_stack loop odd_places restore supervisord web_nginx) \
     $(patsubst %,tests/lamp_ui/test_%.py,deploy pi popup screen start touch)
 

@@ -25,7 +25,8 @@ class BackgroundThread:
         self._at_end = at_end
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=daemon)
-        self.is_failing = False
+        self.failures = 0
+        """How many calls in a row, up to the last one, have raised an exception."""
 
     def start(self) -> None:
         """Start the thread; once only."""
@@ -46,12 +47,12 @@ class BackgroundThread:
         while not self._stopping.is_set():
             try:
                 pause = self._work()
-                self.is_failing = False
+                self.failures = 0
                 failure_pause = FIRST_PAUSE_SECONDS
             except Exception:
-                if not self.is_failing:
+                if not self.failures:
                     log.exception("Internal error in the background thread %s, retrying", self._name)
-                self.is_failing = True
+                self.failures += 1
                 pause, failure_pause = failure_pause, min(2 * failure_pause, LONGEST_PAUSE_SECONDS)
             self._stopping.wait(pause)
         if self._at_end is not None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import peewee
@@ -64,15 +64,12 @@ def status(as_json: bool, warning: float, critical: float, dropped: int, **optio
     try:
         settings = settings_from(**options)
     except BadSettings as bad:
-        click.echo(f"LAMPI UNKNOWN - {'; '.join(bad.faults)}")
-        sys.exit(Level.UNKNOWN)
+        _end([Check("settings", Level.UNKNOWN, "; ".join(bad.faults))], {}, as_json=as_json)
     limits = Limits(warning, critical, dropped)
     of_database, checks = _look_at_database(settings, limits)
     of_broker, more = _look_at_broker(settings, limits)
     checks += [*more, *check_renewal(read_ends(settings.broker), utc_now())]
-    statistics = performance(of_database, of_broker, limits)
-    (_print_json if as_json else _print)(checks, statistics)
-    sys.exit(level_of(checks))
+    _end(checks, performance(of_database, of_broker, limits), as_json=as_json)
 
 
 def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Statistics | None, list[Check]]:
@@ -99,6 +96,11 @@ def _look_at_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerStat
             )
         ]
     return statistics, [Check("broker", Level.OK, "the broker is available"), *check_broker(statistics, limits)]
+
+
+def _end(checks: list[Check], statistics: dict[str, str], *, as_json: bool) -> NoReturn:
+    (_print_json if as_json else _print)(checks, statistics)
+    sys.exit(level_of(checks))
 
 
 def _print(checks: list[Check], statistics: dict[str, str]) -> None:

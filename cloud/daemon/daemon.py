@@ -136,12 +136,13 @@ class Daemon:
             self._wal_checkpoints.step(time.monotonic(), crowded=self._inbox.is_crowded)
             self._maintenance.step(self._now(), time.monotonic())  # before the pump: don't publish expired state
         if self._election.held():
-            self._publisher.refusals.note_condition(broker_faults.WEBHOOK_FAILS, holds=self._webhook.is_failing)
+            self._publisher.refusals.note_condition(broker_faults.WEBHOOK_FAILS, holds=self._webhook.failures > 0)
             self._publisher.pump(self._now(), time.monotonic())
         self._end_round()
 
     def _end_round(self) -> None:
         self._election.note_work()
+        self._metrics.end_round({"webhook": self._webhook.failures})
         self._metrics_port.look(time.monotonic(), lambda: read_statistics(self._now()))
 
     def _may_publish(self) -> bool:

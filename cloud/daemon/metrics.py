@@ -1,8 +1,9 @@
 """Prometheus metrics and the loopback port that serves them."""
 
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
 
@@ -48,8 +49,11 @@ class Metrics:
         )
         self.ignored = Counter("lampi_messages_ignored", "Messages that were ignored.", ["reason"], registry=registry)
         self.dropped = Gauge(
-            "lampi_broker_dropped_messages", "Messages that the broker dropped since it started.", registry=registry
+            "lampi_broker_dropped_messages",
+            "Messages that the broker dropped since it started; NaN until it reports them.",
+            registry=registry,
         )
+        self.dropped.set(math.nan)  # after a restart of the daemon, a 0 would look as if the broker dropped them now
         self.created = Counter("lampi_lamps_created", "New lamps registered by this daemon.", registry=registry)
         self.rotated = Counter("lampi_codes_replaced", "Codes rotated by this daemon.", registry=registry)
         self.batch_seconds = Histogram(
@@ -63,6 +67,15 @@ class Metrics:
         self._pending = Gauge("lampi_outbox_pending", "Messages not yet confirmed by the broker.", registry=registry)
         self._oldest = Gauge("lampi_outbox_oldest_seconds", "Age of the oldest pending message.", registry=registry)
         self._standbys = Gauge("lampi_standbys", "Daemons on standby.", registry=registry)
+        self._faults = Gauge("lampi_faults", "Faults that `lampi-cloud status` describes.", registry=registry)
+        self._wrong_codes = Gauge("lampi_wrong_codes", "Wrong codes in the guess window.", registry=registry)
+        self._guess_budget = Gauge(
+            "lampi_guess_budget_used_ratio", "Share of the guess budget used by wrong codes, 0 to 1.", registry=registry
+        )
+        self._rounds = Counter("lampi_rounds", "Rounds of the main loop that completed.", registry=registry)
+        self._background = Gauge(
+            "lampi_background_failures", "Consecutive failures of a background thread.", ["thread"], registry=registry
+        )
 
     def ignore(self, reason: str) -> None:
         """Count an ignored message by its reason; thread-safe."""
@@ -74,6 +87,12 @@ class Metrics:
         for _number, reason in outcomes.refused:
             self.refused.labels(reasons.name_of(reason)).inc()
 
+    def end_round(self, background_failures: Mapping[str, int]) -> None:
+        """Count a completed round, and record the consecutive failures of each background thread by its name."""
+        self._rounds.inc()
+        for thread, failures in background_failures.items():
+            self._background.labels(thread).set(failures)
+
     def take(self, statistics: Statistics) -> None:
         """Set the gauges from the database's statistics."""
         self.database.set(1)
@@ -83,6 +102,9 @@ class Metrics:
         self._pending.set(statistics.pending)
         self._oldest.set(statistics.oldest_seconds)
         self._standbys.set(statistics.standbys)
+        self._faults.set(len(statistics.faults))
+        self._wrong_codes.set(statistics.wrong_codes)
+        self._guess_budget.set(statistics.guess_budget_used)
 
 
 class MetricsPort:

@@ -13,10 +13,10 @@ from shared.protocol.errors import BadPayload
 from shared.protocol.payloads import decode_count, decode_up
 
 CONNECT_SECONDS = 5.0
+"""Timeout for the broker, below the 10 s after which monitoring systems usually time out."""
 
 LONGEST_ROUND_SECONDS = 15.0
 """A leader completes a round of its work several times a second; a disk that hangs or a long write may delay it."""
-"""Timeout for the broker, below the 10 s after which monitoring systems usually time out."""
 
 
 class Level(IntEnum):

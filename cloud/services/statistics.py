@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cloud.rate_limit import policy
+from cloud.rate_limit import guess_counts, policy
 from cloud.store import backups, broker_faults, lease, outbox
 from cloud.store.broker_faults import Fault
 from cloud.store.lamps import Lampi
@@ -16,7 +16,8 @@ class Statistics:
 
     ``leader`` is None if there is none.
     ``oldest_seconds`` is the age of the oldest pending message, 0 if there is none. ``faults`` are the broker's
-    refusals.
+    refusals. ``wrong_codes`` are those of the current guess window, ``guess_budget_used`` is the share of the budget
+    that they cost: 1 if nothing is left.
     """
 
     lamps: int
@@ -29,11 +30,15 @@ class Statistics:
     code_ttl: timedelta | None
     faults: tuple[Fault, ...] = ()
     backed_up_at: datetime | None = None
+    wrong_codes: int = 0
+    guess_budget_used: float = 0.0
 
 
 def read_statistics(now: datetime) -> Statistics:
     """Read the statistics from the database."""
     behind_since = outbox.oldest_pending_at()
+    codes = policy.announced()
+    guesses = guess_counts.slots_of([guess_counts.EVERYBODY], codes, now)[guess_counts.EVERYBODY]
     return Statistics(
         lamps=Lampi.select().count(),
         waiting=Lampi.select().where(Lampi.user.is_null()).count(),
@@ -42,7 +47,9 @@ def read_statistics(now: datetime) -> Statistics:
         oldest_seconds=0.0 if behind_since is None else max(0.0, (now - behind_since).total_seconds()),
         leader=lease.leader(now),
         standbys=lease.standbys(now),
-        code_ttl=policy.announced().ttl,
+        code_ttl=codes.ttl,
         faults=tuple(broker_faults.current()),
         backed_up_at=backups.last_made_at(),
+        wrong_codes=guess_counts.failures_in(guesses),
+        guess_budget_used=guess_counts.cost_of(guesses) / codes.risk,
     )

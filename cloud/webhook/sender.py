@@ -35,9 +35,9 @@ class WebhookSender:
         self._thread: BackgroundThread | None = None
 
     @property
-    def is_failing(self) -> bool:
-        """True while each attempt ends in an internal error."""
-        return self._thread is not None and self._thread.is_failing
+    def failures(self) -> int:
+        """How many attempts in a row, up to the last one, have ended in an internal error."""
+        return 0 if self._thread is None else self._thread.failures
 
     def start(self) -> None:
         """Announce whether there is a receiver, and start the thread. The database must be open."""

@@ -3,15 +3,22 @@
 import json
 import os
 import queue
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from cloud.db.timestamps import utc_now
+from cloud.mqtt.reasons import NOT_AUTHORIZED
+from cloud.store import broker_faults
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
-from tests.support.loop import presence, wait_for_code
+from tests.support.loop import opened_database, presence, wait_for_code
+from tests.support.secure import Installed
 from tests.support.waiting import wait_until
+from tests.test_documents import DOCUMENTS, rows_of
 
 STATE = "lampi/cloud/state"
 LAMP = "b827ebba0387"
@@ -45,6 +52,39 @@ def test_all_well(broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess) -> Non
     assert ", standbys: 1; no messages are pending; 1 lamps, 1 unassociated, 1 up | lamps=1;;;0 " in first_line(said)
     told = json.loads(cloud.command("status", "--json"))
     assert (told["status"], told["exit_status"], told["figures"]["lamps"]) == ("OK", 0, 1)
+
+
+def documented(heading: str) -> set[str]:
+    """Return the names in the first column of the README's table with this heading."""
+    rows = rows_of(DOCUMENTS["cloud/README.md"], heading)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row[0])}
+
+
+def members_of(report: dict[str, Any]) -> set[str]:
+    """Return the names of an object's members, and of those of the objects in its list."""
+    return {*report, *(f"checks.{name}" for check in report["checks"] for name in check)}
+
+
+def test_the_readme_describes_each_member_of_the_json_and_no_other(tmp_path: Path) -> None:
+    installed = Installed(tmp_path)
+    with installed.broker:
+        with installed.cloud.daemon():
+            well = json.loads(installed.cloud.command("status", "--json"))
+        with opened_database(installed.cloud):
+            broker_faults.record({NOT_AUTHORIZED: 3}, utc_now(), lambda: True)
+        bad = json.loads(installed.cloud.command("status", "--json", status=2))
+    invalid = json.loads(installed.cloud.command("status", "--json", "--broker-url", "x", status=3))
+    reports = [well, bad, invalid]
+    assert [(report["status"], report["exit_status"]) for report in reports] == [
+        ("OK", 0),
+        ("CRITICAL", 2),
+        ("UNKNOWN", 3),
+    ]
+    assert [members_of(report) for report in reports] == [documented("member")] * 3
+    subjects = {check["subject"] for report in reports for check in report["checks"]}
+    assert subjects == documented("subject")
+    assert set(well["figures"]) == documented("figure")
+    assert all(isinstance(value, float) for value in well["figures"].values())
 
 
 def test_no_daemon_is_critical_whether_it_ended_or_died(broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess) -> None:

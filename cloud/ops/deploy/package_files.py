@@ -16,6 +16,8 @@ DAEMON_UNIT = _HERE / "lampi-daemon.service"
 SETTINGS = _HERE / "lampi.env"
 COMMAND = _HERE / "lampi-cloud.sh"
 LOG_ROTATION = _HERE / "lampi.logrotate"
+ALERTS = _HERE / "lampi-alerts.yml"
+DASHBOARD = _HERE / "lampi-dashboard.json"
 LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
 
 

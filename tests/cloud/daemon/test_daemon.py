@@ -16,6 +16,7 @@ from cloud.settings import CloudSettings
 from cloud.store import broker_faults, claim_url, webhook_queue
 from cloud.store.broker_faults import Fault
 from cloud.store.lamps import Lampi
+from cloud.webhook.requests import Receiver
 from tests.support.broker import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -92,4 +93,32 @@ def test_a_database_that_fails_as_it_begins_to_lead_does_not_keep_it_from_the_br
     with patch.object(*fails, side_effect=gone), pytest.raises(peewee.OperationalError):
         daemon._step()
     connect(daemon)
+    daemon._leave()
+
+
+def test_a_webhook_that_fails_inside_is_a_fault_and_a_metric_until_it_works(
+    tmp_path: Path, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.background.FIRST_PAUSE_SECONDS", 0.01)
+    receiver = Receiver("http://127.0.0.1:9/", b"x" * 24)
+    settings = CloudSettings(broker.url, f"sqlite:///{tmp_path / 'lampi.db'}", webhook=receiver)
+    daemon = Daemon(settings, migrate=True)
+    connect(daemon)
+
+    def failures() -> float | None:
+        daemon._step()
+        return daemon._metrics.registry.get_sample_value("lampi_background_failures", {"thread": "webhook"})
+
+    def faults() -> list[str]:
+        daemon._step()
+        return [fault.text for fault in broker_faults.current()]
+
+    assert failures() == 0
+    with patch.object(webhook_queue, "next_due", side_effect=ZeroDivisionError):
+        wait_until(lambda: (failures() or 0) > 1, "the metric to count failures")
+        assert wait_until(faults, "the fault") == [
+            "the webhook sends nothing because of an internal error; see the daemon's log"
+        ]
+    wait_until(lambda: failures() == 0, "the webhook to work again")
+    wait_until(lambda: not faults(), "the fault to end")
     daemon._leave()

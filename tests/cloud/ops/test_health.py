@@ -16,7 +16,7 @@ from cloud.ops.health import (
     performance,
     summary,
 )
-from cloud.rate_limit import policy
+from cloud.rate_limit import guess_counts, policy
 from cloud.rate_limit.policy import CodePolicy
 from cloud.services.claiming import associate_by_device_id
 from cloud.services.lamps import register_lamps
@@ -137,7 +137,10 @@ def test_figures_of_a_database(ada: User) -> None:
     OutboxMessage.update(enqueued_at=NOW - timedelta(seconds=7)).where(
         OutboxMessage.topic.contains("b827ebba0388")
     ).execute()
-    policy.announce(CodePolicy(ttl=timedelta(seconds=60)))
+    policy.announce(CodePolicy(ttl=timedelta(seconds=60), risk=0.001))
+    with write_transaction():
+        for _ in range(2):
+            guess_counts.add_failure([guess_counts.EVERYBODY], 0.0001, policy.announced(), NOW)
     later = NOW + timedelta(seconds=3)
     seen = read_statistics(later)
     assert (seen.lamps, seen.waiting, seen.connected, seen.pending) == (2, 1, 2, 2)
@@ -146,6 +149,8 @@ def test_figures_of_a_database(ada: User) -> None:
     assert seen.leader.shown.startswith("process ")
     assert seen.leader.renewed_seconds == pytest.approx(3)
     assert (seen.standbys, seen.code_ttl) == (1, timedelta(seconds=60))
+    assert seen.wrong_codes == 2
+    assert seen.guess_budget_used == pytest.approx(0.2)
 
 
 @pytest.mark.usefixtures("database")
