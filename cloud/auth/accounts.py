@@ -90,7 +90,7 @@ def sign_in(name: str, password: str, source: str, now: datetime) -> User:
     return user
 
 
-def change_password(user: User, present: str, new: str, now: datetime) -> None:
+def change_password(user: User, current: str, new: str, now: datetime) -> None:
     """Change a password after checking the current one, and sign the user out everywhere.
 
     Raises:
@@ -99,7 +99,7 @@ def change_password(user: User, present: str, new: str, now: datetime) -> None:
         TooManyAttempts: the current password was wrong too often.
     """
     spent = attempts.spend([Limit(("change password", str(user.id)), 5, _QUARTER)], now)
-    if not passwords.fits(present, user.password_hash):
+    if not passwords.fits(current, user.password_hash):
         raise WrongPassword("Incorrect current password.")
     attempts.refund(spent)
     set_password(user, new)

@@ -73,9 +73,9 @@ def password() -> Response:
     if form.is_submitted():
         user = the_user()
         try:
-            accounts.change_password(user, form.text("present"), form.text("new"), current_time())
+            accounts.change_password(user, form.text("current"), form.text("new"), current_time())
         except (WrongPassword, TooManyAttempts) as refusal:
-            form.refuse("present", refusal)
+            form.refuse("current", refusal)
             return refused(make_response(_password_page(form)), refusal)
         except BadPassword as refusal:
             form.refuse("new", refusal)

@@ -9,7 +9,7 @@ from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claim_terms import ClaimTerms
 from cloud.services.claiming import associate_by_code, release
 from cloud.services.lamps import association_of
-from cloud.services.ownership import JUST_NOW
+from cloud.services.ownership import RECENT
 from cloud.store import outbox
 from cloud.store.audit_log import History
 from cloud.store.lamps import Lampi, User
@@ -41,7 +41,7 @@ def test_sent_twice_it_is_one_association_and_the_same_answer(ask: Ask, ask_for_
     again = ask("POST", LAMPS, json=body)
     assert (first.status_code, again.status_code, again.get_json()) == (201, 200, first.get_json())
     problem(ask_for_bob("POST", LAMPS, json=body), 409, "unknown-code")
-    Lampi.update(associated_at=utc_now() - JUST_NOW - timedelta(seconds=1)).execute()
+    Lampi.update(associated_at=utc_now() - RECENT - timedelta(seconds=1)).execute()
     problem(ask("POST", LAMPS, json=body), 409, "unknown-code")
 
 

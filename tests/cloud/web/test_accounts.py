@@ -119,11 +119,11 @@ def test_a_changed_password_signs_out_everywhere_else(app: Flask) -> None:
     here, there = Reader(app), Reader(app)
     here.sign_up()
     there.sign_in()
-    wrong = here.send("/password", {"present": "wrong horse", "new": "new horse battery"})
+    wrong = here.send("/password", {"current": "wrong horse", "new": "new horse battery"})
     assert "Incorrect current password." in wrong.text
-    assert "must have 10 to 200 characters" in here.send("/password", {"present": PASSWORD, "new": "short"}).text
+    assert "must have 10 to 200 characters" in here.send("/password", {"current": PASSWORD, "new": "short"}).text
     assert there.open("/lamps").status == 200
-    assert here.send("/password", {"present": PASSWORD, "new": "new horse battery"}).location == "/lamps"
+    assert here.send("/password", {"current": PASSWORD, "new": "new horse battery"}).location == "/lamps"
     assert "Password changed. You are signed out everywhere else." in here.open("/lamps").text
     assert there.open("/lamps").location == "/sign-in"
 
