@@ -17,7 +17,7 @@ _AT_ONCE = threading.BoundedSemaphore(4)
 
 # OWASP's minimum recommendation (Password Storage Cheat Sheet): 19 MiB, two passes. It fits on a Raspberry Pi.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_hash_of_nobody = _hasher.hash("placeholder for users without a password")
+_placeholder_hash = _hasher.hash("placeholder for users without a password")
 
 
 def require_usable(password: str, name: str) -> None:
@@ -39,10 +39,10 @@ def hashed(password: str) -> str:
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Return whether a password matches a hash. Without a hash, the answer is no, after the same time."""
+    """Return whether a password matches a hash. Without a hash, return False after the same time."""
     with _AT_ONCE:
         try:
-            _hasher.verify(kept or _hash_of_nobody, _one_form(password))
+            _hasher.verify(kept or _placeholder_hash, _one_form(password))
         except (VerifyMismatchError, InvalidHashError):
             return False
     return kept is not None

@@ -115,15 +115,15 @@ class PresenceSnapshot:
         page = _connected_after(self._settled_up_to)
         if not page:
             return True
-        absent = [device_id for device_id in page if not self._was_called(int(device_id, 16))]
-        if absent:
+        missing = [device_id for device_id in page if not self._has(int(device_id, 16))]
+        if missing:
             with write_transaction():
-                _set_presence(absent, False, now)
-        self.gone_offline += len(absent)
+                _set_presence(missing, False, now)
+        self.gone_offline += len(missing)
         self._settled_up_to = page[-1]  # only after the write: on a database error this page is retried
         return False
 
-    def _was_called(self, number: int) -> bool:
+    def _has(self, number: int) -> bool:
         part = self._up[number % self._PARTS]
         place = bisect_left(part, number)
         return place < len(part) and part[place] == number
@@ -164,6 +164,6 @@ def _presence_of(device_ids: Iterable[str]) -> dict[str, bool]:
 def _set_presence(device_ids: Iterable[str], up: bool, now: datetime) -> None:
     since = Lampi._meta.fields["presence_since"].db_value(now)
     bulk.change_among("UPDATE lampi SET connected = ?, presence_since = ? WHERE device_id {}", device_ids, up, since)
-    if up:  # the codes of these lamps are on their screens from now on
+    if up:  # from now on these lamps show their codes
         unseen = "UPDATE lampi SET code_issued_offline = ? WHERE code_issued_offline AND device_id {}"
         bulk.change_among(unseen, device_ids, False)

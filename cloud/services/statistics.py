@@ -14,9 +14,8 @@ from cloud.store.outbox import OutboxMessage
 class Statistics:
     """A snapshot of the statistics.
 
-    ``leader`` is None if there is none.
-    ``oldest_seconds`` is the age of the oldest pending message, 0 if there is none. ``faults`` are the broker's
-    refusals.
+    ``leader`` is None if there is none. ``oldest_seconds`` is the age of the oldest pending message, 0 if there is
+    none. ``faults`` are the broker's refusals.
     """
 
     lamps: int

@@ -124,7 +124,7 @@ def test_no_is_said_after_the_same_work(grace: User, bob: User, monkeypatch: pyt
 
 
 def test_a_user_without_a_password_gets_in_with_none_until_one_is_set(bob: User) -> None:
-    for password in ("", "None", passwords._hash_of_nobody, "a password that nobody has, for names that nobody has"):
+    for password in ("", "None", passwords._placeholder_hash, "a password that nobody has, for names that nobody has"):
         with pytest.raises(WrongPassword):
             accounts.sign_in("bob", password, HOME, NOW)
     accounts.set_password(bob, PASSWORD)

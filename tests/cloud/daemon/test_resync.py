@@ -8,7 +8,7 @@ from cloud.daemon import resync as module
 from cloud.daemon.leader_election import LeaderElection
 from cloud.daemon.mqtt_link import MARK, WINDOW
 from cloud.daemon.resync import MOST_AT_ONCE, Resync
-from cloud.daemon.session import LONGEST_CROWD_SECONDS, Session
+from cloud.daemon.session import LONGEST_BURST_SECONDS, Session
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.mqtt.listener import Session as BrokerSession
 from cloud.services.lamps import register_lamps
@@ -139,7 +139,7 @@ def test_a_crowd_that_does_not_end_does_not_keep_it_back(
 
 def test_it_goes_on_when_the_roll_is_settled_before(resync: Resync, session: Session) -> None:
     know_many()
-    session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+    session.note_probe(session.word, -LONGEST_BURST_SECONDS)
     go_on(resync, session, crowded=False)
     assert session.snapshot is None
     assert connected() == [HERE]
@@ -150,7 +150,7 @@ def test_the_mark_follows_step_by_step(resync: Resync, session: Session, broker:
     lost = know_many()
     while resync.is_under_way(session) or not broker.publisher.idle:
         go_on(resync, session, crowded=False)
-        session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+        session.note_probe(session.word, -LONGEST_BURST_SECONDS)
         broker.confirm()
     marks = broker.marks()
     assert our_mark(MOST_AT_ONCE + ROWS_A_STATEMENT - 1, (lost, lost + MOST_AT_ONCE)) in marks
@@ -208,7 +208,7 @@ def test_what_says_that_this_database_is_an_older_copy_stays_until_all_is_told(
     while not broker.publisher.idle or resync.is_under_way(session):
         broker.confirm()
         go_on(resync, session, crowded=False)
-        session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+        session.note_probe(session.word, -LONGEST_BURST_SECONDS)
     assert broker.marks()[-1] == our_mark(5000 + lost)
     assert [hunt.steps for hunt in hunts] == [3]
     assert [line for line in caplog.messages if "lost" in line or "Republishing" in line] == [

@@ -10,7 +10,7 @@ import pytest
 from cloud.daemon.presence import PresenceBatch, PresenceSnapshot
 from cloud.daemon.session import (
     FIRST_SUBSCRIBE_PAUSE_SECONDS,
-    LONGEST_CROWD_SECONDS,
+    LONGEST_BURST_SECONDS,
     LONGEST_SUBSCRIBE_PAUSE_SECONDS,
     PROBE_AGAIN_SECONDS,
     Session,
@@ -61,8 +61,8 @@ def test_the_roll_waits_for_a_crowd_but_not_for_ever() -> None:
     assert not session.snapshot_is_due(False, 1000.0)
     session.note_probe(session.word, 100.0)
     assert session.snapshot_is_due(False, 100.0)
-    assert not session.snapshot_is_due(True, 100.0 + LONGEST_CROWD_SECONDS - 0.1)
-    assert session.snapshot_is_due(True, 100.0 + LONGEST_CROWD_SECONDS)
+    assert not session.snapshot_is_due(True, 100.0 + LONGEST_BURST_SECONDS - 0.1)
+    assert session.snapshot_is_due(True, 100.0 + LONGEST_BURST_SECONDS)
 
 
 def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import peewee
 import pytest
 
-from cloud.daemon.wal_checkpoints import LOOK_SECONDS, PATIENCE_SECONDS, WalCheckpoints
+from cloud.daemon.wal_checkpoints import CHECK_SECONDS, PATIENCE_SECONDS, WalCheckpoints
 from cloud.db.sqlite import LOG_BYTES
 from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi
@@ -34,7 +34,7 @@ class Kept:
             register_lamps([f"{self._lamps + number:012x}" for number in range(500)], NOW)
             self._lamps += 500
 
-    def step(self, seconds: float = LOOK_SECONDS, *, crowded: bool = False) -> None:
+    def step(self, seconds: float = CHECK_SECONDS, *, crowded: bool = False) -> None:
         self._monotonic += seconds
         self.care.step(self._monotonic, crowded=crowded)
 

@@ -9,7 +9,7 @@ import peewee
 import pytest
 
 from cloud.daemon.code_rotation import rotate_expired
-from cloud.daemon.maintenance import LOOK_SECONDS, Maintenance
+from cloud.daemon.maintenance import CHECK_SECONDS, Maintenance
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import connect_database, database_proxy, write_transaction
@@ -143,9 +143,9 @@ def test_thousands_end_in_batches_and_without_a_pause(lamp: Lampi) -> None:
     assert not Lampi.select().where(Lampi.identify_until.is_null(False)).exists()
     upkeep.step(END, 0.0)
     identify(LAMP, END)
-    upkeep.step(END + IDENTIFY_FOR, LOOK_SECONDS / 2)
+    upkeep.step(END + IDENTIFY_FOR, CHECK_SECONDS / 2)
     assert Lampi.named(LAMP).identify_until is not None
-    upkeep.step(END + IDENTIFY_FOR, LOOK_SECONDS)
+    upkeep.step(END + IDENTIFY_FOR, CHECK_SECONDS)
     assert Lampi.named(LAMP).identify_until is None
 
 

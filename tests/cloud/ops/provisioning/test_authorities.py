@@ -194,7 +194,7 @@ def test_what_is_not_there_or_not_whole_is_one_line(authorities: Authorities, tm
     with pytest.raises(NoAuthority, match="are not a valid authority"):
         Authorities(authorities.folder).issue_lamp(LAMP, NOW)
     (authorities.folder / "issued.db").write_text("no database at all, but long enough to be looked at" * 50)
-    with pytest.raises(NoAuthority, match=r"issued\.db fails"):
+    with pytest.raises(NoAuthority, match=r"issued\.db: file is not a database"):
         authorities.issue_program("lampi-daemon", NOW)
     (tmp_path / "file").write_text("")
     with pytest.raises(CantWrite):
