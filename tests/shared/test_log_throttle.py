@@ -51,7 +51,7 @@ def test_what_is_always_different_is_counted_together(throttle: LogThrottle, cap
     for number in range(10_000):
         throttle.warning(f"bad {number}", 0.0)
     throttle.tick(60.0)
-    assert caplog.messages == ["bad 0", "bad 1", "bad 2", "... and 9,997 other warnings of such kinds in the last 60 s"]
+    assert caplog.messages == ["bad 0", "bad 1", "bad 2", "... and 9,997 other such warnings in the last 60 s"]
 
 
 def test_the_end_of_the_program_tells_what_was_counted(throttle: LogThrottle, caplog: pytest.LogCaptureFixture) -> None:

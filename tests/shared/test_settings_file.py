@@ -46,7 +46,7 @@ def test_a_comment_behind_a_value_is_refused(tmp_path: Path, line: str) -> None:
     file.write_text(f"{line}\n")
     with pytest.raises(BadSettings) as bad:
         read_settings_file(file)
-    assert bad.value.faults == (f"{file}, line 1: a comment behind the value; put it on a line of its own",)
+    assert bad.value.faults == (f"{file}, line 1: a comment after the value; put it on a line of its own",)
 
 
 def test_a_misspelt_setting_is_named() -> None:

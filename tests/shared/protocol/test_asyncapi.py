@@ -111,4 +111,4 @@ def test_examples_of_messages_are_valid(message: str, schema: str) -> None:
 
 def test_the_limits_in_the_description_are_those_of_the_code() -> None:
     description = " ".join(ASYNCAPI["info"]["description"].split())
-    assert f"larger than {MAX_BYTES} bytes, nested deeper than {MAX_DEPTH}," in description
+    assert f"larger than {MAX_BYTES} bytes, nested more than {MAX_DEPTH} deep," in description
