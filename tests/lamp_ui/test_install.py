@@ -106,7 +106,7 @@ def test_a_renewed_certificate_takes_the_place_of_the_old(tmp_path: Path, folder
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     said = install(tmp_path / "other", "--prefix", tmp_path / "root")
-    assert (said.exit_code, "is not what `lampi-cloud provision` makes" in said.stderr) == (1, True)
+    assert (said.exit_code, "is not a folder from `lampi-cloud provision`" in said.stderr) == (1, True)
     assert not (tmp_path / "root").exists()
 
 
@@ -167,7 +167,7 @@ def test_on_the_machine_itself_the_user_must_exist(caller: str) -> None:
     said = install("--dry-run")
     assert (said.exit_code, said.output) == (
         1,
-        f"Error: This machine has no user {caller}: give one that it has with --user NAME.\n",
+        f"Error: This machine has no user {caller}; name an existing user with --user NAME.\n",
     )
 
 
