@@ -29,7 +29,7 @@ def backlight(folder: Path, steps: int, level: int) -> Path:
     return light / "brightness"
 
 
-def test_a_backlight_rests_and_is_left_as_it_was_found(tmp_path: Path) -> None:
+def test_a_backlight_dims_and_is_left_as_it_was_found(tmp_path: Path) -> None:
     brightness = backlight(tmp_path, 255, 200)
     hardware = LampHardware(tmp_path)
     assert hardware.dims
@@ -57,7 +57,7 @@ def test_a_backlight_dims_without_any_home(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("level", [200, 255, 120])
-def test_a_program_that_was_killed_while_it_rested_leaves_no_darker_light_behind(tmp_path: Path, level: int) -> None:
+def test_a_program_killed_while_dimmed_leaves_no_darker_light_behind(tmp_path: Path, level: int) -> None:
     brightness = backlight(tmp_path, 255, level)
     for _ in range(4):
         hardware = LampHardware(tmp_path)

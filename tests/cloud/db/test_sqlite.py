@@ -1,4 +1,4 @@
-"""What can be seen on SQLite alone: its locks, its pragmas, its query plans."""
+"""SQLite only: locks, pragmas, query plans."""
 
 import re
 import sqlite3
@@ -132,7 +132,7 @@ def test_an_owners_lamps_are_found_by_their_index(sqlite_database: peewee.Databa
     assert plan == "SEARCH lampi USING INDEX lampi_user_id (user_id=?)"
 
 
-def test_the_daemon_empties_the_log_before_anybody_who_waits_for_an_answer(
+def test_the_daemon_checkpoints_before_a_process_with_a_waiting_user(
     sqlite_database: peewee.SqliteDatabase,
 ) -> None:
     def setting(name: str) -> int:

@@ -149,13 +149,13 @@ class Association(RuleBasedStateMachine):
 
     @rule()
     def rotation(self) -> None:
-        lapsed = {
+        expired = {
             device_id
             for device_id, lamp in self.lamps.items()
             if lamp.owner is None and lamp.up and self.now - self.issued_at[lamp.code] >= TTL  # type: ignore[operator]
         }
-        assert set(rotate_expired(TTL, self.now)) == lapsed
-        for device_id in lapsed:
+        assert set(rotate_expired(TTL, self.now)) == expired
+        for device_id in expired:
             before = self.lamps[device_id].code
             self.lamps[device_id].code, self.lamps[device_id].shown = self.learn_code(device_id), self.shown
             assert self.lamps[device_id].code != before

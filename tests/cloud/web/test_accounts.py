@@ -31,14 +31,14 @@ def test_sign_up_lets_in_and_sign_out_lets_out(reader: Reader) -> None:
     assert reader.sign_in("ADA").location == "/lamps"
 
 
-def test_home_is_where_one_has_something_to_do(reader: Reader, as_ada: Reader) -> None:
+def test_home_redirects_to_lamps_or_sign_in(reader: Reader, as_ada: Reader) -> None:
     assert reader.open("/").location == "/sign-in"
     assert as_ada.open("/").location == "/lamps"
     for page in ("/sign-in", "/sign-up"):
         assert as_ada.open(page).location == "/lamps"
 
 
-def test_one_gets_where_one_was_going(reader: Reader) -> None:
+def test_sign_in_redirects_to_the_requested_page(reader: Reader) -> None:
     reader.open("/password")
     assert "Sign in to continue." in reader.open("/sign-in").text
     assert reader.sign_up().location == "/password"
@@ -86,7 +86,7 @@ def test_bytes_that_are_no_text_are_refused(reader: Reader) -> None:
     assert User.select().count() == 0
 
 
-def test_unknown_names_and_wrong_passwords_are_told_alike(reader: Reader, bob: User) -> None:
+def test_unknown_names_and_wrong_passwords_get_the_same_error(reader: Reader, bob: User) -> None:
     """Bob has no password."""
     Reader(reader.app).sign_up()
     answers = {name: reader.sign_in(name, "wrong horse battery") for name in ("ada", "bob", "nobody")}

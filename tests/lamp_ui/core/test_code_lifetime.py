@@ -1,4 +1,4 @@
-"""How long a code is still good: known where the screen was there when it was issued, and never guessed."""
+"""The remaining lifetime of a code: known if the screen was connected when it was issued, and never guessed."""
 
 from math import inf
 
@@ -51,7 +51,7 @@ def test_the_same_code_again_goes_on_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("then", [Unassociated(OTHER), Associated(), None])
-def test_codes_that_never_lapse_and_lamps_without_one_have_no_end(then: Unassociated | Associated | None) -> None:
+def test_codes_that_never_expire_and_lamps_without_a_code_have_no_end(then: Unassociated | Associated | None) -> None:
     life = life_after_hearing_of_it()
     life.receive(then, 500)
     assert (life.next_at(990), life.at(990).seconds_left, life.expired(5000)) == (inf, None, False)

@@ -1,4 +1,4 @@
-"""The words: one catalogue, every language complete, and what is compiled is what is written."""
+"""Translations: one catalogue, every language complete, and compiled files that match their sources."""
 
 import re
 from string import Formatter

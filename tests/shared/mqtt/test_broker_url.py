@@ -1,4 +1,4 @@
-"""Where the broker is, as a setting says it."""
+"""Broker URLs."""
 
 import contextlib
 import socket

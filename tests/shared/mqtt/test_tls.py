@@ -1,4 +1,4 @@
-"""TLS to a real broker: the error for each misconfiguration, and the connection once it is mended."""
+"""TLS to a real broker: the error for each misconfiguration, and the connection once it is corrected."""
 
 import ssl
 from datetime import timedelta
@@ -82,7 +82,7 @@ def tls(tmp_path: Path) -> TlsBroker:
     return TlsBroker(tmp_path)
 
 
-def _told(caplog: pytest.LogCaptureFixture, broker: BrokerUrl) -> str:
+def _warning(caplog: pytest.LogCaptureFixture, broker: BrokerUrl) -> str:
     """Return the one line that a link says about a broker while it tries it at least twice."""
     lost: list[bool] = []
     attempts: list[int] = []
@@ -96,7 +96,7 @@ def _told(caplog: pytest.LogCaptureFixture, broker: BrokerUrl) -> str:
 
 
 @pytest.mark.parametrize(
-    ("what", "told"),
+    ("what", "expected"),
     [
         ("expired", "shows a certificate that has expired: renew it"),
         ("of the future", "not valid yet: is this machine's clock right?"),
@@ -106,7 +106,7 @@ def _told(caplog: pytest.LogCaptureFixture, broker: BrokerUrl) -> str:
     ],
 )
 def test_a_server_that_can_not_be_trusted(
-    tls: TlsBroker, caplog: pytest.LogCaptureFixture, what: str, told: str
+    tls: TlsBroker, caplog: pytest.LogCaptureFixture, what: str, expected: str
 ) -> None:
     server = {
         "expired": lambda: tls.issue(ExtendedKeyUsageOID.SERVER_AUTH, ends=timedelta(seconds=-1)),
@@ -118,33 +118,33 @@ def test_a_server_that_can_not_be_trusted(
         "a client's": lambda: tls.issue(ExtendedKeyUsageOID.CLIENT_AUTH),
     }[what]()
     with tls.started(server) as mosquitto:
-        line = _told(caplog, BrokerUrl("localhost", mosquitto.port, tls=True, tls_files=tls.files))
+        line = _warning(caplog, BrokerUrl("localhost", mosquitto.port, tls=True, tls_files=tls.files))
     assert line.startswith(f"The broker at mqtts://localhost:{mosquitto.port} ")
-    assert told in line
+    assert expected in line
     assert line.endswith("; retrying")
 
 
 def test_an_address_that_the_certificate_does_not_name(tls: TlsBroker, caplog: pytest.LogCaptureFixture) -> None:
     with tls.started(tls.good_server()) as mosquitto:
-        line = _told(caplog, BrokerUrl("127.0.0.1", mosquitto.port, tls=True, tls_files=tls.files))
+        line = _warning(caplog, BrokerUrl("127.0.0.1", mosquitto.port, tls=True, tls_files=tls.files))
     assert "does not name this IP address" in line
 
 
 def test_our_certificate_is_revoked(tls: TlsBroker, caplog: pytest.LogCaptureFixture) -> None:
     with tls.started(tls.good_server(), revoked=tls.client.serial, wants=True) as mosquitto:
-        line = _told(caplog, BrokerUrl("localhost", mosquitto.port, tls=True, tls_files=tls.files))
+        line = _warning(caplog, BrokerUrl("localhost", mosquitto.port, tls=True, tls_files=tls.files))
     assert "refuses our certificate, which is revoked" in line
 
 
 def test_our_certificate_is_missing(tls: TlsBroker, caplog: pytest.LogCaptureFixture) -> None:
     files = TlsFiles(tls.files.ca)
     with tls.started(tls.good_server(), wants=True) as mosquitto:
-        line = _told(caplog, BrokerUrl("localhost", mosquitto.port, tls=True, tls_files=files))
+        line = _warning(caplog, BrokerUrl("localhost", mosquitto.port, tls=True, tls_files=files))
     assert "requires a client certificate: set LAMPI_BROKER_CERTIFICATE" in line
 
 
 def test_there_is_no_tls_at_all(tls: TlsBroker, broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
-    line = _told(caplog, BrokerUrl("localhost", broker.port, tls=True, tls_files=tls.files))
+    line = _warning(caplog, BrokerUrl("localhost", broker.port, tls=True, tls_files=tls.files))
     assert "does not speak TLS on this port: check the port, or use mqtt://" in line or "Connection reset" in line
 
 

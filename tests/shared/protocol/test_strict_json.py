@@ -57,7 +57,7 @@ def test_an_object_is_read(payload: bytes, value: object) -> None:
         (b'{"a":' * 1500, "too deeply|not JSON"),
     ],
 )
-def test_anything_else_is_refused_and_told_why(payload: bytes, reason: str) -> None:
+def test_anything_else_is_refused_with_the_reason(payload: bytes, reason: str) -> None:
     with pytest.raises(BadPayload, match=reason):
         decode_object(payload)
 
