@@ -1,4 +1,4 @@
-# Two commands do all of their own set-up: `make run` and `make test`.
+# `make run` and `make test` install everything that they need.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -9,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# What Debian 12 and Raspberry Pi OS call the things that PyPI can't bring.
+# Packages of Debian 12 and Raspberry Pi OS that PyPI doesn't have.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
     logrotate chromium fonts-roboto-unhinted nginx-light curl pgbouncer prometheus
@@ -17,8 +17,8 @@ TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zb
 NPM_FOLDERS := tests/support/axe tests/support/cluster
 NODE_MODULES := $(NPM_FOLDERS:=/node_modules)
 
-# $(call install,PACKAGES): installs those that neither are installed nor are provided by one that is, as Debian 13's
-# libmtdev1t64 provides libmtdev1.
+# $(call install,PACKAGES): installs the missing ones. A package also counts as installed if another one provides it, as
+# Debian 13's libmtdev1t64 provides libmtdev1.
 define install
 	present="$$(dpkg-query --show --showformat '$${db:Status-Abbrev} $${Package} $${Provides}\n' 2>/dev/null \
 	  | sed -n 's/^ii //p' | tr ', ' '\n\n')" || true
@@ -28,7 +28,7 @@ define install
 	done
 	if [ -n "$$missing" ]; then
 	  if ! command -v apt-get >/dev/null; then
-	    echo "Please install by your system's own means what Debian calls:$$missing" >&2
+	    echo "Please install the equivalents of these Debian packages:$$missing" >&2
 	    exit 1
 	  fi
 	  as_root=""
@@ -43,7 +43,7 @@ define install
 	fi
 endef
 
-# $(call environment,EXTRAS): makes the virtual environment with these extras of setup.cfg.
+# $(call environment,EXTRAS): creates the virtual environment with these extras of setup.cfg.
 define environment
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	  || { echo "Python 3.11, 3.12 or 3.13 is needed; name it as in: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -53,7 +53,7 @@ define environment
 	  if ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then
 	    $(call install,python3-venv)
 	  fi
-	  echo "Making the virtual environment .venv"
+	  echo "Creating the virtual environment .venv"
 	  $(PYTHON) -m venv --clear .venv
 	fi
 	echo "Installing from PyPI into .venv: $(1)"
@@ -62,11 +62,11 @@ define environment
 endef
 
 .PHONY: help
-help: ## Say what can be made
+help: ## List the targets
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 .PHONY: run
-run: .venv/run-ready ## Run the whole loop on this desk: brokers, daemon, page, one lamp
+run: .venv/run-ready ## Run everything on this machine: brokers, daemon, web page, one lamp
 	@$(call install,$(RUN_PACKAGES))
 	exec $(BIN)/python -m cloud.devtools.local_stack
 
@@ -76,17 +76,17 @@ test: .venv/test-ready $(NODE_MODULES) ## Run every test
 	exec $(BIN)/pytest -n 4 --dist loadgroup
 
 .PHONY: quick
-quick: .venv/test-ready ## Run the tests that need no server, without the slow ones
+quick: .venv/test-ready ## Run the fast tests that need no server
 	@exec $(BIN)/pytest -q -n 4 --dist worksteal -m 'not server and not slow' --hypothesis-profile quick
 
-# What differs between distributions: Python, and the programs that the distribution brings.
+# Tests of what differs between distributions: Python, and the distribution's programs.
 DISTRIBUTION_TESTS := tests/security tests/cloud/ops/backup tests/cloud/ops/provisioning \
     tests/cloud/ops/deploy/test_monitoring.py tests/test_dependencies.py \
     tests/test_packaging.py $(patsubst %,tests/integration/test_%.py,bridge local_stack loop odd_places restore supervisord web_nginx) \
     $(patsubst %,tests/lamp_ui/test_%.py,deploy pi popup screen start touch)
 
 .PHONY: test-distribution
-test-distribution: .venv/test-ready $(NODE_MODULES) ## Run the tests of what a distribution brings
+test-distribution: .venv/test-ready $(NODE_MODULES) ## Run the tests of what differs between distributions
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/pytest -n 4 --dist loadgroup $(DISTRIBUTION_TESTS)
 
@@ -97,7 +97,7 @@ SEED ?=
 DATABASE ?= sqlite
 
 .PHONY: soak
-soak: .venv/test-ready ## Have everything die at random, for long (ROUNDS, LAMPS, SECONDS, SEED, DATABASE)
+soak: .venv/test-ready ## Run the chaos suite (ROUNDS, LAMPS, SECONDS, SEED, DATABASE)
 	@$(call install,$(TEST_PACKAGES))
 	SOAK_FULL=1 $(BIN)/pytest tests/soak/test_failover.py
 	exec $(BIN)/python -m tests.soak --rounds $(ROUNDS) --lamps $(LAMPS) --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) --database $(DATABASE)
@@ -105,9 +105,9 @@ soak: .venv/test-ready ## Have everything die at random, for long (ROUNDS, LAMPS
 INPUTS ?= 1000000
 
 .PHONY: fuzz
-fuzz: .venv/test-ready ## Give everything that reads a million inputs (INPUTS, SEED); with atheris where it installs
+fuzz: .venv/test-ready ## Feed a million inputs to each parser (INPUTS, SEED); uses atheris if it can be installed
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[fuzz]' \
-	  || echo "atheris does not install here; hypothesis alone takes longer" >&2
+	  || echo "atheris can't be installed here; using hypothesis alone, which takes longer" >&2
 	exec $(BIN)/python -m tests.fuzz --inputs $(INPUTS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: brokers
@@ -116,32 +116,32 @@ brokers: .venv/test-ready ## Run the security and bridge suites against Debian 1
 	exec $(BIN)/python -m tests.support.mosquittos
 
 .PHONY: screenshots
-screenshots: .venv/test-ready ## Take a picture of every state of the touchscreen into lamp_ui/screenshots
+screenshots: .venv/test-ready ## Take screenshots of every state of the touchscreen into lamp_ui/screenshots
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.support.album lamp_ui/screenshots
 
 .PHONY: bench
-bench: .venv/test-ready ## Measure the cloud beside a baseline and paho alone, into tests/benchmarks/RESULTS.md
+bench: .venv/test-ready ## Compare the cloud with a baseline and paho alone, into tests/benchmarks/RESULTS.md
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.benchmarks --output tests/benchmarks/RESULTS.md
 
 .PHONY: web-screenshots
-web-screenshots: .venv/test-ready ## Take a picture of every page, on a phone and a desk, into cloud/web/screenshots
+web-screenshots: .venv/test-ready ## Take screenshots of every page, phone and desktop, into cloud/web/screenshots
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.support.web_album cloud/web/screenshots
 
 .PHONY: bench-web
-bench-web: .venv/test-ready ## Measure the page beside an empty Flask page, with 50 browsers at once
+bench-web: .venv/test-ready ## Compare the web page with an empty Flask page, with 50 browsers at once
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.benchmarks.web
 
 .PHONY: bench-ui
-bench-ui: .venv/test-ready ## Measure the touchscreen beside a plain Kivy app that polls
+bench-ui: .venv/test-ready ## Compare the touchscreen with a plain Kivy app that polls
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.benchmarks.ui
 
 .PHONY: check
-check: .venv/test-ready ## Check style and types, and the dependencies for known vulnerabilities
+check: .venv/test-ready ## Check style and types, and audit the dependencies
 	@$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -172,7 +172,7 @@ constraints: .venv/test-ready ## Pin the newest versions that setup.cfg and the 
 	echo "Now run: make check test"
 
 .PHONY: clean
-clean: ## Remove what was made here: the environment, the desk, caches
+clean: ## Remove all generated files: the environment, the local stack, caches
 	@rm -rf .venv .desk .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -26,19 +26,19 @@ if __spec__ is not None and __spec__.cached is not None:
 
 
 def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
-    """Return what else must be installed to build a wheel."""
+    """Return the additional requirements for building a wheel."""
     with _links():
         return list(build_meta.get_requires_for_build_wheel(config_settings))
 
 
 def get_requires_for_build_editable(config_settings: Settings = None) -> list[str]:
-    """Return what else must be installed to build an editable wheel."""
+    """Return the additional requirements for building an editable wheel."""
     with _links():
         return list(build_meta.get_requires_for_build_editable(config_settings))
 
 
 def get_requires_for_build_sdist(config_settings: Settings = None) -> list[str]:
-    """Return what else must be installed to build a source distribution."""
+    """Return the additional requirements for building a source distribution."""
     with _links():
         return list(build_meta.get_requires_for_build_sdist(config_settings))
 
@@ -70,7 +70,7 @@ def build_editable(
     """Build a wheel that refers to the checkout, where setuptools resolves the links; return its name in the folder."""
     folder, metadata = os.path.abspath(wheel_directory), metadata_directory and os.path.abspath(metadata_directory)
     with _links(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # setuptools advises against editable installations at each one
+        warnings.simplefilter("ignore")  # setuptools warns about each editable installation
         return str(build_meta.build_editable(folder, config_settings, metadata))
 
 

@@ -99,7 +99,7 @@ class UnusableBackup(UserError):
 
 
 class BrokerAway(UserError):
-    """The broker can't be reached or stopped responding."""
+    """The broker can't be reached or has stopped responding."""
 
 
 class BrokerSilent(BrokerAway):

@@ -20,19 +20,20 @@ from shared.terminal import escape_unshowable
 log = logging.getLogger("lamp_ui")
 
 MOST_FRAMES_A_SECOND = 20
-"""How often Kivy looks whether a finger came; while one moves, each of its events brings the next look forward."""
+"""How often Kivy polls for input. While a finger moves, each of its events causes the next poll at once."""
 
 _KIVY_NOISE = (
-    "Window: Unable to find any valuable Window provider",  # with a traceback; our own line says what to do
-    "Input: MTDev is not supported",  # with a traceback, on every desk; where it is needed, Kivy complains again
+    "Window: Unable to find any valuable Window provider",  # with a traceback; our own message says what to do
+    "Input: MTDev is not supported",  # with a traceback, on every desktop; if it is needed, Kivy logs another error
 )
 
 _DISPLAYS = "x11,wayland,kmsdrm"
-"""SDL's video drivers, in its order, without its last resort: a window that is never visible."""
+"""SDL's video drivers in its order, without its last resort, an invisible window."""
 
 _NO_DISPLAY = (
-    "No display can be opened. On a Pi: is the panel's overlay in config.txt, and is this user in the groups video "
-    "and render? On a desk: start it from the desktop's terminal, or set DISPLAY. LAMPI_LOG_LEVEL=DEBUG says more"
+    "No display can be opened. On a Pi, check that the panel's overlay is in config.txt and that this user is in the "
+    "groups video and render. On a desktop, start it from the desktop's terminal, or set DISPLAY. "
+    "LAMPI_LOG_LEVEL=DEBUG logs details"
 )
 
 
@@ -48,27 +49,32 @@ _NO_DISPLAY = (
     f"[env: {settings.BROKER_URL}; default: {settings.DEFAULT_BROKER_URL}]",
 )
 @click.option(
-    "--broker-ca", settings.BROKER_CA, metavar="FILE", help=f"Who signs its certificate. [env: {settings.BROKER_CA}]"
+    "--broker-ca", settings.BROKER_CA, metavar="FILE", help=f"CA certificate of the broker. [env: {settings.BROKER_CA}]"
 )
 @click.option(
     "--broker-certificate",
     settings.BROKER_CERTIFICATE,
     metavar="FILE",
-    help=f"Our certificate, where the broker wants one. [env: {settings.BROKER_CERTIFICATE}]",
+    help=f"Client certificate for the broker. [env: {settings.BROKER_CERTIFICATE}]",
 )
-@click.option("--broker-key", settings.BROKER_KEY, metavar="FILE", help=f"Its key. [env: {settings.BROKER_KEY}]")
+@click.option(
+    "--broker-key",
+    settings.BROKER_KEY,
+    metavar="FILE",
+    help=f"Private key of that certificate. [env: {settings.BROKER_KEY}]",
+)
 @click.option(
     "--device-id",
     settings.DEVICE_ID,
     metavar="ID",
-    help=f"The lamp's id, 12 hexadecimal characters. [env: {settings.DEVICE_ID}; default: this machine's Ethernet MAC]",
+    help=f"Device id, 12 hexadecimal characters. [env: {settings.DEVICE_ID}; default: this machine's Ethernet MAC]",
 )
 @click.option(
     "--topic-prefix",
     settings.TOPIC_PREFIX,
     metavar="PREFIX",
-    help=f"What stands before the lamp's topics; empty ('') behind a bridge that strips it. "
-    f"[env: {settings.TOPIC_PREFIX}, set but empty counts; default: {lamp_prefix('<id>')}]",
+    help=f"Prefix of the lamp's topics; empty ('') behind a bridge that strips it. "
+    f"[env: {settings.TOPIC_PREFIX}, which may be set to an empty string; default: {lamp_prefix('<id>')}]",
 )
 @click.option(
     "--log-level",
@@ -86,40 +92,39 @@ _NO_DISPLAY = (
     "--size",
     settings.SIZE,
     metavar="WxH",
-    help=f"The window's size in pixels, for the desk: 240x320 is a LAMPI's own, and the least. "
-    f"[env: {settings.SIZE}; default: as Kivy's own config.ini says, which on a Pi also knows rotation and touch]",
+    help=f"Size of the window in pixels, for desktops; at least 240x320, the size of a LAMPI's panel. "
+    f"[env: {settings.SIZE}; default: from Kivy's config.ini, which on a Pi also has the rotation and touch]",
 )
 @click.option(
     "--language",
     settings.LANGUAGE,
     metavar="LANGUAGE",
-    help=f"The screen's language, en or de. [env: {settings.LANGUAGE}; default: as LANG says, else en]",
+    help=f"Language of the screen, en or de. [env: {settings.LANGUAGE}; default: from LANG, else en]",
 )
 @click.option(
     "--motion",
     settings.MOTION,
     metavar="on|off",
-    help=f"Whether anything on the screen may fade. [env: {settings.MOTION}; default: on]",
+    help=f"Whether the screen may fade and pulse. [env: {settings.MOTION}; default: on]",
 )
 @click.option(
     "--dim-after",
     settings.DIM_AFTER,
     metavar="SECONDS",
-    help=f"Dim the screen after so long without a touch; 0 is never. "
+    help=f"Seconds without a touch until the screen dims; 0 for never. "
     f"[env: {settings.DIM_AFTER}; default: {settings.DEFAULT_DIM_AFTER_SECONDS:.0f}]",
 )
 @click.pass_context
 def main(ctx: click.Context, /, **options: str | None) -> None:
     """Show a LAMPI's touchscreen.
 
-    While the lamp is unclaimed, it shows the code to claim it with, until it is claimed. Then it
-    switches the lamp, and sets its colour and brightness. If the broker is unreachable, the screen
-    says so and retries. SIGTERM and Ctrl-C end it.
+    While the lamp is unclaimed, it shows the code for claiming it. Afterwards it switches the lamp, and sets its colour
+    and brightness. If the broker is unreachable, the screen says so and retries. SIGTERM and Ctrl-C end it.
     """
     escape_unshowable()
     if ctx.invoked_subcommand is not None:
         return
-    # Not click's own reading of the environment: for click, a variable that is set but empty is not set.
+    # Not click's own environment handling: click treats a variable that is set but empty as not set.
     given = {name: value for name, value in options.items() if value is not None}
     try:
         config = read_config(os.environ | given)
@@ -133,10 +138,10 @@ def main(ctx: click.Context, /, **options: str | None) -> None:
     end_signals.hold()
     start_logging(config.log_level, config.log_format)
     _prepare_kivy(config)
-    # Only now: importing Kivy takes seconds, reads its configuration and starts to log.
+    # Imported late: Kivy takes seconds to import, reads its configuration and starts to log.
     from lamp_ui.view.app import NoDisplay, Touchscreen  # noqa: PLC0415
 
-    log.info("This is lamp %s, on the broker at %s", config.device_id, config.broker)
+    log.info("Touchscreen of lamp %s started, broker %s", config.device_id, config.broker)
     try:
         touchscreen = Touchscreen(config, end_signals)
     except NoDisplay:
@@ -153,12 +158,12 @@ def _prepare_kivy(config: Config) -> None:
     os.environ[NO_CONFIG] = "1"
     os.environ["KIVY_NO_ARGS"] = "1"
     os.environ["KIVY_LOG_MODE"] = "PYTHON"
-    # The clock that a message wakes at once; Kivy's default one sleeps until the next frame is due.
+    # A clock that a message wakes at once; Kivy's default clock sleeps until the next frame is due.
     os.environ["KIVY_CLOCK"] = "interrupt"
-    # Kivy's other window provider ends the program where it finds no display.
+    # Kivy's other window provider exits if it finds no display.
     os.environ.setdefault("KIVY_WINDOW", "sdl2")
     os.environ.setdefault("SDL_VIDEODRIVER", _DISPLAYS)
-    # Each frame that is not looked for is power not used. Not in config.ini, which is the Pi's own.
+    # Fewer polls save power. Not set in config.ini, which belongs to the Pi.
     os.environ.setdefault("KCFG_GRAPHICS_MAXFPS", str(MOST_FRAMES_A_SECOND))
     if config.log_level != "DEBUG":
         # A filter, not a level: Kivy sets its logger's level itself when it is imported.
@@ -167,7 +172,7 @@ def _prepare_kivy(config: Config) -> None:
     from kivy.logger import LOG_LEVELS as KIVY_LEVELS  # noqa: PLC0415
 
     apply(read_config_file(find_config(os.environ)), KivyConfig, os.environ)
-    # Kivy set it when it was imported, and in this log mode it doesn't follow its configuration.
+    # Kivy set the level at import, and in this log mode it ignores its configuration.
     logging.getLogger("kivy").setLevel(KIVY_LEVELS.get(KivyConfig.get("kivy", "log_level"), logging.INFO))
 
 

@@ -1,4 +1,4 @@
-"""`lampi-ui install`: what a lamp's Pi gets beside this program."""
+"""`lampi-ui install`: installs the files of a lamp's Pi."""
 
 import grp
 import os
@@ -18,11 +18,11 @@ RECORD = Path("/etc/lampi/installed.sha256")
 SERVICES = ("systemd", "supervisord")
 
 GROUPS = ("video", "render", "input", "gpio")
-"""What the screen needs to draw, to read touches, and to use the button and the backlight."""
+"""Groups needed to draw, to read touches, and to use the button and the backlight."""
 
 _DEPLOY = Path(__file__).parent / "deploy"
 _ENVIRONMENT = "/opt/lampi"
-"""Where the shipped files expect this project's virtual environment; they get the one that runs."""
+"""Path of the virtual environment in the shipped files; replaced by the running one."""
 
 _UNIT = Path("/etc/systemd/system/lampi-ui.service")
 _PROGRAM = Path("/etc/supervisor/conf.d/lampi-ui.conf")
@@ -39,7 +39,7 @@ _START = {
 
 @dataclass(frozen=True)
 class ScreenUser:
-    """Who runs the touchscreen; ``~/.kivy/config.ini`` there knows the panel's rotation and touch."""
+    """The user who runs the touchscreen; their ``~/.kivy/config.ini`` has the panel's rotation and touch."""
 
     name: str
     home: str
@@ -47,14 +47,21 @@ class ScreenUser:
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(exists=True, path_type=Path, file_okay=False))
-@click.option("--service", type=click.Choice(SERVICES), default=SERVICES[0], show_default=True, help="Who runs it.")
-@click.option("--user", metavar="NAME", help="The user who runs it.  [default: as installed, else who called sudo]")
-@click.option("--prefix", type=click.Path(path_type=Path, file_okay=False), help="Build the tree here, without root.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--service", type=click.Choice(SERVICES), default=SERVICES[0], show_default=True, help="Process manager.")
+@click.option(
+    "--user", metavar="NAME", help="User who runs it.  [default: the installed one, else the user who called sudo]"
+)
+@click.option(
+    "--prefix",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Install below this folder; does not require root.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done and change nothing.")
 def install(folder: Path | None, service: str, user: str | None, prefix: Path | None, dry_run: bool) -> None:
-    """Lay out a lamp's Pi. Again, it adds what is missing; what was changed by hand stays.
+    """Install the touchscreen on a lamp's Pi. Run again to add what is missing; manual changes are kept.
 
-    FOLDER is what `lampi-cloud provision` made for this lamp: its bridge to the cloud, and its certificate.
+    FOLDER is the folder that `lampi-cloud provision` created for this lamp, with its bridge configuration and
+    certificate.
     """
     installation = Installation(RECORD, prefix, dry_run=dry_run, say=click.echo)
     try:
@@ -65,20 +72,20 @@ def install(folder: Path | None, service: str, user: str | None, prefix: Path | 
     if dry_run:
         click.echo("Nothing was changed.")
     elif not installation.is_here:
-        click.echo(f"Laid out under {prefix}; owners are for root to set.")
+        click.echo(f"Installed under {prefix}; as root, set the owners.")
     else:
-        lacking = [] if service == "systemd" else groups_without(screen_user.name)  # the unit names them
+        lacking = [] if service == "systemd" else groups_without(screen_user.name)  # the systemd unit sets them
         if lacking:
             click.echo(
                 f"First add {screen_user.name} to its groups: usermod -aG {','.join(lacking)} {screen_user.name}"
             )
-        click.echo(f"Now start it: {_START[service]}")
+        click.echo(f"To start: {_START[service]}")
 
 
 def find_user(name: str | None, place: Callable[[Path], Path], *, is_here: bool) -> ScreenUser:
-    """Return who runs the touchscreen: the given user, else the one of the last installation, else who called sudo.
+    """Return the touchscreen's user: as given, else as last installed, else the user who called sudo.
 
-    ``is_here`` is False for the tree of a different machine, whose users are not known here.
+    ``is_here`` is False for an installation under a prefix, whose users are not known here.
 
     Raises:
         CantInstall: no name is given, or the user does not exist.
@@ -86,19 +93,19 @@ def find_user(name: str | None, place: Callable[[Path], Path], *, is_here: bool)
     sudo_user = os.environ.get("SUDO_USER")
     name = name or _installed_user(place) or (None if sudo_user == "root" else sudo_user)
     if not name:
-        raise CantInstall("Who runs the touchscreen? Name the user: lampi-ui install --user NAME")
+        raise CantInstall("The touchscreen's user is unknown; name it: lampi-ui install --user NAME")
     if not _USER_NAME.fullmatch(name):
-        raise CantInstall(f"{name!r} is not a user's name.")
+        raise CantInstall(f"{name!r} is not a username.")
     try:
         return ScreenUser(name, pwd.getpwnam(name).pw_dir)
     except KeyError:
         if is_here:
-            raise CantInstall(f"This machine has no user {name}: give one that it has with --user NAME.") from None
+            raise CantInstall(f"This machine has no user {name}; name an existing user with --user NAME.") from None
         return ScreenUser(name, f"/home/{name}")
 
 
 def groups_without(user: str) -> list[str]:
-    """Return those of `GROUPS` that a user is not in; supervisord gives its programs only their user's own groups."""
+    """Return the `GROUPS` that a user is not in: supervisord gives a program only the groups of its user."""
     own = set(os.getgrouplist(user, pwd.getpwnam(user).pw_gid))
     return [group for group in GROUPS if grp.getgrnam(group).gr_gid not in own]
 
@@ -116,7 +123,7 @@ def _installed_user(place: Callable[[Path], Path]) -> str | None:
 
 
 def rows(service: str, user: ScreenUser) -> Iterator[Row]:
-    """Yield what every lamp gets; ``service`` is who runs the touchscreen, one of `SERVICES`."""
+    """Yield what is installed on every lamp; ``service`` is the process manager, one of `SERVICES`."""
     yield Accounts(user.name, GROUPS)
     yield Program(Path(sys.prefix, "bin", "lampi-ui"), user.name)
     yield Folder(Path("/etc/lampi"))
@@ -128,16 +135,16 @@ def rows(service: str, user: ScreenUser) -> Iterator[Row]:
 
 
 def provisioned(folder: Path) -> Iterator[Row]:
-    """Yield what one lamp gets: the files of its folder, laid out there as on the Pi.
+    """Yield the files of one lamp's folder, whose layout is that of the Pi.
 
-    Modes go by the names: a copy on its way here may have lost the original ones to an umask or a USB stick.
+    Modes are set by file name: a umask or a USB stick may have changed them in the copy.
 
     Raises:
         CantInstall: it is not such a folder, or can't be read.
     """
     files = sorted(path for path in (folder / "etc").rglob("*") if path.is_file())
     if not files:
-        raise CantInstall(f"{folder} is not what `lampi-cloud provision` makes: there is no {folder / 'etc'}.")
+        raise CantInstall(f"{folder} is not a folder from `lampi-cloud provision`: there is no {folder / 'etc'}.")
     yield Folder(_OF_BROKER)
     for file in files:
         path = "/" / file.relative_to(folder)
@@ -145,11 +152,11 @@ def provisioned(folder: Path) -> Iterator[Row]:
         try:
             yield File(path, file.read_bytes(), 0o600 if file.suffix == ".key" else 0o644, owner)
         except OSError as fault:
-            raise CantInstall(f"{file} can't be read: {fault.strerror}.") from None
+            raise CantInstall(f"Can't read {file}: {fault.strerror}.") from None
 
 
 def _shipped(name: str, path: Path, user: ScreenUser) -> File:
     text = (_DEPLOY / name).read_text(encoding="utf-8")
     for shipped, ours in {"@USER@": user.name, "@HOME@": user.home, _ENVIRONMENT: sys.prefix}.items():
-        text = text.replace(shipped, ours.replace("%", "%%"))  # systemd and supervisord expand what follows one %
+        text = text.replace(shipped, ours.replace("%", "%%"))  # systemd and supervisord expand a single %
     return File(path, text.encode())

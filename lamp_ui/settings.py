@@ -1,10 +1,10 @@
-"""The touchscreen's settings: where they come from and what they may be."""
+"""The touchscreen's settings: names, defaults and validation."""
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lamp_ui.core.i18n import LANGUAGES, spoken_here
+from lamp_ui.core.i18n import LANGUAGES, language_of
 from shared.logs import parse_format, parse_level
 from shared.mqtt import broker_settings
 from shared.mqtt.broker_settings import read_broker
@@ -35,7 +35,7 @@ DEFAULT_DIM_AFTER_SECONDS = 60.0
 LONGEST_DIM_AFTER_SECONDS = 86_400.0
 
 SHORTEST_SIDE, SHORTEST_LONG_SIDE, LONGEST_SIDE = 240, 320, 4096
-"""Pixels: a LAMPI's own screen, below which no QR code can be scanned; and what a Pi's graphics chip can draw."""
+"""Pixels: a LAMPI's panel, the smallest that can show a scannable QR code, and the limit of a Pi's graphics chip."""
 
 _SIZE = re.compile(r"(\d{1,6})[xX](\d{1,6})", re.ASCII)
 
@@ -50,12 +50,11 @@ class WindowSize:
 
 @dataclass(frozen=True)
 class Config:
-    """What the touchscreen needs to know before it starts.
+    """The touchscreen's configuration.
 
-    ``topic_prefix`` stands before every topic of the lamp; it is empty behind a bridge that strips
-    it. ``window_size`` is for the desk; None leaves it to Kivy's own configuration, as on the Pi.
-    ``motion`` says whether anything may move or fade by itself. ``dim_after_seconds`` without a touch
-    the screen dims; 0 means never.
+    ``topic_prefix`` is the prefix of the lamp's topics, empty behind a bridge that strips it. ``window_size`` is for
+    desktops; None leaves it to Kivy's configuration, as on the Pi. ``motion`` enables fading and pulsing. The screen
+    dims after ``dim_after_seconds`` without a touch; 0 means never.
     """
 
     broker: BrokerUrl
@@ -70,13 +69,12 @@ class Config:
 
 
 def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = own_device_id) -> Config:
-    """Return the configuration that the settings describe.
+    """Return the configuration from environment variables.
 
-    ``values`` holds them by name, as the environment does; what is not among them takes its
-    default. ``find_device_id`` is asked for the lamp's own id only where no setting names one.
+    ``find_device_id`` is called only if no setting names the device id.
 
     Raises:
-        BadSettings: with every fault, not just the first.
+        BadSettings: with one line for each invalid setting.
     """
     settings = SettingsReader(values)
     broker = read_broker(settings, parse_broker_url(DEFAULT_BROKER_URL))
@@ -88,7 +86,7 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
         log_level=settings.read(LOG_LEVEL, parse_level, DEFAULT_LOG_LEVEL),
         log_format=settings.read(LOG_FORMAT, parse_format, DEFAULT_LOG_FORMAT),
         window_size=settings.read(SIZE, parse_window_size, None),
-        language=settings.read(LANGUAGE, parse_language, spoken_here(values)),
+        language=settings.read(LANGUAGE, parse_language, language_of(values)),
         motion=settings.read(MOTION, parse_switch, True),
         dim_after_seconds=settings.read(DIM_AFTER, parse_dim_after, DEFAULT_DIM_AFTER_SECONDS),
     )
@@ -97,23 +95,23 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
 
 
 def parse_topic_prefix(text: str) -> str:
-    """Return the prefix of the lamp's topics; the empty string is one, and means none.
+    """Return the prefix of the lamp's topics; the empty string means no prefix.
 
     Raises:
-        ValueError: no topic can begin like that.
+        ValueError: it is not the beginning of a topic.
     """
     if any(character in "+#" or not character.isprintable() for character in text):
-        raise ValueError("no topic may hold '+', '#' or a control character")
+        raise ValueError("must not contain '+', '#' or a control character")
     if text and not text.endswith("/"):
-        raise ValueError("must end with '/', or be empty for no prefix at all")
+        raise ValueError("must end with '/', or be empty for no prefix")
     return text
 
 
 def parse_window_size(text: str) -> WindowSize:
-    """Return the size that is written as width, an x and height, such as 240x320.
+    """Parse a window size such as 240x320.
 
     Raises:
-        ValueError: it is not written so, or no such window makes sense.
+        ValueError: it is malformed, too small or too large.
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
@@ -122,15 +120,15 @@ def parse_window_size(text: str) -> WindowSize:
     short, long = sorted((size.width, size.height))
     if short < SHORTEST_SIDE or not SHORTEST_LONG_SIDE <= long <= LONGEST_SIDE:
         least = f"{SHORTEST_SIDE}x{SHORTEST_LONG_SIDE} or {SHORTEST_LONG_SIDE}x{SHORTEST_SIDE}"
-        raise ValueError(f"must be at least {least}, and no side above {LONGEST_SIDE}")
+        raise ValueError(f"must be at least {least}, with no side above {LONGEST_SIDE}")
     return size
 
 
 def parse_language(text: str) -> str:
-    """Return the language by its two letters.
+    """Parse a two-letter language code.
 
     Raises:
-        ValueError: the screen does not speak it.
+        ValueError: the screen is not available in this language.
     """
     if text.strip().lower() not in LANGUAGES:
         raise ValueError(f"not one of {', '.join(LANGUAGES)}")
@@ -138,7 +136,7 @@ def parse_language(text: str) -> str:
 
 
 def parse_switch(text: str) -> bool:
-    """Return what `on` or `off` means.
+    """Parse `on` or `off`.
 
     Raises:
         ValueError: it is neither.
@@ -149,10 +147,10 @@ def parse_switch(text: str) -> bool:
 
 
 def parse_dim_after(text: str) -> float:
-    """Return a number of seconds; 0 means never.
+    """Parse a number of seconds; 0 means never.
 
     Raises:
-        ValueError: it is no number, or none that makes sense.
+        ValueError: it is not a number, or too large.
     """
     if not re.fullmatch(r"\s*\d{1,9}(\.\d{1,6})?\s*", text, re.ASCII) or float(text) > LONGEST_DIM_AFTER_SECONDS:
         raise ValueError(f"not a number of seconds from 0 (never) to {LONGEST_DIM_AFTER_SECONDS:.0f}")

@@ -1,3 +1,3 @@
-"""What the lamp and the cloud have in common: the wire and the link to the broker."""
+"""Code that the lamp and the cloud share: the wire format and the MQTT client."""
 
 __version__ = "0.1.0"

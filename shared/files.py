@@ -1,4 +1,4 @@
-"""Folders and files that are complete or absent, with the right mode, whatever happens and whatever the umask."""
+"""Atomic creation of folders and files, with the right mode whatever the umask."""
 
 import errno
 import os
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
-"""What file systems without hard links answer, such as vfat and some network mounts."""
+"""Errors of file systems without hard links, such as vfat and some network mounts."""
 
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.ENOSYS}
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder that everyone can list, and missing ones above it; an existing one is unchanged.
+    """Create a folder that everyone can list, and its missing parents; an existing one is unchanged.
 
     Raises:
         OSError: it can't be created.
@@ -55,24 +55,24 @@ def replacing(file: Path) -> Iterator[Path]:
     sync(file.parent)
 
 
-def name_new(present: Path, new: Path) -> None:
-    """Give a file a second, new name in the same folder; where there are no hard links, move it there.
+def link_or_move(file: Path, new: Path) -> None:
+    """Give a file a second, new name in the same folder; on file systems without hard links, rename it.
 
     Raises:
         FileExistsError: there is a file of that name.
         OSError: it can't be written.
     """
     try:
-        os.link(present, new)
+        os.link(file, new)
     except OSError as fault:
         if fault.errno not in _NO_LINKS:
             raise
         new.touch(mode=0o600, exist_ok=False)  # so that the move below overwrites nothing
-        present.replace(new)
+        file.replace(new)
 
 
 def sync(path: Path) -> None:
-    """Flush a file to disk, or a folder where its file system can."""
+    """Flush a file to disk, or a folder if its file system supports that."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

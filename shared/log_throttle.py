@@ -13,10 +13,9 @@ MOST_KINDS = 20
 class LogThrottle:
     """Logs each warning once in an interval, then the number of its repeats.
 
-    Outsiders choose topics and payloads, so neither lines nor memory may grow with what they send:
-    an interval brings at most ``most_kinds`` warnings, as many sums and one sum of all others.
-    Every instant ``now`` is in seconds of one clock that doesn't go backwards, such as
-    ``time.monotonic``. May be called from any thread.
+    Outsiders choose topics and payloads, so neither the log nor the memory may grow with what they send: an interval
+    produces at most ``most_kinds`` warnings, as many counts, and one count of all others. ``now`` is in seconds of a
+    monotonic clock. Thread-safe.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class LogThrottle:
             if count:
                 self._log.warning("%s ... and %s more like it %s", text, f"{count:,}", span)
         if self._others:
-            self._log.warning("... and %s other warnings of such kinds %s", f"{self._others:,}", span)
+            self._log.warning("... and %s other such warnings %s", f"{self._others:,}", span)
         # Warnings that continue are only counted from now on; one that has stopped is logged when it recurs.
         self._repeats = {text: 0 for text, count in self._repeats.items() if count}
         self._others = 0

@@ -26,7 +26,7 @@ _COMMENT = re.compile(r"(?:^|\s)#")
 def read_settings_file(file: Path) -> dict[str, str]:
     """Return the settings in a file of lines `NAME=value`; empty lines and lines that begin with # are skipped.
 
-    Quotes around a value are removed, as a shell does. A comment behind a value is refused: systemd would take it for a
+    Quotes around a value are removed, as a shell does. A comment after a value is an error: systemd would read it as
     part of the value, a shell would not.
 
     Raises:
@@ -35,14 +35,14 @@ def read_settings_file(file: Path) -> dict[str, str]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as fault:
-        raise BadSettings([f"The settings in {file} can't be read: {fault.strerror}"]) from None
+        raise BadSettings([f"Can't read the settings in {file}: {fault.strerror}"]) from None
     except UnicodeDecodeError:
         raise BadSettings([f"The settings in {file} are not UTF-8"]) from None
     settings, faults = {}, []
     for number, line in enumerate(map(str.strip, lines), start=1):
         match = _LINE.fullmatch(line)
         if match and _COMMENT.search(_WHOLLY_QUOTED.sub("", match[2])):
-            faults.append(f"{file}, line {number}: a comment behind the value; put it on a line of its own")
+            faults.append(f"{file}, line {number}: a comment after the value; put it on a line of its own")
         elif match:
             value = match[2].strip()
             settings[match[1]] = value[1:-1] if _QUOTED.fullmatch(value) else value
@@ -71,9 +71,9 @@ class SettingsReader:
         self._faults: list[str] = []
 
     def read(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        """Return the setting, parsed; the default where it is not set or, until `finish`, faulty.
+        """Return the parsed setting, or the default if it is not set or invalid; `finish` reports invalid ones.
 
-        ``parse`` raises ValueError with a reason that quotes no secret.
+        ``parse`` raises ValueError with a reason that does not quote secrets.
         """
         if name not in self._values:
             return default
@@ -88,14 +88,14 @@ class SettingsReader:
         return name in self._values
 
     def refuse(self, name: str, reason: str) -> None:
-        """Report a fault in a setting that `read` can't check alone, such as one that requires another."""
+        """Record an error that `read` can't detect, such as a missing setting that another one requires."""
         self._faults.append(f"{name}: {reason}")
 
     def finish(self) -> None:
-        """Report the faults of everything read so far.
+        """Report all errors found so far.
 
         Raises:
-            BadSettings: something that was read is faulty.
+            BadSettings: a setting is invalid.
         """
         if self._faults:
             raise BadSettings(self._faults)

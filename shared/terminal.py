@@ -1,4 +1,4 @@
-"""Output on terminals and into files whose encoding lacks some characters, as 8-bit locales do."""
+"""Output to terminals and files whose encoding lacks some characters, as in 8-bit locales."""
 
 import codecs
 import io
@@ -10,7 +10,7 @@ _PLAIN = str.maketrans("─│╭╮╰╯", "-|++++")
 
 
 def escape_unshowable() -> None:
-    """Have standard output and standard error escape what their encoding lacks, where they would raise an error."""
+    """Make standard output and error escape characters that their encoding lacks, instead of raising an error."""
     codecs.register_error(_ERRORS, _escape)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -101,7 +101,7 @@ def test_nothing_is_found(tmp_path: Path) -> None:
     assert audit.vulnerabilities(answers(tmp_path, told(SAFE))) == []
 
 
-def test_what_is_found_is_said_also_where_not_all_was_asked(tmp_path: Path) -> None:
+def test_a_vulnerability_is_reported_even_if_not_all_could_be_checked(tmp_path: Path) -> None:
     expected = ["requests 2.19.0: PYSEC-2018-28, mended in 2.20.0"]
     assert audit.vulnerabilities(answers(tmp_path, told(SAFE, VULNERABLE))) == expected
     assert audit.vulnerabilities(answers(tmp_path, told(UNKNOWN, VULNERABLE))) == expected

@@ -1,4 +1,4 @@
-"""The documents: their sizes, their links, their words, and that what they name exists."""
+"""The documents: sizes, links, forbidden words, and the existence of what they name."""
 
 import ast
 import os
@@ -71,10 +71,10 @@ OLD_WORDS = (
     r"upkeep",
     r"the desk",
 )
-"""Words and turns that the project's language has given up for the field's terms; see CONTRIBUTING.md, "Language"."""
+"""Words and phrases that the project has replaced by the field's terms; see CONTRIBUTING.md, "Language"."""
 
 QUOTED_AS_IT_IS = re.compile(r"`[^`]*`|\]\([^)]*\)|<img [^>]*>|\"Room 12\"")
-"""What a document quotes from the program: its messages and file names follow the code's words."""
+"""Quotations from the program, such as messages and file names, which are not checked."""
 
 DOCUMENT_NAME = re.compile(r"[\w-]+\.md\b")
 

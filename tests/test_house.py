@@ -1,4 +1,4 @@
-"""The rules of the house (ARCHITECTURE.md): who may know whom, and where things are said."""
+"""Architecture rules (ARCHITECTURE.md): who may import whom, and where topics and queries are defined."""
 
 import ast
 import configparser
@@ -82,7 +82,7 @@ def test_queries_are_found() -> None:
 
 
 def test_the_page_never_speaks_to_the_broker() -> None:
-    """Not by any module that it imports, however far down: it changes the database, and the daemon says so."""
+    """Not by any module that it imports, even indirectly: it changes the database, and the daemon publishes."""
     program = "import sys, cloud.web.server; sys.exit('paho' in sys.modules or 'shared.mqtt.client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
 

@@ -1,4 +1,4 @@
-"""The scan of what the suite logs: it finds what it looks for, in every process of pytest's, and nothing else."""
+"""The log scan: it finds codes and passwords in every pytest process, and nothing else."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What `pip install` takes from a checkout, and that it leaves nothing there."""
+"""`pip install` from a checkout: what it installs, and that it leaves nothing behind."""
 
 import os
 import shutil

@@ -106,7 +106,7 @@ def problem_of(refusal: errors.UserError) -> Problem:
         case errors.UnusableDatabase():
             found = problems.database_away()
         case _:
-            found = problems.of_ours(refusal)
+            found = problems.internal_error(refusal)
     return found
 
 
@@ -117,4 +117,4 @@ def _database_fault(fault: Exception) -> Response:
 
 
 def _fault(fault: Exception) -> Response:
-    return problems.of_ours(fault).response()
+    return problems.internal_error(fault).response()

@@ -35,7 +35,7 @@ def associate() -> tuple[Response, int, dict[str, str]]:
     user = read_user(now)
     refuse_parameters()
     code = read_text_member("code")
-    lampi, status = ownership.taken_just_now(user, code, now), HTTPStatus.OK
+    lampi, status = ownership.recently_claimed(user, code, now), HTTPStatus.OK
     if lampi is None:
         lampi = claiming.associate_by_code(code, user, now, read_source())
         status = HTTPStatus.CREATED

@@ -73,7 +73,7 @@ def of_http(fault: HTTPException) -> Problem:
     return Problem(status, "", fault.description or "", headers=kept)
 
 
-def of_ours(fault: Exception) -> Problem:
+def internal_error(fault: Exception) -> Problem:
     """Log an unexpected exception and return the problem for it."""
     log.error("Unexpected error in a request", exc_info=fault)
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "", "Internal error. It has been logged.")

@@ -23,7 +23,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 
 def read_user(now: datetime) -> User:
-    """Return the user whose token the current request has.
+    """Return the user whose token the current request carries.
 
     Raises:
         Problem: 401, the token is missing or invalid.
@@ -36,7 +36,7 @@ def read_user(now: datetime) -> User:
 
 
 def read_source() -> str:
-    """Return the current request's source, in the same form as for a page, since guesses are counted by source."""
+    """Return the current request's source, in the same form as for the web page: guesses are counted by source."""
     forwarded = request.headers.get("X-Forwarded-For", "") if current_app.config.get("HAS_PROXY") else ""
     return sources.of_request(forwarded, request.remote_addr or "")
 

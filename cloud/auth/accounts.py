@@ -21,7 +21,7 @@ SHORTEST_NAME = 2
 LONGEST_NAME = 40
 
 _ANY_SCRIPT = {"Zyyy", "Zinh"}
-"""ISO 15924 codes of characters that are common to all scripts, or take that of their neighbour."""
+"""ISO 15924 codes of characters that belong to all scripts, or inherit the script of their neighbour."""
 
 _SYSTEMS = {
     "Hani": {"Hanb", "Jpan", "Kore"},
@@ -41,7 +41,7 @@ _HOUR = timedelta(hours=1)
 def sign_up(name: str, password: str, source: str, now: datetime) -> User:
     """Create an account; ``source`` is the client's address.
 
-    The rules for names are stricter than for operators (`association.add_user`). A name that differs from an existing
+    The rules for names are stricter than for operators (`claiming.add_user`). A name that differs from an existing
     one only in case or Unicode form counts as taken. Mixed scripts are rejected: a Cyrillic letter in a Latin name can
     imitate another user's name.
 
@@ -53,7 +53,7 @@ def sign_up(name: str, password: str, source: str, now: datetime) -> User:
     name = unicodedata.normalize("NFKC", name).strip()
     _require_plain(name)
     passwords.require_usable(password, name)
-    # A taken name is no new account, but reveals one: it counts against a limit of its own.
+    # A rejected sign-up reveals that the name is taken, so attempts have a limit of their own.
     limits = [Limit(("sign up", source), 20, _HOUR), Limit(("try name", source), 200, _HOUR)]
     created, _tried = attempts.spend(limits, now)
     kept = _hashed(password)  # slow, so before taking the write lock
@@ -95,7 +95,7 @@ def sign_in(name: str, password: str, source: str, now: datetime) -> User:
     return user
 
 
-def change_password(user: User, present: str, new: str, now: datetime) -> None:
+def change_password(user: User, current: str, new: str, now: datetime) -> None:
     """Change a password after checking the current one, and sign the user out everywhere.
 
     Raises:
@@ -104,7 +104,7 @@ def change_password(user: User, present: str, new: str, now: datetime) -> None:
         TooManyAttempts: the current password was wrong too often.
     """
     spent = attempts.spend([Limit(("change password", str(user.id)), 5, _QUARTER)], now)
-    if not _fits(present, user.password_hash):
+    if not _fits(current, user.password_hash):
         raise WrongPassword(_WRONG_CURRENT)
     attempts.refund(spent)
     passwords.require_usable(new, user.name)

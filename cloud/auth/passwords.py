@@ -29,7 +29,7 @@ _places = threading.BoundedSemaphore(MOST_WAITING)
 
 # OWASP's minimum recommendation (Password Storage Cheat Sheet): 19 MiB, two passes. It fits on a Raspberry Pi.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_hash_of_nobody = _hasher.hash("placeholder for users without a password")
+_placeholder_hash = _hasher.hash("placeholder for users without a password")
 
 
 def require_usable(password: str, name: str) -> None:
@@ -54,13 +54,13 @@ def hashed(password: str) -> str:
 
 
 def fits(password: str, kept: str | None) -> bool:
-    """Return whether a password matches a hash. Without a hash, the answer is no, after the same time.
+    """Return whether a password matches a hash. Without a hash, return False after the same time.
 
     Raises:
         Overloaded: too many are waiting.
     """
     try:
-        _in_turn(lambda: _hasher.verify(kept or _hash_of_nobody, _one_form(password)))
+        _in_turn(lambda: _hasher.verify(kept or _placeholder_hash, _one_form(password)))
     except (VerifyMismatchError, InvalidHashError):
         return False
     return kept is not None

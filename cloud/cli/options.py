@@ -30,7 +30,7 @@ _HELP = {
     "claim_url": ("URL", "Web page for associating lamps, shown on their screens."),
     "code_ttl": ("SECONDS", "Code lifetime; 0 for unlimited, default 900."),
     "database_url": ("URL", "sqlite:///file or postgresql://..."),
-    "guess_risk": ("CHANCE", "Accepted probability that any guess within a window succeeds; default 0.001."),
+    "guess_risk": ("PROBABILITY", "Accepted probability that any guess within a window succeeds; default 0.001."),
     "guess_window": ("SECONDS", "How long a wrong code counts; default one day."),
     "guesses_per_source": ("N", "Wrong codes allowed per address and window; default 100."),
     "guesses_per_user": ("N", "Wrong codes allowed per user and window; default 10."),

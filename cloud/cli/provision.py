@@ -55,12 +55,12 @@ def provision_command(
             made[outcome] += 1
             bar.update(1)
     with authorities.locked():
-        let_in_again = write_shut_out(authorities, mosquitto, utc_now())
+        rules_changed = write_shut_out(authorities, mosquitto, utc_now())
     counts = ", ".join(f"{made[outcome]} {outcome.value}" for outcome in Outcome)
     click.echo(
         f"{_counted(len(wanted))} in {out}: {counts}. Each folder's README.txt explains how to install it on the Pi."
     )
-    if let_in_again:
+    if rules_changed:
         click.echo("Some lamps had been revoked before; restart Mosquitto to let them connect again.")
 
 

@@ -66,13 +66,13 @@ def status(as_json: bool, warning: float, critical: float, dropped: int, **optio
     except BadSettings as bad:
         _end([Check("settings", Level.UNKNOWN, "; ".join(bad.faults))], {}, as_json=as_json)
     limits = Limits(warning, critical, dropped)
-    of_database, checks = _look_at_database(settings, limits)
-    of_broker, more = _look_at_broker(settings, limits)
+    of_database, checks = _check_database(settings, limits)
+    of_broker, more = _check_broker(settings, limits)
     checks += [*more, *check_renewal(read_ends(settings.broker), utc_now())]
     _end(checks, performance(of_database, of_broker, limits), as_json=as_json)
 
 
-def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Statistics | None, list[Check]]:
+def _check_database(settings: CloudSettings, limits: Limits) -> tuple[Statistics | None, list[Check]]:
     try:
         database = open_current(settings.database_url, busy_seconds=BUSY_SECONDS)
         try:
@@ -86,7 +86,7 @@ def _look_at_database(settings: CloudSettings, limits: Limits) -> tuple[Statisti
     return statistics, [Check("database", Level.OK, "the database is available"), *check_database(statistics, limits)]
 
 
-def _look_at_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerStatistics | None, list[Check]]:
+def _check_broker(settings: CloudSettings, limits: Limits) -> tuple[BrokerStatistics | None, list[Check]]:
     try:
         statistics = read_broker(settings.broker)
     except BrokerAway:

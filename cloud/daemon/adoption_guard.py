@@ -31,7 +31,10 @@ FAILURES_UNTIL_REPORTED = 3
 
 
 class AdoptionGuard:
-    """Whether this database may publish to the broker. ``on_read`` is called on another thread after each look."""
+    """Decides whether this database may publish to the broker.
+
+    ``on_read`` is called on another thread after each attempt to read the broker's retained messages.
+    """
 
     def __init__(
         self, broker: BrokerUrl, presence: PresenceBatch, refusals: Refusals, on_read: Callable[[], object]
@@ -47,7 +50,7 @@ class AdoptionGuard:
         self._reader: threading.Thread | None = None
 
     def start_over(self) -> None:
-        """Look again: the database is another one."""
+        """Check again: the database was replaced."""
         self._is_free = False
         self._of = None
 
@@ -96,7 +99,7 @@ class AdoptionGuard:
         return self._has_lamps is not False
 
     def _read(self, session: Session, origin: str) -> None:
-        """Look for lamps of another database than that with this origin."""
+        """Read whether the broker has lamps of a database with another origin."""
         try:
             filters = [topics.HIGH_WATER_MARK, topics.ASSOCIATED_FILTER]
             batches = retained_batches(self._broker, "adoption", filters, silence_seconds=SILENCE_SECONDS)
@@ -106,7 +109,7 @@ class AdoptionGuard:
             if self._failures == FAILURES_UNTIL_REPORTED:
                 log.error("Can't read which lamps the broker has, retrying: %s", fault)
             elif not isinstance(fault, BrokerAway):
-                log.debug("Looking for the broker's lamps failed", exc_info=True)
+                log.debug("Reading the broker's lamps failed", exc_info=True)
             threading.Event().wait(RETRY_SECONDS)  # on this thread only
         else:
             self._failures = 0
@@ -123,12 +126,12 @@ class AdoptionGuard:
 def _has_foreign(batches: Iterator[list[Message]], origin: str) -> bool:
     try:
         return any(_is_foreign(message, origin) for batch in batches for message in batch)
-    except BrokerSilent:  # it refuses the end marker; by now, all that is retained has come
+    except BrokerSilent:  # it refuses the end marker; by now, all retained messages have arrived
         return False
 
 
 def _is_foreign(message: Message, origin: str) -> bool:
-    """Return whether a retained message is of another database, or of a site that has no mark."""
+    """Return whether a retained message is from another database, or from a cloud without a mark."""
     if message.topic != topics.HIGH_WATER_MARK:
         return message.payload != CLEARED
     try:

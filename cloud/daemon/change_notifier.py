@@ -33,7 +33,7 @@ STOP_SECONDS = 0.5
 
 
 class ChangeNotifier:
-    """Whether the outbox may have changed since the last poll."""
+    """Reports whether the outbox may have changed since the last poll."""
 
     @property
     def pushes(self) -> bool:
@@ -74,28 +74,28 @@ class PgListener(ChangeNotifier):
     Notifications count as working only after one from another connection has arrived: a pooler may swallow them.
     """
 
-    def __init__(self, database_url: str, on_news: Callable[[], None]) -> None:
+    def __init__(self, database_url: str, on_change: Callable[[], None]) -> None:
         self._url = database_url
-        self._on_news = on_news
+        self._on_change = on_change
         self._stopping = threading.Event()
-        self._hears = False
-        self._said: bool | None = None
+        self._receives = False
+        self._logged: bool | None = None
 
     @property
     def pushes(self) -> bool:
         """True while notifications arrive."""
-        return self._hears
+        return self._receives
 
     def start(self) -> None:
         """Start listening in the background, retrying until the server is reachable."""
         # A new event for each thread: the previous thread may still be running and must find its own event set.
         self._stopping = threading.Event()
-        threading.Thread(target=self._work, args=(self._stopping,), name="news", daemon=True).start()
+        threading.Thread(target=self._work, args=(self._stopping,), name="notifications", daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening; the connection closes in the background within `STOP_SECONDS`."""
         self._stopping.set()
-        self._hears = False
+        self._receives = False
 
     def _work(self, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -116,21 +116,21 @@ class PgListener(ChangeNotifier):
         while not stopping.is_set():
             for _ in connection.notifies(timeout=STOP_SECONDS):
                 self._note(True, stopping)
-                self._on_news()
-            if not self._hears and time.monotonic() > silent_at:
+                self._on_change()
+            if not self._receives and time.monotonic() > silent_at:
                 self._note(False, stopping)
 
-    def _note(self, hears: bool, stopping: threading.Event) -> None:
+    def _note(self, receives: bool, stopping: threading.Event) -> None:
         """Record whether notifications arrive; ignored from a thread that is stopping."""
         if stopping.is_set():
             return
-        self._hears = hears
-        if hears is not self._said:
-            self._said = hears
-            log.info("Database notifications are working" if hears else "No database notifications, polling")
+        self._receives = receives
+        if receives is not self._logged:
+            self._logged = receives
+            log.info("Database notifications are working" if receives else "No database notifications, polling")
 
 
-def change_notifier_for(database_url: str, on_news: Callable[[], None]) -> ChangeNotifier:
-    """Return the change notifier for this database; ``on_news`` is called on another thread."""
+def change_notifier_for(database_url: str, on_change: Callable[[], None]) -> ChangeNotifier:
+    """Return the change notifier for this database; ``on_change`` is called on another thread."""
     file = sqlite_file(database_url)
-    return PgListener(database_url, on_news) if file is None else WalPoller(file)
+    return PgListener(database_url, on_change) if file is None else WalPoller(file)

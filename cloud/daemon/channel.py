@@ -1,4 +1,4 @@
-"""What a publisher needs of its way to the broker."""
+"""Interface between the publisher and the broker."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ from shared.mqtt.messages import Publication
 
 
 class Channel(Protocol):
-    """Interface to the broker."""
+    """A way to publish to the broker."""
 
     def leads(self) -> bool:
         """Return whether this daemon is the leader now."""

@@ -1,4 +1,4 @@
-"""CodeRotation: replaces expired codes of unassociated lamps."""
+"""Code rotation: replaces expired codes of unassociated lamps."""
 
 import logging
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from shared.logs import about
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
 def rotate_expired(ttl: timedelta, now: datetime) -> list[str]:
     """Rotate up to one batch of codes that are expired or from the future; return their lamps' device ids.
 
-    Presence doesn't matter: a lamp that the broker takes for offline may be connected, and show its code.
+    Presence doesn't matter: a lamp that the broker reports as offline may be connected and show its code.
     """
     offline = Lampi.code_issued_offline
-    # Four queries: with one condition for all, SQLite would read all waiting lamps.
+    # Four queries: with one condition for all, SQLite would read all unassociated lamps.
     for kind, lifetime in ((~offline, ttl), (offline, offline_ttl(ttl))):
         for when in (Lampi.code_issued_at <= now - lifetime, Lampi.code_issued_at > credible(now)):
             due = Lampi.select().where(Lampi.user.is_null() & when & kind)
@@ -63,15 +63,15 @@ class CodeRotation:
 
     def __init__(self, code_ttl: timedelta | None) -> None:
         self._code_ttl = code_ttl
-        self._look_at = 0.0
+        self._check_at = 0.0
 
     def step(self, now: datetime, monotonic: float) -> int:
         """Rotate one batch of codes if a check is due; return how many."""
-        if self._code_ttl is None or monotonic < self._look_at:
+        if self._code_ttl is None or monotonic < self._check_at:
             return 0
         rotated = rotate_expired(self._code_ttl, now)
         if not rotated:
-            self._look_at = monotonic + LOOK_SECONDS
+            self._check_at = monotonic + CHECK_SECONDS
             return 0
         log.info("Rotated the codes of %d lamps", len(rotated))
         for device_id in rotated:

@@ -35,11 +35,11 @@ from cloud.webhook.sender import WebhookSender
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.01
+POLL_SECONDS = 0.01
 """Polling interval for changes by other processes where the database does not notify us. On a disk that takes over half
 a second to commit, such a change may go unnoticed for a whole round."""
 
-LOOKS_A_ROUND = 30
+POLLS_A_ROUND = 30
 """Polls per round. A poll is almost free (see `change_notifier`); a round does all the daemon's work."""
 
 FLUSH_SECONDS = 1.5
@@ -173,22 +173,22 @@ class Daemon:
         if self._outlet.link is not None:
             self._webhook.stop()
             self._changes.stop()
-            self._inbox.close()  # otherwise the link's thread could block on a full inbox, and `stop` on that thread
+            self._inbox.close()  # else the link's thread could block on the full inbox, and `stop` on that thread
             self._outlet.link.stop()
             self._outlet.link = self._outlet.session = None
             self._metrics.leader.set(0)
             self._metrics.connected.set(0)
-            self._presence.clear()  # the next leader receives it all itself; written late, it would be stale
+            self._presence.clear()  # the next leader receives all of it; written later, it would be stale
 
     def _await(self) -> None:
-        """Take events, or wait for something new to publish, for at most one round."""
+        """Wait for events or for new messages to publish, for at most one round."""
         session = self._outlet.session
-        looks = 1 if session is not None and self._resync.is_under_way(session) else LOOKS_A_ROUND
+        polls = 1 if session is not None and self._resync.is_under_way(session) else POLLS_A_ROUND
         if self._changes.pushes:
-            self._take(looks * LOOK_SECONDS)
+            self._take(polls * POLL_SECONDS)
             return
-        for _ in range(looks):
-            if self._take(LOOK_SECONDS) or (
+        for _ in range(polls):
+            if self._take(POLL_SECONDS) or (
                 session and self._changes.may_have_changed() and self._publisher.has_pending()
             ):
                 return
@@ -216,16 +216,16 @@ class Daemon:
         end = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < end:
             if not self._presence.is_full:
-                self._take(LOOK_SECONDS)
+                self._take(POLL_SECONDS)
             else:  # events wait in the inbox, then in TCP; after too long a wait the broker resends the state
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
 
     def _leave(self) -> None:
         """Write the received events and wait briefly for the broker's confirmations."""
         end = time.monotonic() + FLUSH_SECONDS
         try:
             while self._outlet.session is not None and time.monotonic() < end:
-                self._take(LOOK_SECONDS)
+                self._take(POLL_SECONDS)
                 if not self._may_publish():
                     break
                 self._register()

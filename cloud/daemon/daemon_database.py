@@ -26,7 +26,7 @@ class DaemonDatabase:
         self.is_open = False
 
     def open(self, published_up_to: int = 0) -> None:
-        """Open the database, or after `hang_up` check that it is the one that was open.
+        """Open the database, or after `hang_up` check that it was not replaced.
 
         Raises:
             UnusableDatabase: needs an operator.

@@ -134,7 +134,7 @@ class Inbox:
         return taken
 
     def close(self) -> None:
-        """Release threads that wait for a place; nothing will be taken any more."""
+        """Release threads that wait for space; no more events will be taken."""
         with self._emptied:
             self._closed = True
             self._emptied.notify_all()

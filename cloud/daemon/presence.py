@@ -117,15 +117,15 @@ class PresenceSnapshot:
         page = _connected_after(self._settled_up_to)
         if not page:
             return True
-        absent = [device_id for device_id in page if not self._was_called(int(device_id, 16))]
-        if absent:
+        missing = [device_id for device_id in page if not self._has(int(device_id, 16))]
+        if missing:
             with write_transaction():
-                _set_presence(absent, False, now)
-        self.gone_offline += len(absent)
+                _set_presence(missing, False, now)
+        self.gone_offline += len(missing)
         self._settled_up_to = page[-1]  # only after the write: on a database error this page is retried
         return False
 
-    def _was_called(self, number: int) -> bool:
+    def _has(self, number: int) -> bool:
         part = self._up[number % self._PARTS]
         place = bisect_left(part, number)
         return place < len(part) and part[place] == number

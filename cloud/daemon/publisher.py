@@ -47,7 +47,7 @@ class Publisher:
         self._tried = self._refused_again = 0
         self._mark_is_under_way = self._state_is_due = False
         self._own_at = 0.0
-        self._reckon_mark: Callable[[int], HighWaterMark] | None = None
+        self._compute_mark: Callable[[int], HighWaterMark] | None = None
         self._mark_may_have_moved = True
 
     @property
@@ -58,8 +58,8 @@ class Publisher:
     @property
     def idle(self) -> bool:
         """True if all messages have outcomes, accepted rows are removed, and the published mark is up to date."""
-        mark_is_said = self._reckon_mark is None or not self._mark_may_have_moved or MARK in self.refusals.own
-        return not (self._under_way or self._unverified or self._accepted or self._mark_is_under_way) and mark_is_said
+        mark_is_sent = self._compute_mark is None or not self._mark_may_have_moved or MARK in self.refusals.own
+        return not (self._under_way or self._unverified or self._accepted or self._mark_is_under_way) and mark_is_sent
 
     def start_over(self, verification: Verification | None = None) -> None:
         """Start over on a new connection: everything in the outbox is published again.
@@ -76,20 +76,20 @@ class Publisher:
         self._sent_up_to = self._tried_up_to = 0
         self._mark_is_under_way = self._state_is_due = False
         self._own_at = 0.0
-        self._reckon_mark = None
+        self._compute_mark = None
         self.refusals.start_over()
 
-    def take_over_mark(self, reckon: Callable[[int], HighWaterMark]) -> None:
-        """Publish the high-water mark from now on; ``reckon`` computes it from the confirmed version.
+    def take_over_mark(self, compute: Callable[[int], HighWaterMark]) -> None:
+        """Publish the high-water mark from now on; ``compute`` derives it from the confirmed version.
 
         The broker's mark must have been read before, since a new one would hide what the broker lost.
         """
-        self._reckon_mark = reckon
+        self._compute_mark = compute
         self._mark_may_have_moved = True
 
     def conclude(self, outcomes: Outcomes, monotonic: float) -> None:
         """Process the outcomes of messages published on this connection."""
-        self.refusals.let_in()
+        self.refusals.connection_accepted()
         for number in outcomes.accepted:
             message = self._under_way.pop(number, None)
             if message is None:
@@ -194,7 +194,7 @@ class Publisher:
         self.refusals.hurry()
 
     def _publish_own_again(self, number: int) -> None:
-        """Publish a message of the daemon's own again, which the broker had no room for."""
+        """Publish one of the daemon's own messages again, which exceeded the broker's quota."""
         if number == MARK:
             self._mark_is_under_way = False
             self._mark_may_have_moved = True
@@ -231,14 +231,14 @@ class Publisher:
 
     def _publish_own(self, monotonic: float) -> None:
         """Publish the mark as a retained message: the broker saves it together with the messages that it covers."""
-        is_refused = STATE in self.refusals.own  # and stays so until it is accepted
+        is_refused = STATE in self.refusals.own  # until it is accepted
         if is_refused:
             self._own_at = monotonic + OWN_PAUSE_SECONDS
         if is_refused or self._state_is_due:
             self._state_is_due = False
             self._outlet.publish([(STATE, state(UP))])
-        if self._reckon_mark is not None and self._mark_may_have_moved and not self._mark_is_under_way:
-            mark, delivery = self._reckon_mark(outbox.confirmed_up_to()), topics.MARK_DELIVERY
+        if self._compute_mark is not None and self._mark_may_have_moved and not self._mark_is_under_way:
+            mark, delivery = self._compute_mark(outbox.confirmed_up_to()), topics.MARK_DELIVERY
             publication = Publication(topics.HIGH_WATER_MARK, mark.encode(), delivery.qos, delivery.retain)
             self._mark_is_under_way = self._outlet.publish([(MARK, publication)])
             self._mark_may_have_moved = not self._mark_is_under_way

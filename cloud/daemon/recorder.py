@@ -59,7 +59,7 @@ class Recorder:
         elif isinstance(event, Subscribed):
             self._publisher.refusals.subscribed(event.codes)
         elif session is None:
-            pass  # the next connection brings the state again
+            pass  # the broker sends the state again on the next connection
         elif isinstance(event, Presence):
             self._presence.add(event.device_id, event.up)
             session.note_presence(event.device_id, event.up)

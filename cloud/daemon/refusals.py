@@ -27,8 +27,8 @@ class Refusals:
     """Tracks refused messages for one publisher, across connections.
 
     Refused messages of lamps stay in the outbox and are retried in rounds (`due`, `begin_round`, `end_round`). The
-    daemon's ``own`` messages are retried by the publisher. ``conditions`` are faults that no message was refused for,
-    such as `broker_faults.FOREIGN`.
+    daemon's ``own`` messages are retried by the publisher. ``conditions`` are faults without a refused message, such as
+    `broker_faults.FOREIGN`.
     """
 
     def __init__(self, leads: Callable[[], bool]) -> None:
@@ -38,7 +38,7 @@ class Refusals:
         self._connection: int | None = None
         self._rejected_at = 0.0
         self.subscriptions: Counter[int] = Counter()
-        self._said: set[int] = set()
+        self._logged: set[int] = set()
         self._counts: Counter[int] = Counter()
         self._earlier: Counter[int] = Counter()
         self._written: dict[int, int] | None = None
@@ -47,7 +47,7 @@ class Refusals:
         self._write_at = 0.0
 
     @property
-    def are_there(self) -> bool:
+    def has_refused(self) -> bool:
         """True if lamps' messages are waiting for a retry."""
         return self._try_at is not None
 
@@ -60,7 +60,7 @@ class Refusals:
         self._pause = FIRST_PAUSE_SECONDS
 
     def due(self, monotonic: float) -> bool:
-        """Return whether a retry is due."""
+        """Return whether the next retry is due."""
         return self._try_at is not None and monotonic >= self._try_at
 
     def add(self, reason: int, topic: str, monotonic: float) -> None:
@@ -79,9 +79,9 @@ class Refusals:
         """Record that the broker refused or ended the connection; the client has logged it."""
         self._connection, self._rejected_at = reason, monotonic
 
-    def let_in(self) -> None:
+    def connection_accepted(self) -> None:
         """Record that the broker accepted a connection."""
-        if self._connection not in reasons.PASSING:  # between takeovers there are connections, too
+        if self._connection not in reasons.PASSING:  # the broker accepts connections between takeovers, too
             self._connection = None
 
     def note_condition(self, condition: int, *, holds: bool) -> None:
@@ -120,11 +120,11 @@ class Refusals:
     def record(self, now: datetime, monotonic: float, *, settled: bool) -> None:
         """Store the refusals if they changed; ``settled`` means that everything was tried on this connection."""
         faults = dict(self._counts | self._earlier)
-        if settled and not self.are_there and not self.own:
+        if settled and not self.has_refused and not self.own:
             faults = {}
-            if self._said:
+            if self._logged:
                 log.info("The broker accepts all messages again")
-            self._said.clear()
+            self._logged.clear()
             self._end_count()
             self._earlier.clear()
         if self._connection in reasons.PASSING and monotonic >= self._rejected_at + RIVAL_GONE_SECONDS:
@@ -140,8 +140,8 @@ class Refusals:
 
     def _count(self, reason: int, topic: str) -> None:
         self._counts[reason] += 1
-        if reason not in self._said:
-            self._said.add(reason)
+        if reason not in self._logged:
+            self._logged.add(reason)
             log.error(
                 "The broker refuses messages (%s), the first on %s; %s. Keeping them for a retry",
                 reasons.name_of(reason),

@@ -57,7 +57,7 @@ class Resync:
         While ``crowded``, work that can wait is postponed.
         """
         if self._publisher.refusals.subscriptions:
-            # Without a subscription, the snapshot would have all lamps offline.
+            # Without a subscription, the snapshot would set all lamps offline.
             if link is not None and session.subscribing_is_due(time.monotonic()):
                 session.begin_reading()
                 link.ask_again(session.of_link)

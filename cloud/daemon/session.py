@@ -22,7 +22,7 @@ LONGEST_ASK_PAUSE_SECONDS = 3600.0
 FIRST_SUBSCRIBE_PAUSE_SECONDS = 5.0
 LONGEST_SUBSCRIBE_PAUSE_SECONDS = 60.0
 
-LONGEST_CROWD_SECONDS = 60.0
+LONGEST_BURST_SECONDS = 60.0
 """Maximum delay of processing the presence snapshot while lamps arrive faster than they are handled."""
 
 
@@ -91,7 +91,7 @@ class Session:
 
     def snapshot_is_due(self, crowded: bool, monotonic: float) -> bool:
         """Return whether to process the snapshot. During a burst it can wait: lamps in the burst are online."""
-        return self._read_at is not None and (not crowded or monotonic >= self._read_at + LONGEST_CROWD_SECONDS)
+        return self._read_at is not None and (not crowded or monotonic >= self._read_at + LONGEST_BURST_SECONDS)
 
     def note_presence(self, device_id: str, up: bool) -> None:
         """Add a connected lamp to the presence snapshot while it is open."""

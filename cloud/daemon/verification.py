@@ -52,17 +52,17 @@ class Verification:
 
     @property
     def is_reading(self) -> bool:
-        """True from `begin` until `verdict` has returned one."""
+        """True from `begin` until `verdict` has returned a verdict."""
         return bool(self._batch)
 
     def begin(self, batch: dict[int, Pending]) -> None:
-        """Read these messages back; of each topic, the newest."""
+        """Read these messages back; only the newest of each topic."""
         self._batch = batch
         self._latest = list({message.topic: message for message in batch.values()}.values())
         self._start()
 
     def verdict(self) -> Verdict | None:
-        """Return the verdict once all is read, else None. Superseded messages don't count as lost."""
+        """Return the verdict once all messages are read, else None. Superseded messages don't count as lost."""
         if not self._batch or (self._reader is not None and self._reader.is_alive()):
             return None
         if self._found is None:

@@ -10,7 +10,7 @@ from cloud.db.url import sqlite_file
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
+CHECK_SECONDS = 2.0
 
 PATIENCE_SECONDS = 180.0
 """How long a reader may block the checkpoint before the daemon warns; a backup of millions of lamps takes less."""
@@ -26,7 +26,7 @@ class WalCheckpoints:
     def __init__(self, database_url: str) -> None:
         file = sqlite_file(database_url)
         self._log = None if file is None else Path(f"{file.resolve()}-wal")
-        self._look_at = 0.0
+        self._check_at = 0.0
         self._kept_since: float | None = None
         self._warned = False
 
@@ -36,9 +36,9 @@ class WalCheckpoints:
         Raises:
             peewee.PeeweeException: database error.
         """
-        if self._log is None or monotonic < self._look_at or crowded:
+        if self._log is None or monotonic < self._check_at or crowded:
             return
-        self._look_at = monotonic + LOOK_SECONDS
+        self._check_at = monotonic + CHECK_SECONDS
         size = _size(self._log)
         if size <= LOG_BYTES:
             self._note_empty()

@@ -31,7 +31,7 @@ def change_among(statement: str, values: Iterable[object], *before: object) -> N
 def change_in_ranges(statement: str, numbers: Iterable[int]) -> None:
     """Run a statement with two `?` placeholders, the first and last number, for each run of consecutive numbers."""
     statement = statement.replace("?", database_proxy.param)
-    # Within such a run, a number differs from its place in the sorted list by a constant.
+    # Within such a run, the difference between a number and its index in the sorted list is constant.
     for _, run in groupby(enumerate(sorted(numbers)), lambda placed: placed[1] - placed[0]):
         consecutive = [number for _, number in run]
         database_proxy.execute_sql(statement, (consecutive[0], consecutive[-1]))
@@ -102,7 +102,7 @@ def _type_of(field: Field) -> str:
 def _array(values: Iterable[object]) -> str:
     """Format strings or numbers (never None) as a PostgreSQL array. psycopg takes ten times as long.
 
-    The values are escaped together, with NUL between them: PostgreSQL admits it in no text.
+    The values are escaped together, separated by NUL, which PostgreSQL text can't contain.
     """
     joined = "\0".join(map(str, values)).replace("\\", "\\\\").replace('"', '\\"')
     return '{"' + joined.replace("\0", '","') + '"}'

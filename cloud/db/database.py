@@ -113,7 +113,7 @@ def write_transaction(database: peewee.Database | None = None, *, durable: bool 
     """Run a block in a transaction that holds the write lock from its start; nested blocks join it.
 
     Raises:
-        DatabaseReplaced: the file is not the one that was opened; nobody would see what is written.
+        DatabaseReplaced: the file was replaced since it was opened; a write to it would be lost.
 
     What the block reads is still true when it writes. On SQLite, a transaction that reads first fails at once with
     "database is locked" if another process wrote meanwhile, whatever the busy timeout; on PostgreSQL, two could read

@@ -15,7 +15,7 @@ IDLE_MILLISECONDS = 5000
 """PostgreSQL closes a connection whose transaction is idle for this long: a client that is paused or gone inside a
 transaction must not block others."""
 
-_PATIENCE = {
+_TIMEOUTS = {
     "connect_timeout": 5,
     # Detect a server host that vanished; TCP's default takes two hours.
     "keepalives_idle": 5,
@@ -25,7 +25,7 @@ _PATIENCE = {
 }
 
 FAILS_FOR_SECONDS = 1.0
-"""How long the pool takes a server for unavailable after an attempt to connect failed."""
+"""How long the pool considers a server unavailable after a failed connection attempt."""
 
 _WRITE_LOCK = 0x1A3B1
 """Advisory lock that serializes writers, as SQLite's write lock does; an arbitrary number."""
@@ -34,21 +34,21 @@ _ENCODINGS = ("UTF8", "SQL_ASCII")
 """Server encodings that can hold all names: SQL_ASCII keeps the client's bytes."""
 
 _REFUSED = ("FATAL", "no more connections allowed")
-"""What PostgreSQL, in any language, and pgbouncer answer at a limit of connections; libpq tells no SQLSTATE."""
+"""Errors of PostgreSQL, in any language, and of pgbouncer at the connection limit; libpq reports no SQLSTATE."""
 
 
 class PostgresDatabase(peewee.PostgresqlDatabase):
     """A PostgreSQL database that is always addressed in UTF-8.
 
-    Its settings are statements and not the startup parameter `options`, which poolers reject. Prepared statements are
-    not used, since in a pooler's transaction mode the next transaction may be on another connection of the server.
+    Settings are made by statements, because poolers reject the startup parameter `options`. Prepared statements are not
+    used: in a pooler's transaction mode, the next transaction may run on another server connection.
     """
 
     def __init__(self, url: str, *, busy_seconds: float, **pool: Any) -> None:
         self._lock_milliseconds = str(round(busy_seconds * 1000))
         given = conninfo_to_dict(url)
-        patience = {name: value for name, value in _PATIENCE.items() if name not in given}
-        super().__init__(url, prefer_psycopg3=True, prepare_threshold=None, client_encoding="UTF8", **patience, **pool)
+        timeouts = {name: value for name, value in _TIMEOUTS.items() if name not in given}
+        super().__init__(url, prefer_psycopg3=True, prepare_threshold=None, client_encoding="UTF8", **timeouts, **pool)
 
     def _connect(self) -> psycopg.Connection:
         connection: psycopg.Connection = super()._connect()
@@ -66,8 +66,8 @@ class PostgresDatabase(peewee.PostgresqlDatabase):
         return connection
 
     def lock_for_writing(self) -> None:
-        """Wait for the write lock; the current transaction holds it to its end, within the time-outs."""
-        # Here, too: in a pooler's transaction mode, this may be another connection than the one that was set up.
+        """Wait for the write lock; the current transaction holds it until it ends, within the timeouts."""
+        # Set again: in a pooler's transaction mode, this may be a different connection than in `_connect`.
         self.execute_sql(
             "SELECT set_config('lock_timeout', %s, true), set_config('idle_in_transaction_session_timeout', %s, true),"
             " pg_advisory_xact_lock(%s)",
@@ -87,10 +87,10 @@ def _check_encoding(connection: psycopg.Connection) -> None:
 
 
 class PooledPostgresDatabase(PooledPostgresqlDatabase, PostgresDatabase):
-    """Connections that are shared by threads, fewer than asked for where the server's limit is lower.
+    """A connection pool shared by threads; it has fewer connections than requested if the server's limit is lower.
 
-    One thread at a time connects. If the server does not answer, the threads behind it fail with the same error and
-    don't each wait for a time-out of their own.
+    One thread at a time connects. If the server does not answer, the waiting threads fail with the same error instead
+    of each waiting for its own timeout.
     """
 
     _fault: psycopg.OperationalError | None = None

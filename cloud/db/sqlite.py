@@ -1,4 +1,4 @@
-"""SQLite connections: how they are tuned, and whether their file is still the database."""
+"""SQLite connections: tuning, and detection of a replaced file."""
 
 import os
 import sqlite3
@@ -23,7 +23,7 @@ _PRAGMAS = {
     "journal_size_limit": LOG_BYTES,
 }
 
-_FOR_CROWDS = {
+_FOR_BURSTS = {
     "cache_size": -65_536,  # KiB; codes are random, so inserting many lamps touches pages all over the indexes
     "wal_autocheckpoint": 10_000,
 }
@@ -35,7 +35,7 @@ Identity = tuple[int, int]
 
 
 class _Cursor(sqlite3.Cursor):
-    """Raises the errors of fetching as peewee's; peewee itself converts those of executing only."""
+    """Converts errors while fetching to peewee's; peewee itself converts only errors while executing."""
 
     def fetchone(self) -> Any:
         with peewee.__exception_wrapper__:
@@ -85,7 +85,7 @@ class SqliteFile(peewee.SqliteDatabase):
 
 
 class PooledSqliteFile(PooledSqliteDatabase, SqliteFile):
-    """Connections that are shared by threads; one to a file that was replaced is not used again."""
+    """A connection pool shared by threads; connections to a replaced file are not reused."""
 
     def __init__(self, file: Path, *, busy_seconds: float, **pool: Any) -> None:
         # A connection is used by one thread at a time, but not always by the same one.
@@ -103,7 +103,7 @@ def _sort_key(text: str) -> str:
 
 def tune_for_bursts(database: SqliteFile) -> None:
     """Tune the daemon's connection for bursts of lamps."""
-    for name, value in _FOR_CROWDS.items():
+    for name, value in _FOR_BURSTS.items():
         database.pragma(name, value, permanent=True)
 
 

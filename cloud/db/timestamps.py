@@ -49,9 +49,9 @@ def latest(now: datetime) -> datetime:
 
 
 def credible(now: datetime) -> datetime:
-    """Return the latest timestamp that counts, for what lasts minutes or longer.
+    """Return the latest credible timestamp for durations of minutes or longer.
 
-    More than the clocks may differ: ``now`` is read before a wait for the write lock, in which others write.
+    The tolerance exceeds `CLOCK_SLACK`: ``now`` is read before a wait for the write lock, while others write.
     """
     return now + LONGEST_WAIT
 

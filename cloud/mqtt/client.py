@@ -31,7 +31,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 STOP_SECONDS = 2.0
 TICK_SECONDS = 1.0
 
-MOST_IN_FLIGHT_UNTOLD = 20
+DEFAULT_IN_FLIGHT = 20
 """Window for MQTT 3.1.1, where the broker can't announce a limit: Mosquitto's default for `max_inflight_messages`.
 Beyond it, Mosquitto 2.0.11 confirms QoS 2 messages but loses most of them."""
 
@@ -154,7 +154,7 @@ class BrokerClient:
             if self._endings.begin(protocol):
                 log.warning("The broker at %s ends connections at QoS 2, using QoS 1; %s", self._broker, _MAX_QOS)
             if not session.reports_refusals:
-                protocol.window.limit_to(MOST_IN_FLIGHT_UNTOLD)
+                protocol.window.limit_to(DEFAULT_IN_FLIGHT)
             try:
                 self._begin(transport, protocol, session)
                 why = self._converse(transport, protocol, session)
@@ -184,7 +184,7 @@ class BrokerClient:
         self._guarded(self._listener.connected, session)
 
     def _converse(self, transport: Transport, protocol: Protocol, session: Session) -> str | None:
-        """Run the connection; return why the broker ended it, None if we did."""
+        """Run the connection; return why the broker ended it, or None if this client did."""
         alive = KeepAlive(protocol, self._login.keepalive_seconds, time.monotonic())
         progress = Progress(protocol, time.monotonic())
         leave_by: float | None = None

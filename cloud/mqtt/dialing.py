@@ -83,7 +83,7 @@ def _sign_in(connection: socket.socket, protocol: Protocol) -> int:
     """Exchange CONNECT and CONNACK; return the reason code."""
     end = time.monotonic() + CONNECT_SECONDS
     try:
-        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):  # data received before may tell why
+        with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):  # data received before may say why
             connection.sendall(protocol.to_send())
         while protocol.connack is None:
             connection.settimeout(max(end - time.monotonic(), 0.001))

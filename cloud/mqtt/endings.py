@@ -1,4 +1,4 @@
-"""What a broker does not say, but the endings of several connections in a row do."""
+"""Infers what the broker doesn't report from how several connections in a row ended."""
 
 from cloud.mqtt import reasons
 from cloud.mqtt.packets import MQTT_5
@@ -6,15 +6,15 @@ from cloud.mqtt.protocol import Protocol
 
 BRIEF_SECONDS = 20.0
 RIVAL_AFTER = 4
-"""How many brief connections in a row the broker must close. Mosquitto 2.0 does not say that another client took over;
-a successor among the daemons of one cloud takes over once."""
+"""How many brief connections in a row the broker must close before a rival client is assumed. Mosquitto 2.0 does not
+report a takeover; another daemon of the same cloud takes over only once."""
 
 QOS_1_AFTER = 2
 """How many connections in a row must end at a message of QoS 2 before QoS 1 is used."""
 
 
 class Endings:
-    """Counts endings that are alike."""
+    """Counts consecutive connections that ended in the same way."""
 
     def __init__(self) -> None:
         self._at_qos_2 = 0
@@ -23,7 +23,7 @@ class Endings:
     def begin(self, protocol: Protocol) -> bool:
         """Lower the QoS of a new connection if the last ones ended at QoS 2; return whether it was lowered.
 
-        A broker of MQTT 3.1.1 can't announce its maximum: Mosquitto with `max_qos 1` closes the connection.
+        An MQTT 3.1.1 broker can't announce its maximum QoS: Mosquitto with `max_qos 1` closes the connection.
         """
         if protocol.level >= MQTT_5 or self._at_qos_2 < QOS_1_AFTER:
             return False
@@ -31,7 +31,7 @@ class Endings:
         return True
 
     def note(self, protocol: Protocol, seconds: float) -> int | None:
-        """Count the ending of a connection that lasted so many seconds; return a reason code if it is known by now."""
+        """Count the end of a connection that lasted ``seconds``; return its reason code once that is known."""
         if protocol.takes_qos_2:
             self._at_qos_2 = 0
         elif protocol.waits_at_qos_2:

@@ -1,4 +1,4 @@
-"""Detects a dead connection, and a broker that is alive but stopped confirming messages."""
+"""Detects a dead connection, and a broker that is alive but has stopped confirming messages."""
 
 from cloud.mqtt.protocol import Protocol
 
@@ -16,7 +16,7 @@ class BrokerStalled(Exception):
 class KeepAlive:
     """Pings at the broker's interval or ours, whichever is shorter, in seconds of a monotonic clock.
 
-    A broker that asks for longer intervals, or for none, must not keep us from noticing that it is gone.
+    A broker that requests a longer interval, or none, must not delay the detection of a dead connection.
     """
 
     def __init__(self, protocol: Protocol, seconds: int, now: float) -> None:

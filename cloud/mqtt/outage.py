@@ -16,13 +16,13 @@ class OutageLog:
         self._is_logged = False
 
     def begin(self, why: str) -> None:
-        """Log an outage, unless it is logged already; ``why`` continues "The broker at ..."."""
+        """Log an outage unless it has been logged; ``why`` continues "The broker at ..."."""
         if not self._is_logged:
             self._is_logged = True
             log.warning("The broker at %s %s; retrying", self._broker, why)
 
     def close(self) -> None:
-        """Log no further outage: an attempt to connect may end long after the client was stopped."""
+        """Stop logging outages: a connection attempt may end long after the client was stopped."""
         self._is_logged = True
 
     def end(self, session: Session) -> None:

@@ -110,7 +110,7 @@ class Protocol:
         return taken
 
     def receive(self, data: bytes) -> None:
-        """Process received bytes, split at any place.
+        """Process received bytes, which may be split anywhere.
 
         Raises:
             ProtocolError: malformed or unexpected data; close the connection.
@@ -150,7 +150,7 @@ class Protocol:
         self._rest = data[at:]
 
     def _continued(self, data: bytes) -> bytes:
-        """Return what is to be read: after the rest of the last call, or without that of a discarded packet."""
+        """Prepend the unprocessed rest of the last call, or drop the remainder of a discarded packet."""
         if self._to_skip:
             skipped = min(self._to_skip, len(data))
             self._to_skip -= skipped
@@ -194,7 +194,7 @@ class Protocol:
 
     def _take(self, head: int, body: bytes) -> None:
         if (head == CONNACK) is not (self.connack is None):
-            raise ProtocolError("no CONNACK at first" if self.connack is None else "a second CONNACK")
+            raise ProtocolError("a packet before CONNACK" if self.connack is None else "a second CONNACK")
         if head & _PACKET_KIND == PUBLISH:
             message = reading.read_publish(head, body, self.level)
             if message.identifier is not None:

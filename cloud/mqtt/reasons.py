@@ -19,10 +19,10 @@ NO_ANSWER = 0x101
 """Our own code for MQTT 3.1.1: the broker closes the connection instead of answering CONNECT."""
 
 CLOSED_AGAIN = 0x102
-"""Our own code: the broker closes one connection after the other without a reason."""
+"""Our own code: the broker repeatedly closes the connection without a reason."""
 
 PASSING = frozenset((TAKEN_OVER, CLOSED_AGAIN))
-"""Reasons between whose occurrences there are connections."""
+"""Reasons after which the broker accepts the next connection."""
 
 OF_3_1_1 = {1: UNSUPPORTED_VERSION, 2: 0x85, 3: 0x88, 4: BAD_CREDENTIALS, 5: NOT_AUTHORIZED}
 """CONNACK return codes of MQTT 3.1.1."""

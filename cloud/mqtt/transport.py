@@ -97,7 +97,7 @@ class Transport:
         return b"".join(chunks)
 
     def _acknowledge_at_once(self) -> None:
-        """Acknowledge what was read, where no answer has carried the acknowledgement.
+        """Acknowledge received data at once, unless a sent packet has carried the acknowledgement.
 
         Linux delays it by 40 ms, and a broker without TCP_NODELAY (Mosquitto's default) sends nothing more meanwhile.
         Linux forgets the option, so it is set each time.

@@ -5,7 +5,7 @@ _CALM_WINDOWS = 10
 
 
 class Window:
-    """Narrows when the broker's quota is exceeded, and widens again slowly: the shortage may have been a passing one.
+    """Narrows when the broker's quota is exceeded, and widens again slowly: the shortage may be temporary.
 
     ``size`` is the current limit. ``sent_before_narrowing`` has the packet identifiers of messages that were in flight
     when the window was narrowed: their refusals for the same cause don't narrow it again.

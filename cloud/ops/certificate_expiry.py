@@ -36,11 +36,11 @@ def check_renewal(ends: Mapping[str, datetime], now: datetime) -> list[Check]:
     """Check the remaining validity; without certificates there is no check."""
     if not ends:
         return []
-    worn = {whose: end for whose, end in ends.items() if end < now + WARNED_BEFORE}
-    if not worn:
+    expiring = {whose: end for whose, end in ends.items() if end < now + WARNED_BEFORE}
+    if not expiring:
         return [Check("renewal", Level.OK, f"certificates are valid until {min(ends.values()):%Y-%m-%d}")]
-    level = Level.CRITICAL if min(worn.values()) <= now else Level.WARNING
-    texts = [f"the {whose}'s certificate expires on {end:%Y-%m-%d}; {_HOW[whose]}" for whose, end in worn.items()]
+    level = Level.CRITICAL if min(expiring.values()) <= now else Level.WARNING
+    texts = [f"the {whose}'s certificate expires on {end:%Y-%m-%d}; {_HOW[whose]}" for whose, end in expiring.items()]
     return [Check("renewal", level, "; ".join(texts))]
 
 

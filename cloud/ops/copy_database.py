@@ -56,7 +56,7 @@ def copy_database(
     upgrade(target)
     try:
         with write_transaction(source), target.atomic():
-            _have_patience(source, target)
+            _disable_idle_timeout(source, target)
             if any(True for table in (User, Lampi, Tombstone, History) for _ in _rows(target, table)):
                 raise UnusableDatabase("The target database is not empty; create a new one and give its URL.")
             counts = {table._meta.table_name: _copy(table, source, target, progress) for table in TABLES}
@@ -64,7 +64,7 @@ def copy_database(
                 if _digest(source, table) != _digest(target, table):
                     raise UnusableDatabase(f"The copy of {table._meta.table_name} differs from the original.")
             _continue_numbering(target)
-            _name_anew(target)
+            _set_new_origin(target)
     except peewee.PeeweeException as fault:
         raise UnusableDatabase(f"Copying failed, nothing was copied: {one_line(fault)}") from None
     return counts
@@ -119,14 +119,14 @@ def _digest(database: peewee.Database, table: type[Table]) -> str:
     return digest.hexdigest()
 
 
-def _have_patience(*databases: peewee.Database) -> None:
+def _disable_idle_timeout(*databases: peewee.Database) -> None:
     """Disable the idle timeout: each transaction is idle while the other side works."""
     for database in databases:
         if isinstance(database, peewee.PostgresqlDatabase):
             database.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
-def _name_anew(database: peewee.Database) -> None:
+def _set_new_origin(database: peewee.Database) -> None:
     """Give the copy an origin of its own: from here on its versions diverge from the original's."""
     with database.bind_ctx(TABLES):
         OutboxSequence.update(origin=uuid.uuid4().hex).execute()

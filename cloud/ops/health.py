@@ -16,7 +16,7 @@ CONNECT_SECONDS = 5.0
 """Timeout for the broker, below the 10 s after which monitoring systems usually time out."""
 
 LONGEST_ROUND_SECONDS = 15.0
-"""A leader completes a round of its work several times a second; a disk that hangs or a long write may delay it."""
+"""A leader completes a round of its work several times a second; a hanging disk or a long write may delay it."""
 
 
 class Level(IntEnum):
@@ -88,7 +88,7 @@ def check_database(statistics: Statistics, limits: Limits) -> list[Check]:
     if statistics.pending:
         pending = f"{statistics.pending} messages are pending, the oldest for {statistics.oldest_seconds:.0f} s"
     made_at = statistics.backed_up_at
-    good_for = "unlimited" if statistics.code_ttl is None else f"{statistics.code_ttl.total_seconds():.0f} s"
+    lifetime = "unlimited" if statistics.code_ttl is None else f"{statistics.code_ttl.total_seconds():.0f} s"
     return [
         publisher,
         Check("outbox", behind, pending),
@@ -96,7 +96,7 @@ def check_database(statistics: Statistics, limits: Limits) -> list[Check]:
         Check(
             "lamps", Level.OK, f"{statistics.lamps} lamps, {statistics.waiting} unassociated, {statistics.connected} up"
         ),
-        Check("codes", Level.OK, f"code lifetime: {good_for}"),
+        Check("codes", Level.OK, f"code lifetime: {lifetime}"),
         Check("backup", Level.OK, "no backup yet" if made_at is None else f"last backup: {made_at:%Y-%m-%d %H:%M} UTC"),
     ]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from cloud.db.database import run_sql
 from cloud.rate_limit.guess_budget import FORESEEN_ACCOUNTS, Budget, room_needed
-from cloud.rate_limit.guess_counts import EVERYBODY, cost_of, slots_of
+from cloud.rate_limit.guess_counts import EVERYONE, cost_of, slots_of
 from cloud.rate_limit.live_codes import live_code_count
 from cloud.rate_limit.policy import CodePolicy, announced
 
@@ -20,7 +20,7 @@ def length_for_new_codes(count: int, replaced: int, now: datetime) -> int:
     ``replaced``: how many of the codes counted as live the new codes replace.
     """
     policy = announced()
-    spent = cost_of(slots_of([EVERYBODY], policy, now)[EVERYBODY])
+    spent = cost_of(slots_of([EVERYONE], policy, now)[EVERYONE])
     lamps = live_code_count(policy, now) - replaced + count
     return budget_with(spent, lamps, policy).short_code_length(lamps, policy.shortest, policy.longest)
 

@@ -1,11 +1,11 @@
 """The guess budget: what a wrong code costs, how many can be tolerated, and how long short codes must be.
 
-**Guarantee.** In any period of the window's length, the chance that guessing hits any waiting lamp is at most the
+**Guarantee.** In any period of the window's length, the chance that guessing hits any unclaimed lamp is at most the
 stated risk, regardless of who guesses and from how many accounts.
 
 **Proof.** A guess of k characters hits a lamp if the lamp's short code has at most k characters and its code begins
 with the guess. Codes are random, so the chance of hitting any lamp is at most n / 16^k, where n is the number of live
-codes (of waiting lamps, not expired) whose short codes have at most k characters. This is the guess's *cost*. A guess
+codes (of unclaimed lamps, not expired) whose short codes have at most k characters. This is the guess's *cost*. A guess
 is looked up only if its cost and the costs of the window's failed guesses add up to at most the risk; otherwise it is
 rejected without a look-up. Until the first hit every answer is "no", so the guesses made until then are equivalent to a
 list fixed in advance, and the chance that any entry of a list hits is at most the sum of the costs. Counting only
@@ -23,9 +23,9 @@ throttled, and an attacker can't lock out an owner who scans the QR code.
 service for everyone: with 1,000 lamps, 6 characters and a risk of 0.001, the budget is 16 failures a day. Codes are
 therefore made long enough for the budget to cover `room_needed` failures `MARGIN` times over:
 
-- Failures of honest users: `HONEST_ERRORS` for each waiting lamp. That allows every owner three mistypings. If each
-  lamp waits for an hour, so that 24 n lamps are claimed in a day, it allows one wrong code in eight. (Copying 6 to 9
-  characters with an error rate of 1 to 3 in 100 characters gets 6 to 24 of 100 codes wrong.)
+- Failures of honest users: `HONEST_ERRORS` for each unclaimed lamp. That allows every owner three mistypings. If each
+  lamp is unclaimed for an hour, so that 24 n lamps are claimed in a day, it allows one wrong code in eight. (Copying 6
+  to 9 characters with an error rate of 1 to 3 in 100 characters gets 6 to 24 of 100 codes wrong.)
 - Failures of attackers: all existing accounts, up to `FORESEEN_ACCOUNTS`, each making all guesses it is allowed.
 
 If more accounts attack than foreseen, the second half of the budget is reserved for codes that are long enough for what
@@ -38,7 +38,7 @@ from dataclasses import dataclass
 from shared.protocol.codes import CODE_LENGTH, SHORT_CODE_LENGTH
 
 HONEST_ERRORS = 3
-"""Wrong codes tolerated for each waiting lamp, in addition to those foreseen from attackers."""
+"""Wrong codes tolerated for each unclaimed lamp, in addition to those foreseen from attackers."""
 
 FORESEEN_ACCOUNTS = 1000
 """Accounts that can all use up their guesses without locking out anyone else."""
@@ -81,8 +81,8 @@ class Budget:
 
     def short_code_length(self, lamps: int, shortest: int = SHORT_CODE_LENGTH, longest: int = CODE_LENGTH) -> int:
         """Return the smallest code length at which the rest of the budget covers `room` failures with the margin."""
-        bearable = (self.risk - self.spent) / (MARGIN * max(1, self.room))
+        tolerable = (self.risk - self.spent) / (MARGIN * max(1, self.room))
         for length in range(shortest, longest):
-            if lamps / 16.0**length <= bearable:
+            if lamps / 16.0**length <= tolerable:
                 return length
         return longest

@@ -15,7 +15,8 @@ from cloud.db.database import Table, run_sql
 from cloud.db.timestamps import NEVER, TimestampField, credible, read_stored, stored
 from cloud.rate_limit.policy import CodePolicy
 
-EVERYBODY = "everybody"
+EVERYONE = "everybody"
+"""Counter for all users and sources together, as stored in the database."""
 
 
 class GuessCount(Table):

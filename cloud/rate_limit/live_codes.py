@@ -1,6 +1,6 @@
 """Counts of live codes by short code length, without scanning the lamps.
 
-Database triggers (migration 0004) keep the counts in step with every change to the lamps. An unclaimed lamp counts in
+Database triggers (migration 0004) update the counts with every change to the lamps. An unclaimed lamp counts in
 the hour in which its code was issued. The codes of an hour expire together, up to an hour late, so the count is never
 too low. The codes of offline lamps are valid for longer (`cloud.rate_limit.policy`).
 """
@@ -15,7 +15,7 @@ from cloud.rate_limit.policy import CodePolicy, offline_ttl
 
 
 class LiveCodes(Table):
-    """The number of waiting lamps whose codes were issued in one hour, for one short code length."""
+    """The number of unclaimed lamps whose codes were issued in one hour, for one short code length."""
 
     hour: datetime = TimestampField()
     short_code_length = IntegerField()

@@ -16,8 +16,8 @@ SLOTS_A_WINDOW = 24
 OFFLINE_TTL = timedelta(days=1)
 """Time to live of a code that was issued while its lamp was offline, unless the usual one is longer.
 
-Nobody has seen such a code. But the broker may be wrong about presence (eclipse-mosquitto#2097): then the lamp shows
-the code, and it must be valid. Replacing it as often as a connected lamp's would fill the queue of each absent bridge.
+No one has seen such a code, unless the broker is wrong about presence (eclipse-mosquitto#2097): then the lamp shows the
+code, so it must be valid. Replacing it as often as a connected lamp's would fill the queue of each offline bridge.
 """
 
 
@@ -43,7 +43,7 @@ class CodePolicy:
     longest: int = CODE_LENGTH
 
     def live_since(self, now: datetime) -> LiveSince | None:
-        """Return from when on codes are live, or None if they never expire."""
+        """Return the issue times from which codes are live, or None if they never expire."""
         return None if self.ttl is None else LiveSince(now - self.ttl, now - offline_ttl(self.ttl))
 
     @property

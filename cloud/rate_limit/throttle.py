@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from cloud.db.database import write_transaction
 from cloud.rate_limit.current_budget import budget_with
 from cloud.rate_limit.guess_budget import cost
-from cloud.rate_limit.guess_counts import EVERYBODY, Slot, add_failure, cost_of, failures_in, slots_of
+from cloud.rate_limit.guess_counts import EVERYONE, Slot, add_failure, cost_of, failures_in, slots_of
 from cloud.rate_limit.live_codes import live_codes
 from cloud.rate_limit.policy import CodePolicy
 from cloud.store import audit_log
@@ -52,12 +52,12 @@ def wait_for(guess: Guess) -> timedelta | None:
     """
     if guess.is_full_code:
         return None
-    counts = slots_of([guess.user, guess.origin, EVERYBODY], guess.policy, guess.now)
+    counts = slots_of([guess.user, guess.origin, EVERYONE], guess.policy, guess.now)
     return _longest(
         [
             _wait(counts[guess.user], guess, lambda counted: failures_in(counted) < guess.policy.guesses_per_user),
             _wait(counts[guess.origin], guess, lambda counted: failures_in(counted) < guess.policy.guesses_per_source),
-            _budget_wait(counts[EVERYBODY], guess),
+            _budget_wait(counts[EVERYONE], guess),
         ]
     )
 
@@ -68,7 +68,7 @@ def count_failure(guess: Guess) -> None:
         _note(guess, Reason.UNKNOWN_CODE)
         return
     price = cost(guess.length, live_codes(guess.policy, guess.now))
-    add_failure([guess.user, guess.origin, EVERYBODY], price, guess.policy, guess.now)
+    add_failure([guess.user, guess.origin, EVERYONE], price, guess.policy, guess.now)
     _write(guess, Reason.UNKNOWN_CODE)
 
 

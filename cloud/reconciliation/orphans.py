@@ -48,7 +48,7 @@ class OrphanSweep:
         self._cleared = 0
 
     def step(self, now: datetime) -> bool:
-        """Start reading, or clear the orphans once all is read; return True when done.
+        """Start reading, or clear the orphans once everything is read; return True when done.
 
         The broker's retained messages are then trusted again.
         """

@@ -53,8 +53,8 @@ def find_drift(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
     Raises:
         BrokerAway: the broker does not respond, or stops sending before the end.
     """
-    drift = _look(broker, progress)
-    return drift.both(_look(broker, lambda _count: None)) if drift else drift
+    drift = _scan(broker, progress)
+    return drift.both(_scan(broker, lambda _count: None)) if drift else drift
 
 
 def repair(drift: Drift, now: datetime) -> None:
@@ -74,7 +74,7 @@ def repair(drift: Drift, now: datetime) -> None:
     clear_orphans(sorted(drift.ghost), now)
 
 
-def _look(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
+def _scan(broker: BrokerUrl, progress: Callable[[int], object]) -> Drift:
     drift = Drift()
     seen = array("Q")
     for batch in retained_associations(broker, "reconcile"):
@@ -89,12 +89,12 @@ def _compare(batch: dict[str, bytes], drift: Drift) -> None:
     """Compare one batch of retained messages with the database."""
     lamps = {lampi.device_id: lampi for lampi in Lampi.select().where(Lampi.device_id.in_(list(batch)))}
     terms = announced_terms()
-    told_otherwise = {
+    different = {
         device_id
         for device_id, payload in batch.items()
         if device_id not in lamps or not _says(payload, association_of(lamps[device_id], terms))
     }
-    for device_id in told_otherwise - _pending(told_otherwise):
+    for device_id in different - _pending(different):
         (drift.stale if device_id in lamps else drift.ghost).add(device_id)
 
 
@@ -102,8 +102,8 @@ def _find_missing(seen: set[int], drift: Drift) -> None:
     last = ""
     while page := _lamps_after(last):
         last = page[-1]
-        unheard = {device_id for device_id in page if int(device_id, 16) not in seen}
-        drift.missing |= unheard - _pending(unheard)
+        missing = {device_id for device_id in page if int(device_id, 16) not in seen}
+        drift.missing |= missing - _pending(missing)
 
 
 def _lamps_after(device_id: str) -> list[str]:

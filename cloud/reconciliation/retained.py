@@ -42,7 +42,7 @@ def retained_batches(
     probe = f"{topics.PROBE}/{word}"
 
     def put(message: Message | None) -> None:
-        """Wait for room, on paho's thread: then the rest waits in the broker and not in memory."""
+        """Wait for space, on paho's thread, so that further messages wait in the broker and not in memory."""
         while not ended.is_set():
             with suppress(queue.Full):
                 received.put(message, timeout=0.1)
@@ -64,7 +64,7 @@ def retained_batches(
     )
     link.start()
     try:
-        _wait_to_be_let_in(connected, connect_seconds, broker)
+        _wait_until_connected(connected, connect_seconds, broker)
         link.publish(Publication(probe, b"", qos=1, retain=False))
         yield from _batches(received, silence_seconds, broker)
     finally:
@@ -72,7 +72,7 @@ def retained_batches(
         link.stop()
 
 
-def _wait_to_be_let_in(connected: "queue.SimpleQueue[bool]", seconds: float, broker: BrokerUrl) -> None:
+def _wait_until_connected(connected: "queue.SimpleQueue[bool]", seconds: float, broker: BrokerUrl) -> None:
     try:
         connected.get(timeout=seconds)
     except queue.Empty:

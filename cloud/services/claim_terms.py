@@ -11,7 +11,7 @@ from shared.protocol.payloads import Unassociated
 class ClaimTerms:
     """The claim URL, if there is one, and the code lifetimes in seconds, None for no expiry.
 
-    ``good_for_offline`` applies to a code that is issued while its lamp is offline.
+    ``good_for_offline`` is the lifetime of a code that is issued while its lamp is offline.
     """
 
     url: str | None = None

@@ -1,4 +1,4 @@
-"""What happens to lamps: they are registered, get codes, are claimed, published and deleted.
+"""Registering lamps, issuing their codes, claiming, publishing and deleting them.
 
 Each function that changes a lamp enqueues its message in the same transaction.
 """
@@ -64,8 +64,8 @@ def enqueue_state(lamps: Sequence[Lampi]) -> None:
 def register_lamps(device_ids: Sequence[str], now: datetime) -> list[str]:
     """Create unassociated, connected lamps and enqueue their codes; return the device ids that are new.
 
-    As a rule all are new and all codes are free, so they are inserted without a look. Only where the database refuses
-    that are the known ones left out and the codes that are taken replaced.
+    Usually all lamps are new and all codes are free, so they are inserted without a check. Only if the database rejects
+    that, known lamps are left out and taken codes replaced.
     """
     with write_transaction():
         length = length_for_new_codes(len(device_ids), 0, now)

@@ -22,7 +22,7 @@ from shared.protocol.payloads import LONGEST_LAMP_NAME
 _JOINERS = dict.fromkeys(map(ord, "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"))
 """Invisible, but required by Persian and Indic words and many emoji."""
 
-JUST_NOW = timedelta(minutes=10)
+RECENT = timedelta(minutes=10)
 """How long the same code from the same user, repeated because a response was lost, returns the same lamp."""
 
 
@@ -84,14 +84,14 @@ def release_own(user: User, device_id: str, now: datetime, source: str) -> None:
         claiming.release(device_id, now, source)
 
 
-def taken_just_now(user: User, typed: str, now: datetime) -> Lampi | None:
-    """Return the lamp that this user associated with this code within `JUST_NOW`, or None.
+def recently_claimed(user: User, typed: str, now: datetime) -> Lampi | None:
+    """Return the lamp that this user associated with this code within `RECENT`, or None.
 
     Raises:
         MalformedCode: the text is not a well-formed code.
     """
     code = read_code(typed)
-    since = Lampi._meta.fields["associated_at"] > now - JUST_NOW
+    since = Lampi._meta.fields["associated_at"] > now - RECENT
     own = Lampi.select().where((Lampi.user == user) & since)
     return next((lampi for lampi in own if lampi.association_code.startswith(code)), None)
 

@@ -1,4 +1,4 @@
-"""What a user's pages show, as a hash that changes whenever that changes."""
+"""State hashes of users' pages."""
 
 import hashlib
 from collections.abc import Collection

@@ -38,7 +38,7 @@ def read_statistics(now: datetime) -> Statistics:
     """Read the statistics from the database."""
     behind_since = outbox.oldest_pending_at()
     codes = policy.announced()
-    guesses = guess_counts.slots_of([guess_counts.EVERYBODY], codes, now)[guess_counts.EVERYBODY]
+    guesses = guess_counts.slots_of([guess_counts.EVERYONE], codes, now)[guess_counts.EVERYONE]
     return Statistics(
         lamps=Lampi.select().count(),
         waiting=Lampi.select().where(Lampi.user.is_null()).count(),

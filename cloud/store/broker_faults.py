@@ -18,10 +18,10 @@ FOREIGN = 0x400
 """Instead of a reason code: the broker has lamps of another database, and this one is empty."""
 
 UNREAD = 0x402
-"""Instead of a reason code: an empty database can't learn whether the broker has lamps."""
+"""Instead of a reason code: this database is empty, and the daemon can't read whether the broker has lamps."""
 
 WEBHOOK_FAILS = 0x401
-"""Instead of a reason code: the webhook's thread meets an internal error each time."""
+"""Instead of a reason code: each attempt of the webhook's thread ends in an internal error."""
 
 _READ_ACCESS = "let the daemon's user read its own topics and all lamps' presence in the broker's acl_file"
 

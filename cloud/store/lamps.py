@@ -1,4 +1,4 @@
-"""The lamps: their columns, and how a row is found. What happens to lamps is in `cloud.services`."""
+"""The lamps: their columns and queries. Use cases are in `cloud.services`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -99,7 +99,7 @@ class Lampi(Table):
             raise UnknownLamp(f"There is no lamp {device_id}; list the lamps with 'lampi-cloud lamps'.")
         return lampi
 
-    # The next three are what users of LAMPI's model know; they are the only place where a table calls a service.
+    # The next three methods are LAMPI's API; this is the only place where a table calls a service.
 
     def publish_unassociated_msg(self) -> None:
         """Enqueue the lamp's code for publishing; see `cloud.services.lamps.publish_code`."""

@@ -42,8 +42,8 @@ def client(address: str) -> str:
 def of_request(forwarded_for: str, address: str) -> str:
     """Return the source of a request from `X-Forwarded-For`, "" without a proxy, and the connection's address.
 
-    The header's first entry counts: the server keeps those of trusted proxies only. It is read here, since the server
-    misreads IPv4 addresses that are mapped to IPv6.
+    The header's first entry counts: the server keeps only entries of trusted proxies. The header is parsed here because
+    the server misreads IPv4 addresses that are mapped to IPv6.
     """
     first = forwarded_for.partition(",")[0].strip().strip('"')
     try:

@@ -43,7 +43,7 @@ class Tombstone(Table):
     def remove(cls, device_ids: Iterable[str]) -> None:
         """Remove tombstones of lamps that were registered again; call it inside a write transaction."""
         ((oldest,),) = run_sql("SELECT MIN(message_version) FROM forgotten")
-        if oldest is not None:  # as a rule there is none, and a burst need not look for each of its lamps
+        if oldest is not None:  # usually there is none, and a burst needs no query for each of its lamps
             bulk.change_among("DELETE FROM forgotten WHERE device_id {}", device_ids)
 
 

@@ -73,10 +73,10 @@ def password() -> Response:
     if form.is_submitted():
         user = the_user()
         try:
-            accounts.change_password(user, form.text("present"), form.text("new"), current_time())
+            accounts.change_password(user, form.text("current"), form.text("new"), current_time())
             answer = let_in(user)
         except (WrongPassword, TooManyAttempts) as refusal:
-            form.refuse("present", refusal)
+            form.refuse("current", refusal)
             return refused(make_response(_password_page(form)), refusal)
         except BadPassword as refusal:
             form.refuse("new", refusal)

@@ -1,4 +1,4 @@
-"""The session cookie: signed, hidden from scripts, and restricted to HTTPS where the page uses it."""
+"""The session cookie: signed, hidden from scripts, and restricted to HTTPS if the page is served over it."""
 
 import contextlib
 

@@ -27,7 +27,7 @@ _WORDS = {
     500: ("Something went wrong", "Check whether your change was saved, then try again."),
 }
 _STALE = ("This page has expired", "Nothing was changed. Go back, reload the page and try again.")
-_FROM_NOWHERE = (
+_NO_REFERRER = (
     "Your browser didn't send the Referer header",
     "Nothing was changed. Allow the header for this site in your browser, then try again.",
 )
@@ -56,8 +56,8 @@ def _overloaded(fault: Overloaded) -> Response:
 
 
 def _forged(_fault: CSRFError) -> Response:
-    from_nowhere = request.is_secure and not request.referrer
-    return _page(400, *(_FROM_NOWHERE if from_nowhere else _STALE))
+    lacks_referrer = request.is_secure and not request.referrer
+    return _page(400, *(_NO_REFERRER if lacks_referrer else _STALE))
 
 
 def _http(fault: HTTPException) -> Response:

@@ -24,7 +24,7 @@ class SignInForm(Form):
 
 
 class PasswordForm(Form):
-    present = PasswordField()
+    current = PasswordField()
     new = PasswordField()
 
 

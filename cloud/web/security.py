@@ -36,7 +36,7 @@ def _protect(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
-        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}, immutable"  # its URL has its hash
+        response.headers["Cache-Control"] = f"public, max-age={_STATIC_SECONDS}, immutable"  # the URL contains a hash
     elif request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -19,7 +19,7 @@ from shared.background import BackgroundThread
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 PAUSE_SECONDS = 2.0
 """Delay before the next poll after a database error."""
 
@@ -30,7 +30,7 @@ class Watcher:
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
         self._followers: Counter[int] = Counter()
         self._states: dict[int, str] = {}
         self._thread: BackgroundThread | None = None
@@ -46,8 +46,8 @@ class Watcher:
     def stop(self) -> None:
         """Wake all streams, and stop the thread."""
         self.request_stop()
-        with self._news:
-            self._news.notify_all()
+        with self._changed:
+            self._changed.notify_all()
         if self._thread is not None:
             self._thread.stop()
 
@@ -58,37 +58,37 @@ class Watcher:
 
     def count(self, user_id: int | None = None) -> int:
         """Return the number of streams, of one user or of all."""
-        with self._news:
+        with self._changed:
             return self._followers.total() if user_id is None else self._followers[user_id]
 
     @contextmanager
     def following(self, user_id: int) -> Iterator[None]:
         """Watch a user's state within the block."""
-        with self._news:
+        with self._changed:
             self._followers[user_id] += 1
             if self._thread is None and not self.stopped:
                 self._thread = BackgroundThread("watcher", self._round, at_end=self._store.disconnect)
                 self._thread.start()
-            self._news.notify_all()
+            self._changed.notify_all()
         try:
             yield
         finally:
-            with self._news:
+            with self._changed:
                 self._followers -= Counter([user_id])
                 if user_id not in self._followers:
                     self._states.pop(user_id, None)
 
     def wait(self, user_id: int, seen: str, seconds: float) -> str | None:
         """Return a watched user's state once it differs from ``seen``, or None after ``seconds`` without a change."""
-        with self._news:
-            self._news.wait_for(lambda: self.stopped or self._states.get(user_id, seen) != seen, seconds)
+        with self._changed:
+            self._changed.wait_for(lambda: self.stopped or self._states.get(user_id, seen) != seen, seconds)
             state = self._states.get(user_id, seen)
         return None if state == seen else state
 
     def _round(self) -> float:
-        """Poll once, once a stream waits; return the seconds until the next poll."""
-        with self._news:
-            self._news.wait_for(lambda: self.stopped or self._followers)
+        """Wait until a stream is open, then poll once; return the seconds until the next poll."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.stopped or self._followers)
             users = list(self._followers)
         began = time.monotonic()
         try:
@@ -100,15 +100,15 @@ class Watcher:
             self._store.start_over()
             return PAUSE_SECONDS
         self._fails = False
-        return max(0.0, began + LOOK_SECONDS - time.monotonic())
+        return max(0.0, began + POLL_SECONDS - time.monotonic())
 
     def _look(self, users: list[int]) -> None:
         if not users:
             return
         self._store.connect()
         states = states_of(users, self._now())
-        with self._news:
+        with self._changed:
             followed = {user_id: state for user_id, state in states.items() if user_id in self._followers}
             if followed != self._states:
                 self._states = followed
-                self._news.notify_all()
+                self._changed.notify_all()

@@ -64,10 +64,10 @@ class _Rounds:
         self._delivered: WebhookEvent | None = None
 
     def work(self) -> float:
-        """Send the event that is due, if any; return the seconds until the next round."""
+        """Send the next event that is due, if any; return the seconds until the next round."""
         try:
             database_proxy.connect(reuse_if_open=True)
-            pause = 0.0 if self._tell_next() else POLL_SECONDS
+            pause = 0.0 if self._send_next() else POLL_SECONDS
             self._pause = FIRST_PAUSE_SECONDS
         except NotDelivered as why:
             if self._pause == FIRST_PAUSE_SECONDS:
@@ -84,13 +84,13 @@ class _Rounds:
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         return pause
 
-    def _tell_next(self) -> bool:
+    def _send_next(self) -> bool:
         """Send the event that has been due longest, and return whether there was one.
 
         Raises:
             NotDelivered: the receiver can't be reached.
         """
-        if self._delivered is not None:  # an error of the database came between: don't deliver it twice
+        if self._delivered is not None:  # a database error came in between: don't deliver it twice
             webhook_queue.remove(self._delivered)
             self._delivered = None
         event = webhook_queue.next_due(self._now())

@@ -1,1 +1,1 @@
-"""What the screen states, without Kivy and MQTT."""
+"""Computes the view state, without Kivy and MQTT."""

@@ -6,17 +6,17 @@ from math import ceil, inf
 from shared.protocol.payloads import Associated, Unassociated
 
 ANNOUNCED_SECONDS = 60.0
-"""The screen announces the end of a code this long before: enough to finish typing, or to wait for the next one."""
+"""How long before its end the screen announces that a code expires: enough to finish typing, or to wait."""
 
 STEP_SECONDS = 10
-"""The step in which the remaining time is shown: a number that changes each second only distracts."""
+"""The step in which the remaining time is shown: a number that changes every second distracts."""
 
 
 @dataclass(frozen=True)
 class CodeAge:
-    """Whether the code should have been replaced, and how long it is valid: None if that is long or unknown."""
+    """Whether the code should have been replaced, and how long it is still valid: None if that is long or unknown."""
 
-    lapsed: bool
+    expired: bool
     seconds_left: int | None
 
 
@@ -30,11 +30,11 @@ class CodeLifetime:
     def __init__(self) -> None:
         self._code: str | None = None
         self._issued_at: float | None = None
-        self._lapses_at = inf
+        self._expires_at = inf
         self._may_be_old = True
 
     def connect(self) -> None:
-        """Note that the next message may be an old one."""
+        """Record that the next message may be an old one."""
         self._may_be_old = True
 
     def receive(self, association: Unassociated | Associated | None, now: float) -> None:
@@ -43,24 +43,24 @@ class CodeLifetime:
         good_for = association.good_for if isinstance(association, Unassociated) else None
         if code != self._code:
             self._code, self._issued_at = code, None if self._may_be_old else now
-        self._lapses_at = inf if good_for is None or self._issued_at is None else self._issued_at + good_for
+        self._expires_at = inf if good_for is None or self._issued_at is None else self._issued_at + good_for
         self._may_be_old = False
 
-    def lapsed(self, now: float) -> bool:
+    def expired(self, now: float) -> bool:
         """Return whether the code should have been replaced by now."""
-        return now >= self._lapses_at
+        return now >= self._expires_at
 
     def at(self, now: float) -> CodeAge:
         """Return the code's age; ``seconds_left`` is rounded up to a step."""
-        left = self._lapses_at - now
+        left = self._expires_at - now
         announced = 0 < left <= ANNOUNCED_SECONDS
-        return CodeAge(self.lapsed(now), ceil(left / STEP_SECONDS) * STEP_SECONDS if announced else None)
+        return CodeAge(self.expired(now), ceil(left / STEP_SECONDS) * STEP_SECONDS if announced else None)
 
     def next_at(self, now: float) -> float:
-        """Return when `at` or `lapsed` will next return something else; infinity for never."""
-        left = self._lapses_at - now
+        """Return when `at` or `expired` will next return something else; infinity for never."""
+        left = self._expires_at - now
         if left <= 0 or left == inf:
             return inf
         if left > ANNOUNCED_SECONDS:
-            return self._lapses_at - ANNOUNCED_SECONDS
-        return self._lapses_at - STEP_SECONDS * (ceil(left / STEP_SECONDS) - 1)
+            return self._expires_at - ANNOUNCED_SECONDS
+        return self._expires_at - STEP_SECONDS * (ceil(left / STEP_SECONDS) - 1)

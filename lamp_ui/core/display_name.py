@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 ELLIPSIS = "…"
 _JOINER, _NON_JOINER = "\u200d", "\u200c"
 _BLANKS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Characters that count as letters or symbols, and have no ink."""
+"""Invisible characters that count as letters or symbols."""
 _RIGHT_TO_LEFT = ("R", "AL", "AN")
 
 
@@ -21,7 +21,7 @@ def plain(name: str) -> str:
 
 
 def drawable(name: str, font: Path) -> str:
-    """Return a name without the characters that a font file does not have; empty where nothing visible remains.
+    """Return a name without the characters that a font file lacks; empty if nothing visible remains.
 
     Invisible characters remain only between two letters, where they join or separate them.
     """
@@ -32,7 +32,7 @@ def drawable(name: str, font: Path) -> str:
 
 
 def shortened(name: str, fits: Callable[[str], bool]) -> str:
-    """Return a name, or as much of its beginning as fits with an ellipsis; no letter loses its accent."""
+    """Return a name, or as much of its beginning as fits with an ellipsis; accents stay with their letters."""
     if fits(name):
         return name
     ends = [0, *(at for at in range(1, len(name)) if _may_end(name, at))]
@@ -46,13 +46,13 @@ def shortened(name: str, fits: Callable[[str], bool]) -> str:
 
 @lru_cache(maxsize=256)
 def in_drawing_order(name: str) -> str:
-    """Return a name's characters from left to right as they are drawn: Hebrew turned round, Arabic joined as well."""
+    """Return a name's characters in drawing order, from left to right: Hebrew reversed, Arabic also joined."""
     if not any(bidirectional(each) in _RIGHT_TO_LEFT for each in name):
         return name
     try:
         return _arranged(name)
-    except Exception:  # no name may end the program, whatever the libraries make of it
-        log.exception("Can't arrange a name of %d characters for drawing; showing it as it was sent", len(name))
+    except Exception:  # no name may end the program, whatever exception a library raises
+        log.exception("Can't arrange a name of %d characters for drawing; showing it as received", len(name))
         return name
 
 
@@ -60,13 +60,13 @@ def _arranged(name: str) -> str:
     import arabic_reshaper  # noqa: PLC0415  # only a lamp with such a name pays for these
     from bidi import get_display  # noqa: PLC0415
 
-    # The fonts at hand lack the ligature of the word Allah, and the reshaper fails at a joiner before some ligatures.
+    # The available fonts lack the ligature of the word Allah, and the reshaper fails at a joiner before some ligatures.
     reshaper = arabic_reshaper.ArabicReshaper(configuration={"ARABIC LIGATURE ALLAH": False})
     return str(get_display(reshaper.reshape(name.replace(_JOINER, ""))))
 
 
 def _is_drawn(characters: Sequence[str], at: int) -> bool:
-    """Tell whether a character is drawn, or stands between two letters that it joins or separates."""
+    """Return whether a character is drawn, or joins or separates two letters."""
     if category(characters[at]) not in ("Cf", "Mn") or combining(characters[at]):
         return True
     if characters[at] not in (_JOINER, _NON_JOINER):
@@ -80,7 +80,7 @@ def _is_visible(character: str) -> bool:
 
 
 def _may_end(name: str, at: int) -> bool:
-    """Tell whether the beginning of a name may end before a place, and not within one visible character."""
+    """Return whether a name may be cut before an index, and not within one visible character."""
     after = name[at]
     return not (combining(after) or category(after) in ("Mn", "Me") or _JOINER in (after, name[at - 1]))
 

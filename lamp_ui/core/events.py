@@ -1,4 +1,4 @@
-"""The touchscreen's input, decoded: events from the network, and from touches."""
+"""The touchscreen's decoded input: events from the network and from touches."""
 
 from dataclasses import dataclass
 
@@ -16,21 +16,21 @@ class LinkChanged:
 
 @dataclass(frozen=True)
 class LinkTroubled:
-    """Something is wrong with a connection that the broker accepts; None when that is over."""
+    """A problem with a connection that the broker accepts; None once it is resolved."""
 
     trouble: Trouble | None
 
 
 @dataclass(frozen=True)
 class BridgeChanged:
-    """The bridge from the lamp's broker to the cloud's went up or down; None: its state was cleared."""
+    """The bridge from the lamp's broker to the cloud connected or disconnected; None if its state was cleared."""
 
     up: bool | None
 
 
 @dataclass(frozen=True)
 class AssociationChanged:
-    """The cloud published whether the lamp has an owner; None: that was cleared."""
+    """The cloud published whether the lamp has an owner; None if the message was cleared."""
 
     association: Association | None
 
@@ -54,14 +54,14 @@ class Touched:
 
 @dataclass(frozen=True)
 class FingerHeld:
-    """The finger that counts came down, or was lifted; while it is down, the screen does not dim."""
+    """The tracked finger touched or left the screen; while it is down, the screen does not dim."""
 
     held: bool
 
 
 @dataclass(frozen=True)
 class ControlMoved:
-    """A finger set a control to a value from 0 to 1, and is still on it."""
+    """A finger moved a control to a value from 0 to 1, and is still on it."""
 
     control: Control
     value: float

@@ -21,7 +21,7 @@ def load_words(language: str) -> Say:
     return gettext.translation(DOMAIN, CATALOGUES, [language]).gettext
 
 
-def spoken_here(environment: Mapping[str, str]) -> str:
+def language_of(environment: Mapping[str, str]) -> str:
     """Return the language that an environment sets (POSIX), or the default if that is not supported."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environment.get(name):

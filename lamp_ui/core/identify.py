@@ -9,13 +9,16 @@ LONGEST_SECONDS = 12.0
 
 
 class Identify:
-    """Triggered by a change of the message's `identify`, not by the clock, which may be wrong on a lamp."""
+    """Decides when the lamp identifies itself.
+
+    It is triggered by a change of the message's `identify`, not by the clock, which may be wrong on a lamp.
+    """
 
     def __init__(self) -> None:
         self._last_asked: str | None = None
         self._until = -inf
 
-    def hear(
+    def receive(
         self, before: Unassociated | Associated | None, association: Unassociated | Associated | None, now: float
     ) -> bool:
         """Process a change of the association; return whether identification is requested.

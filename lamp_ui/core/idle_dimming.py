@@ -1,4 +1,4 @@
-"""When the screen dims: after a while without touch. Pure; time is an argument."""
+"""Idle dimming: when the screen dims without a touch. Pure; time is an argument."""
 
 from math import inf
 
@@ -8,12 +8,12 @@ class IdleDimming:
 
     def __init__(self, after_seconds: float, now: float) -> None:
         self._after_seconds = after_seconds or inf
-        self._stirred_at = now
+        self._active_at = now
         self._held = False
 
-    def stir(self, now: float) -> None:
-        """Wake the screen, or keep it awake: a person did something, or should see something."""
-        self._stirred_at = now
+    def wake(self, now: float) -> None:
+        """Wake the screen or keep it awake: the user did something, or should see something."""
+        self._active_at = now
 
     def hold(self, held: bool) -> None:
         """Keep the screen awake while a finger is down."""
@@ -24,9 +24,9 @@ class IdleDimming:
         return now >= self._dims_at
 
     def next_at(self, now: float) -> float:
-        """Return when it will dim; infinity if it is dimmed already, or never will."""
+        """Return when it will dim; infinity if it is already dimmed or never dims."""
         return inf if self.dimmed(now) else self._dims_at
 
     @property
     def _dims_at(self) -> float:
-        return inf if self._held else self._stirred_at + self._after_seconds
+        return inf if self._held else self._active_at + self._after_seconds

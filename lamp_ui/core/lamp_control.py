@@ -1,4 +1,4 @@
-"""The lamp's state: what it last reported, what the user has requested, and what became of that. Pure."""
+"""The lamp's state: its last report, the user's requests, and their outcomes. Pure."""
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -10,19 +10,19 @@ CLIENT_NAME = "lamp_ui"
 """The ``client`` of the screen's requests, by which it recognizes the answers."""
 
 REQUEST_INTERVAL_SECONDS = 0.055
-"""Between two requests while a finger moves: at most 20 a second, with a margin for the network's jitter."""
+"""Interval between requests while a finger moves: at most 20 a second, with a margin for the network's jitter."""
 
 SETTLE_SECONDS = 1.5
-"""After the last request, echoes of earlier ones may still be under way; after that the lamp's report counts."""
+"""How long after the last request echoes of earlier ones may still arrive; then the lamp's report counts."""
 
 PENDING_SECONDS = 0.25
-"""How long an answer may take before the screen shows that it waits: most come within a few milliseconds."""
+"""How long an answer may take before the screen shows that it is waiting; most arrive within a few milliseconds."""
 
 ANSWER_SECONDS = 3.0
-"""How long an answer may take at all; then the screen shows the lamp's last report again."""
+"""Timeout for an answer; then the screen shows the lamp's last report again."""
 
 SAME_VALUE = 0.01
-"""Two values that differ by no more are the same: lamps round what they are set to."""
+"""Values that differ by at most this are considered equal: lamps round the values that they are set to."""
 
 
 class Control(Enum):
@@ -62,8 +62,8 @@ class LampControl:
 
     A requested value is shown until the lamp has answered and `SETTLE_SECONDS` have passed, until another client
     changes it after the answer, or until no answer has come for `ANSWER_SECONDS`. An answer is a report with our
-    client name or with the requested values; another client's change is none. A value that the lamp has not reported
-    can't be changed. An instance serves one connection. Every ``now`` is in seconds of one monotonic clock.
+    client name or with the requested values; another client's change doesn't count. A value that the lamp has not
+    reported can't be changed. An instance serves one connection. Every ``now`` is in seconds of one monotonic clock.
     """
 
     def __init__(self) -> None:
@@ -115,8 +115,8 @@ class LampControl:
     def move(self, control: Control, value: float) -> None:
         """Request a value; the finger stays on the control until `let_go`.
 
-        Making a lamp brighter that is off also switches it on, as does touching the slider where its knob is: a lamp
-        at full brightness can't be made brighter.
+        Making a lamp brighter that is off also switches it on, and so does touching the slider's knob: a lamp at full
+        brightness can't be made brighter.
         """
         before = getattr(self.shown, control.value)
         if before is None:
@@ -128,7 +128,7 @@ class LampControl:
             self._request("on", True)
 
     def let_go(self, control: Control) -> None:
-        """Note that the finger has left the control."""
+        """Record that the finger has left the control."""
         self._held.discard(control.value)
 
     def switch(self) -> None:
@@ -137,7 +137,7 @@ class LampControl:
             self._request("on", not self.shown.on)
 
     def cancel(self) -> None:
-        """Forget all requests."""
+        """Discard all requests."""
         self._requested.clear()
         self._unsent, self._answered = False, True
 
@@ -158,7 +158,7 @@ class LampControl:
     def take_request(self, now: float) -> LampConfig | None:
         """Return the request to send now, or None if there is none or it is too soon.
 
-        It has every member that the lamp has reported, as on every LAMPI.
+        It contains every member that the lamp has reported, like the requests of a stock LAMPI.
         """
         if not self._unsent or now < self._sent_at + REQUEST_INTERVAL_SECONDS:
             return None
@@ -170,7 +170,7 @@ class LampControl:
         return LampConfig(color, shown.brightness, shown.on, CLIENT_NAME)
 
     def take_withdrawal(self) -> bool:
-        """Return, once, whether a request was given up: it must not take effect later."""
+        """Return True once after a request was given up, which must not take effect later."""
         withdrawn, self._withdrawn = self._withdrawn, False
         return withdrawn
 

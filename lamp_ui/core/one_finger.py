@@ -1,6 +1,6 @@
-"""Filters touches: one finger counts at a time, and each tap counts once. Pure; time is an argument.
+"""Filters touches: one finger is tracked at a time, and each tap counts once. Pure; time is an argument.
 
-A Pi often reports one finger twice, by mtdev and as an emulated mouse (kivy#3801), at once or one after the other.
+A Pi often reports one finger twice, by mtdev and as an emulated mouse (kivy#3801), simultaneously or in sequence.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ ECHO_SECONDS = 0.3
 """How long after a touch another device may report the same tap."""
 
 ECHO_REACH = 30.0
-"""The distance, in units, within which it is the same tap."""
+"""The distance, in units, within which it counts as the same tap."""
 
 LOST_SECONDS = 10.0
-"""After so long without an event, a new finger replaces the one that is down, whose touch-up may have been lost.
+"""How long without an event until a new finger replaces the one that is down, whose touch-up may have been lost.
 
-A finger that rests on the screen sends no events either. It counts until another one comes.
+A finger that rests on the screen sends no events either. It is tracked until another finger touches the screen.
 """
 
 

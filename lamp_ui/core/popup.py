@@ -1,4 +1,4 @@
-"""The content of an unclaimed lamp's popup: its code, where to enter it, and whether that works now. Pure."""
+"""The content of an unclaimed lamp's popup: its code, where to enter it, and whether it can be used now. Pure."""
 
 from lamp_ui.core.claim_url import scanned_address, shown_address
 from lamp_ui.core.code_lifetime import CodeAge
@@ -46,7 +46,7 @@ def _hint(age: CodeAge, link: LinkState, say: Say) -> str:
         return say("Waiting for the cloud")
     if not link.bridge_up:
         return say("Cloud unreachable. Please wait.")
-    if age.lapsed:
+    if age.expired:
         return say("Expired. A new code is coming.")
     if age.seconds_left is not None:
         return say("New code in {seconds} s").format(seconds=age.seconds_left)

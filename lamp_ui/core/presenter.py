@@ -49,7 +49,7 @@ class Presenter:
         self._association: Association | None = None
         self._lamp = LampControl()
         self._code_life = CodeLifetime()
-        self._rest = IdleDimming(environment.dim_after_seconds, now)
+        self._dimming = IdleDimming(environment.dim_after_seconds, now)
         self._confirmed_until = -inf
         self._identify = Identify()
         self._last_message_at: float | None = None
@@ -81,21 +81,21 @@ class Presenter:
             case _:
                 self._touch(event, now)
         if usable_before and not self._code_is_usable(now):
-            self._rest.stir(now)  # only the code kept the screen awake; it does not go dark at once
+            self._dimming.wake(now)  # only the code kept the screen awake; don't dim it at once
 
     def take_request(self, now: float) -> LampConfig | None:
         """Return the request to send to the lamp now, or None."""
         return self._lamp.take_request(now) if self._link.usable else None
 
     def take_withdrawal(self) -> bool:
-        """Return, once, whether a request was given up: it must not take effect later."""
+        """Return True once after a request was given up, which must not take effect later."""
         return self._lamp.take_withdrawal()
 
     def next_at(self, now: float) -> float:
         """Return when time alone will change something; infinity for never."""
         confirmed = self._confirmed_until if self._confirmed_until > now else inf
         code = self._code_life.next_at(now)
-        return min(confirmed, code, self._rest.next_at(now), self._identify.next_at(now), self._lamp.next_at(now))
+        return min(confirmed, code, self._dimming.next_at(now), self._identify.next_at(now), self._lamp.next_at(now))
 
     def view_state(self, now: float) -> ViewState:
         """Return what the screen shows now."""
@@ -112,25 +112,25 @@ class Presenter:
             popup=self._popup(self._association, now) if isinstance(self._association, Unassociated) else None,
             confirmation=say("This lamp is yours") if confirmed else None,
             status=self._status(now),
-            dimmed=self._rest.dimmed(now) and not self._code_is_usable(now),
+            dimmed=self._dimming.dimmed(now) and not self._code_is_usable(now),
         )
 
     def _knowledge(self, now: float) -> Knowledge:
         return self._lamp.knowledge(now) if self._link.usable else Knowledge.UNKNOWN
 
     def _code_is_usable(self, now: float) -> bool:
-        waits = isinstance(self._association, Unassociated)
-        return waits and self._link.connection is Reach.CLOUD and not self._code_life.lapsed(now)
+        is_unclaimed = isinstance(self._association, Unassociated)
+        return is_unclaimed and self._link.connection is Reach.CLOUD and not self._code_life.expired(now)
 
     def _touch(self, event: events.TouchEvent, now: float) -> None:
-        if self._rest.dimmed(now):
-            self._machine = None  # after a pause, the lamp's own screen is expected
-        self._rest.stir(now)
+        if self._dimming.dimmed(now):
+            self._machine = None  # a user who wakes the screen expects the lamp's own screen
+        self._dimming.wake(now)
         match event:
             case events.Touched():
                 pass
             case events.FingerHeld(held):
-                self._rest.hold(held)
+                self._dimming.hold(held)
             case events.ControlMoved(control, value):
                 if self._link.usable:
                     self._lamp.move(control, value)
@@ -160,10 +160,10 @@ class Presenter:
         if claimed:
             self._confirmed_until = now + CONFIRMATION_SECONDS
         self._code_life.receive(association, now)
-        identified = self._identify.hear(before, association, now)
+        identified = self._identify.receive(before, association, now)
         if claimed or identified or _is_other_popup(before, association):
             # Neither a dimmed screen nor an open status page may hide this.
-            self._rest.stir(now)
+            self._dimming.wake(now)
             self._machine = None
 
     def _popup(self, unassociated: Unassociated, now: float) -> PopupState:
@@ -177,12 +177,12 @@ class Presenter:
         )
 
     def _status(self, now: float) -> StatusPage | None:
-        if self._machine is None or self._rest.dimmed(now):  # also if the code below keeps the screen awake
+        if self._machine is None or self._dimming.dimmed(now):  # also if the code below keeps the screen awake
             return None
         facts, read_at = self._machine
         received = None if self._last_message_at is None else self._last_message_at - read_at
-        owner_known, lapsed = self._association is not None, self._code_life.lapsed(now)
-        known = Known(self._link, received, self._knowledge(now), owner_known, lapsed)
+        owner_known, expired = self._association is not None, self._code_life.expired(now)
+        known = Known(self._link, received, self._knowledge(now), owner_known, expired)
         return status_page(self._about, facts, known, self._say)
 
 

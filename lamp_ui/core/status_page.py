@@ -31,22 +31,22 @@ class MachineFacts:
 class Known:
     """What is known about the connections, the lamp's service and the owner.
 
-    ``last_message_seconds`` is when the last message came, relative to when the machine's facts were read: negative
-    if before, None for never. ``code_lapsed`` is whether the code on the screen should have been replaced.
+    ``last_message_seconds`` is when the last message arrived, relative to when the machine's facts were read: negative
+    if before, None for never. ``code_expired`` is whether the code on the screen should have been replaced.
     """
 
     link: LinkState
     last_message_seconds: float | None
     lamp: Knowledge = Knowledge.KNOWN
     owner_known: bool = True
-    code_lapsed: bool = False
+    code_expired: bool = False
 
 
 def status_page(about: About, facts: MachineFacts, known: Known, say: Say) -> StatusPage:
     """Return the page in the user's language.
 
     The time of the last message is calculated from the clock and the seconds since then: a Pi has no battery-backed
-    clock, so its clock may have been wrong when the message came.
+    clock, so its clock may have been wrong when the message arrived.
     """
     broker = say("connected") if known.link.up else say("unreachable")
     return StatusPage(
@@ -74,7 +74,7 @@ def advice(known: Known, say: Say) -> str:
         ),
         (
             link.trouble is Trouble.REFUSED,
-            say("The lamp's broker does not let this screen listen. Check its access rules."),
+            say("The lamp's broker refuses this screen. Check its access rules."),
         ),
         (not link.up, say("Not connected to the lamp's own broker. Retrying every few seconds.")),
         (
@@ -96,7 +96,7 @@ def advice(known: Known, say: Say) -> str:
             say("The cloud has not reported yet who owns this lamp. Check that its daemon is running."),
         ),
         (
-            known.code_lapsed,
+            known.code_expired,
             say("The code has expired without a new one. Check that the cloud's daemon is running."),
         ),
     )

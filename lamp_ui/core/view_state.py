@@ -70,7 +70,7 @@ class StatusRow:
 
 @dataclass(frozen=True)
 class StatusPage:
-    """``advice`` says what is wrong and what to do; the rows are facts for that."""
+    """The status page. ``advice`` says what is wrong and what to do; the rows have the facts."""
 
     title: str
     advice: str

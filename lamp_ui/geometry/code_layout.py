@@ -1,4 +1,4 @@
-"""How large a code can be shown: pure arithmetic, in a monospaced font. Knows no Kivy."""
+"""Layout of a code in a monospaced font, as large as possible. Pure arithmetic, no Kivy."""
 
 from dataclasses import dataclass
 from math import ceil
@@ -7,10 +7,10 @@ GLYPH_WIDTH = 0.632
 """Width of a character of Atkinson Hyperlegible Mono, in font sizes (its advance: 632 of 1000 units)."""
 
 GROUP_GAP = 0.5
-"""Between two groups, in font sizes: less than the space of the font, which leaves more for the characters."""
+"""Gap between two groups, in font sizes: less than the font's space, to leave more for the characters."""
 
 LINE_STEP = 1.12
-"""From one line to the next, in font sizes; nothing in a code reaches below its line."""
+"""Line height, in font sizes; codes have no descenders."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class CodeLayout:
 
 
 def lay_out_code(groups: int, group_length: int, width: float, height: float) -> CodeLayout:
-    """Return the layout of a code's groups that is the largest in a box (pixels).
+    """Return the largest layout of a code's groups in a box (pixels).
 
-    Two groups always stand side by side where there are two: `b71 e09` is read as one code.
+    Two groups always stand side by side: `b71 e09` is read as one code.
     """
     return max(
         (

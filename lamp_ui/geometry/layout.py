@@ -1,7 +1,7 @@
-"""Where everything stands: pure arithmetic, by proportion and not by a copy a size. Knows no Kivy.
+"""Layout of the screens, in proportion to the window. Pure arithmetic, no Kivy.
 
-Lengths are in units, a pixel of the lamp's own 240 x 320; whichever way the window is turned, its
-short side has at least 240 of them and its long side at least 320. As in Kivy, y goes up.
+Lengths are in units: one unit is a pixel of the lamp's own 240 x 320 panel. In either orientation the window's short
+side has at least 240 units and its long side at least 320. As in Kivy, y goes up.
 """
 
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from lamp_ui.geometry.qr import LEAST_MODULE_PIXELS, QUIET_MODULES
 NARROW_SIDE, WIDE_SIDE = 240, 320
 
 FINGER = 44
-"""Units that a control is at least high and wide."""
+"""Units: the minimum height and width of a control."""
 
 _MARGIN, _GAP, _HEADER = 12, 5, FINGER
 _ROUNDING = 2
-"""Units more than a QR code needs, so that no rounding makes its cells smaller."""
+"""Units: extra space around a QR code, so that rounding doesn't make its cells smaller."""
 
 _FRAME, _BADGE_WIDTH = 9, 98
 _FOOT, _LEAST_CODE = 38, 46
-"""Units: the popup's lowest row, and below what height the code gives nothing to a larger QR code."""
+"""Units: the height of the popup's lowest row, and the minimum height of the code, which limits the QR code."""
 
 SLIDER_ROW, LABEL_ROW, KNOB = 62, 18, 40
-"""Units: a slider with its label, the label alone, which takes no finger, and the knob, 7 mm on the panel."""
+"""Units: the heights of a slider with its label and of the label, which ignores touches, and the knob, 7 mm wide."""
 
 _CLOSE_WIDTH = 96
 STATUS_LINE, VALUE_LINE = 21, 15
-"""Units of a name's line on the status page, whose letters are 3 mm high on the panel, and of each line of a value."""
+"""Units: the height of a name on the status page, whose letters are 3 mm high, and of each line of a value."""
 
 _NAME_WIDTH = 86
 _LEAST_ROW_GAP = 2
@@ -44,16 +44,16 @@ class Box:
 
     @property
     def top(self) -> float:
-        """Where it ends above."""
+        """The y of its upper edge."""
         return self.y + self.height
 
     @property
     def right(self) -> float:
-        """Where it ends to the right."""
+        """The x of its right edge."""
         return self.x + self.width
 
     def rows(self, *weights: float, gap: float = 0) -> "list[Box]":
-        """Return it cut into rows, from the top, in these proportions."""
+        """Split it into rows, from the top, in these proportions."""
         if not weights:
             return []
         share = (self.height - gap * (len(weights) - 1)) / sum(weights)
@@ -64,7 +64,7 @@ class Box:
         return rows
 
     def columns(self, *weights: float, gap: float = 0) -> "list[Box]":
-        """Return it cut into columns, from the left, in these proportions."""
+        """Split it into columns, from the left, in these proportions."""
         share = (self.width - gap * (len(weights) - 1)) / sum(weights)
         columns, left = [], self.x
         for weight in weights:
@@ -87,7 +87,7 @@ class MainLayout:
 
 @dataclass(frozen=True)
 class PopupLayout:
-    """The association popup; ``qr`` is None where it has none."""
+    """The association popup; ``qr`` is None if there is no QR code."""
 
     title: Box
     code: Box
@@ -108,12 +108,12 @@ class StatusLayout:
 
 
 def unit_of(width: float, height: float) -> float:
-    """Return how many pixels of a window make one unit."""
+    """Return the number of pixels per unit for a window."""
     return min(min(width, height) / NARROW_SIDE, max(width, height) / WIDE_SIDE)
 
 
 def place_mark(width: float, height: float) -> Box:
-    """Return where the connection's mark can be touched, the same on every screen: the upper right corner."""
+    """Return the touch area of the connection mark, the upper right corner of every screen."""
     side = FINGER * unit_of(width, height)
     return Box(width - side, height - side, side, side)
 
@@ -140,12 +140,12 @@ def place_main(width: float, height: float) -> MainLayout:
 
 
 def place_popup(width: float, height: float, groups: int, qr_modules: int) -> PopupLayout:
-    """Return the popup for a window, a code of so many groups and a QR code of so many cells a side, 0 for none."""
+    """Return the popup for a window, a code of ``groups`` and a QR code of ``qr_modules`` cells a side, 0 for none."""
     unit = unit_of(width, height)
     gap = _GAP * unit
-    frame = _FRAME * unit  # room for the light that asks whether this is the lamp
+    frame = _FRAME * unit  # space for the frame of light that identifies the lamp
     inside = Box(10 * unit, frame, width - 20 * unit, height - gap - frame)
-    header = (_HEADER - 2 * _GAP) * unit  # its middle is the mark's
+    header = (_HEADER - 2 * _GAP) * unit  # vertically centred on the mark
     foot = _FOOT * unit
     code_share = 0.63 if groups > 2 else 0.56
     if not qr_modules:
@@ -173,7 +173,7 @@ def place_popup(width: float, height: float, groups: int, qr_modules: int) -> Po
 
 
 def place_status(width: float, height: float, lines: Sequence[int]) -> StatusLayout:
-    """Return the status page for a window and its rows, whose values have so many lines each: in landscape, 1."""
+    """Return the status page for a window; ``lines`` are the lines of each row's value, always 1 in landscape."""
     unit = unit_of(width, height)
     header, body = _header_and_body(width, height)
     title, close = header.columns(header.width - _CLOSE_WIDTH * unit, _CLOSE_WIDTH * unit)
@@ -191,7 +191,7 @@ def _name_and_value(row: Box, name: float) -> tuple[Box, Box]:
 
 
 def _stack(column: Box, heights: Sequence[float], unit: float) -> list[Box]:
-    """Return rows from the top of a column, as high as they should be where there is room for that."""
+    """Return rows from the top of a column, with the given heights if there is enough space."""
     gaps = max(1, len(heights) - 1)
     text = min(unit * sum(heights), column.height - _LEAST_ROW_GAP * unit * gaps)
     gap = min(_MARGIN * unit, (column.height - text) / gaps)
@@ -200,7 +200,7 @@ def _stack(column: Box, heights: Sequence[float], unit: float) -> list[Box]:
 
 
 def _qr_side(modules: int, room: float, unit: float) -> float:
-    """Return the side of a QR code's box: whole pixels a cell, as many as there is room for and never too few."""
+    """Return the side of a QR code's box: as many whole pixels per cell as fit, and at least the minimum."""
     cells = modules + 2 * QUIET_MODULES
     least = (cells * LEAST_MODULE_PIXELS + _ROUNDING) * unit
     return max(least, room // cells * cells)

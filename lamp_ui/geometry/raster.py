@@ -1,23 +1,23 @@
-"""Small pictures, as the bytes of their pixels (RGBA, the lowest row first): edges without steps. Knows no Kivy."""
+"""Small antialiased images as RGBA bytes, lowest row first. No Kivy."""
 
 from collections.abc import Callable
 from math import hypot
 
 Paint = Callable[[float], tuple[float, float, float, float]]
-"""From 0 (left) to 1 (right) to a colour."""
+"""Maps a position from 0 (left) to 1 (right) to a colour."""
 
 
 def pill(width: int, height: int, paint: Paint) -> bytes:
-    """Return a bar with round ends whose colour changes from left to right; any size from one pixel on."""
+    """Return a bar with round ends whose colour changes from left to right, of any size from one pixel."""
     radius = min(width, height) / 2
     last = max(1.0, width - 1 - 2 * radius)
-    # The colour begins and ends where a knob's middle can be.
+    # The gradient spans the positions of the knob's centre.
     colours = [paint(min(1.0, max(0.0, (x - radius) / last))) for x in range(width)]
     ends = int(radius)
     middle = b"".join(_pixel(colour, 1.0) for colour in colours[ends : width - ends])
     pixels = bytearray()
     for y in range(height):
-        # How far above or below the middles of the two round ends.
+        # The vertical distance from the centres of the two round ends.
         rise = max(0.0, radius - y - 0.5, y + 0.5 - (height - radius))
         left = [_cover(radius - hypot(x + 0.5 - radius, rise)) for x in range(ends)]
         pixels += b"".join(_pixel(colour, cover) for colour, cover in zip(colours, left, strict=False))
@@ -33,7 +33,7 @@ def disc(side: int) -> bytes:
 
 
 def glow(side: int) -> bytes:
-    """Return white light that fades from the middle of a square and ends before its edge."""
+    """Return a white glow that fades from the centre of a square to its edge."""
     return _radial(side, lambda distance: max(0.0, 1 - distance) ** 1.8)
 
 

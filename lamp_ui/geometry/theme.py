@@ -1,7 +1,7 @@
-"""The colours of the screen, by what they are for: red, green, blue and opacity, each from 0 to 1.
+"""The screen's colours by purpose: red, green, blue and opacity, each from 0 to 1.
 
-Dark and calm, for a bedroom at night. Text keeps a contrast of at least 4.5:1 to what lies behind it
-(WCAG 2.2, success criterion 1.4.3), whatever colour the lamp has; a test holds it to that.
+They are dark, for a bedroom at night. Text has a contrast of at least 4.5:1 to its background (WCAG 2.2, success
+criterion 1.4.3) whatever the lamp's colour; a test checks this.
 """
 
 from colorsys import hsv_to_rgb
@@ -15,35 +15,35 @@ def _colour(rgb: str) -> Colour:
 
 
 NIGHT = _colour("0a0c11")
-"""Behind everything."""
+"""The background of all screens."""
 
 CARD = _colour("171b23")
-"""The popup, and what can be pressed."""
+"""The background of the popup and of buttons."""
 
 CARD_EDGE = _colour("2d3440")
 WELL = _colour("0c0e13")
-"""Where the code lies, sunk into the popup."""
+"""The background of the code."""
 
 TITLE = _colour("f5f1ea")
 TEXT = _colour("d3d7df")
 QUIET_TEXT = _colour("a4abb9")
 CODE = _colour("ffd899")
-"""The code, and nothing else: the one warm thing that draws the eye."""
+"""The code; reserved for what should draw the eye."""
 
 DEVICE_ID = _colour("a8d4ff")
-"""The lamp's id on its own screen, and nothing else."""
+"""The end of the lamp's id."""
 GLOW = _colour("ffb45c")
 """The warm light of the confirmation and of identification."""
 
 CONFIRMATION_GLOW = (*GLOW[:3], 0.5)
-"""The light behind the confirmation, at its brightest."""
+"""The light behind the confirmation at full strength."""
 
 BEACON = (*GLOW[:3], 0.33)
-"""The light behind a popup that says which lamp this is, at its brightest."""
+"""The light behind the popup during identification, at full strength."""
 
 QR_PAPER = _colour("f4ead8")
 QR_INK = _colour("0c0e13")
-"""Dark on light, as the standard asks and every reader reads; the paper is warm, not to glare at night."""
+"""Dark on light, as the standard requires; the paper has a warm tint so as not to glare at night."""
 
 KNOB = _colour("ffffff")
 KNOB_EDGE = (0.03, 0.04, 0.06, 0.85)
@@ -57,10 +57,10 @@ LOCAL_ONLY = _colour("f0c05a")
 NONE = _colour("f2938c")
 
 DIMMED = (0.0, 0.0, 0.0, 0.78)
-"""Over everything when the screen rests, where the backlight itself can't be turned down."""
+"""Veil over the dimmed screen if the backlight can't be dimmed."""
 
 MOST_WASH = 0.2
-"""How much of the lamp's colour the background takes, at most."""
+"""Maximum share of the lamp's colour in the background."""
 
 
 def light(hue: float, saturation: float) -> Colour:
@@ -69,20 +69,20 @@ def light(hue: float, saturation: float) -> Colour:
 
 
 def wash(hue: float, saturation: float, brightness: float, on: bool) -> Colour:
-    """Return what the background's glow is tinted with: the lamp's colour, fainter the darker the lamp."""
+    """Return the tint of the background's glow: the lamp's colour, fainter for a darker lamp."""
     strength = MOST_WASH * (0.3 + 0.7 * brightness) if on else 0.0
     return (*light(hue, saturation)[:3], strength)
 
 
 def globe(hue: float, saturation: float, brightness: float) -> Colour:
-    """Return the colour of the lamp that is on: never so dark that it looks off."""
+    """Return the colour of the disc of a lamp that is on, never so dark that it looks off."""
     red, green, blue, _ = light(hue, saturation)
     shade = 0.45 + 0.55 * brightness
     return red * shade, green * shade, blue * shade, 1.0
 
 
 def sign_on(ground: Colour) -> Colour:
-    """Return the colour of a sign that stands out from a ground."""
+    """Return the colour of a sign with enough contrast to a background."""
     return SIGN_ON_LIGHT if luminance(ground) > 0.18 else SIGN_ON_DARK
 
 
@@ -95,7 +95,7 @@ def luminance(colour: Colour) -> float:
 
 
 def over(ground: Colour, veil: Colour) -> Colour:
-    """Return what a colour that is not opaque looks like over an opaque one."""
+    """Blend a translucent colour over an opaque one."""
     red, green, blue = (
         below * (1 - veil[3]) + above * veil[3] for below, above in zip(ground[:3], veil[:3], strict=True)
     )

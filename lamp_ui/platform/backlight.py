@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 STATE = "XDG_STATE_HOME"
 
 _FEWEST_STEPS = 4
-"""A backlight with fewer steps can only be switched off, and a screen that is off shows nothing to wake for."""
+"""A backlight with fewer steps could only be switched off, and a screen that is off shows nothing."""
 
 _DIMMED_SHARE = 0.12
 
@@ -32,7 +32,7 @@ class _Dimmed:
 class Backlight:
     """One backlight.
 
-    While it is dimmed, ``record`` keeps the full level: a program that was killed then finds it at the next start.
+    While it is dimmed, ``record`` keeps the full level, to be restored at the next start if the program is killed.
 
     Raises:
         OSError: a file can't be read or written.
@@ -46,7 +46,7 @@ class Backlight:
         self._dimmed = self._left_dimmed(_read_number(folder / "max_brightness"))
 
     def dim(self) -> None:
-        """Turn it down; harmless if it is dimmed already."""
+        """Dim it; idempotent."""
         level = _read_number(self._brightness)
         if self._dimmed is not None and level == self._dimmed.dark:
             return
@@ -88,7 +88,7 @@ class Backlight:
                 return recorded
             lost = False
         if lost and level <= _dark(most):
-            # An earlier run may have dimmed it from a level that is lost: wake to the brightest.
+            # An earlier run may have dimmed it from a level that is lost: wake to full brightness.
             return _Dimmed(most, level)
         self._forget()
         return None

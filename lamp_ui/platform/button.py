@@ -62,7 +62,7 @@ class Button:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and release the line; harmless if it was never started."""
+        """End the thread and release the line, if it was started."""
         if self._thread is None or self._request is None:
             return
         os.eventfd_write(self._stopping, 1)

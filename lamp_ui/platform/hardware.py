@@ -21,12 +21,12 @@ class Hardware(Protocol):
 
     @property
     def dims(self) -> bool:
-        """Whether `rest` makes the screen darker; otherwise the program darkens the picture."""
+        """Whether `set_dimmed` dims the backlight; otherwise the program darkens the picture."""
 
     def start(self, on_button_held: Callable[[], None]) -> None:
-        """Start listening; the hardware runs the callback on its own thread."""
+        """Start watching the button; the callback runs on a separate thread."""
 
-    def rest(self, resting: bool) -> None:
+    def set_dimmed(self, dimmed: bool) -> None:
         """Dim the backlight, or restore it."""
 
     def stop(self) -> None:
@@ -34,9 +34,9 @@ class Hardware(Protocol):
 
 
 class LampHardware:
-    """A PiTFT: its backlight through sysfs, its button through gpiod; each may be missing.
+    """A PiTFT: its backlight through sysfs and its button through gpiod; each may be missing.
 
-    ``backlights`` is the folder in which Linux lists them, ``devices`` the one with the GPIO chips.
+    ``backlights`` is the folder in which Linux lists backlights, ``devices`` the folder with the GPIO chips.
     """
 
     def __init__(self, backlights: Path = BACKLIGHTS, devices: Path = DEVICES) -> None:
@@ -51,7 +51,7 @@ class LampHardware:
 
     def start(self, on_button_held: Callable[[], None]) -> None:
         """Restore a backlight that a killed run left dimmed, and watch the button, if there is one."""
-        self.rest(False)
+        self.set_dimmed(False)
         try:
             from lamp_ui.platform.button import Button, NoButton  # noqa: PLC0415  # gpiod comes with the extra `pi`
         except ImportError:
@@ -65,12 +65,12 @@ class LampHardware:
         else:
             self._button = button
 
-    def rest(self, resting: bool) -> None:
+    def set_dimmed(self, dimmed: bool) -> None:
         """Dim the backlight, or restore the level that it had."""
         if self._backlight is None:
             return
         try:
-            if resting:
+            if dimmed:
                 self._backlight.dim()
             else:
                 self._backlight.restore()
@@ -80,7 +80,7 @@ class LampHardware:
 
     def stop(self) -> None:
         """Restore the backlight and release the button."""
-        self.rest(False)
+        self.set_dimmed(False)
         if self._button is not None:
             self._button.stop()
             self._button = None

@@ -1,4 +1,4 @@
-"""What the machine says of itself when the status page asks: its addresses and its clock (Linux)."""
+"""The machine's addresses and clock, for the status page (Linux)."""
 
 import fcntl
 import socket
@@ -11,7 +11,7 @@ from pathlib import Path
 from lamp_ui.core.status_page import MachineFacts
 
 _SIOCGIFADDR = 0x8915
-"""Ask an interface for its IPv4 address (linux/sockios.h)."""
+"""The ioctl that reads an interface's IPv4 address (linux/sockios.h)."""
 
 _GLOBAL_SCOPE = "00"
 _MOST_ADDRESSES = 2
@@ -19,7 +19,7 @@ _IPV6_ADDRESSES = Path("/proc/net/if_inet6")
 
 
 def read_machine() -> MachineFacts:
-    """Return the machine's addresses, without those that only it or its own link knows, and its local time."""
+    """Return the machine's addresses, without loopback and link-local ones, and its local time."""
     return MachineFacts((*_ipv4_addresses(), *_ipv6_addresses())[:_MOST_ADDRESSES], datetime.now().astimezone())
 
 

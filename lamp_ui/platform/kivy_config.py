@@ -1,8 +1,7 @@
 """Kivy's configuration: `config.ini` is read here, and Kivy itself neither reads nor writes it.
 
-Left to itself, Kivy writes its defaults over a file that it can't parse and over one of an older version, ends with a
-traceback on a duplicate, on a value that it can't use or where its home folder can't be written. On a Pi, `config.ini`
-has the panel's rotation and touch.
+By default, Kivy overwrites a malformed or older file with its defaults, and exits with a traceback on a duplicate, an
+invalid value or a read-only home folder. On a Pi, `config.ini` has the panel's rotation and touch.
 """
 
 import logging
@@ -17,7 +16,7 @@ log = logging.getLogger(__name__)
 
 HOME, NO_CONFIG = "KIVY_HOME", "KIVY_NO_CONFIG"
 _REPLACED_SECTIONS = ("input", "modules")
-"""Sections of which the file's entries replace all of Kivy's."""
+"""Sections in which the file's entries replace all of Kivy's entries."""
 
 _CALIBRATION = "postproc:calibration"
 _NOWHERE = Path("/nonexistent/.kivy/config.ini")
@@ -34,7 +33,7 @@ def find_config(environment: Mapping[str, str]) -> Path:
 
 
 def read_config_file(file: Path) -> ConfigParser:
-    """Return what the file says; nothing if it is missing or unusable. Of duplicates, the last counts."""
+    """Return the file's entries, none if it is missing or unusable. Of duplicates, the last counts."""
     parser = ConfigParser(interpolation=None, strict=False)
     reason = "it has no section"
     try:
@@ -73,7 +72,7 @@ def apply(parser: ConfigParser, config: Any, environment: Mapping[str, str]) -> 
 
 
 def set_for_lamp(config: Any, *, panel: bool) -> None:
-    """Let no key end the program, and show no mouse pointer on a ``panel``; in memory only."""
+    """Disable Kivy's exit key, and hide the mouse pointer on a ``panel``; in memory only."""
     config.set("kivy", "exit_on_escape", "0")
     if panel:
         config.set("graphics", "show_cursor", "0")
@@ -112,18 +111,18 @@ def _fraction(text: str) -> bool:
 
 
 def _fullscreen(text: str) -> bool:
-    """Tell whether Kivy knows it; `on` would mean off."""
+    """Return whether Kivy accepts it; `on` would mean off."""
     return text in ("auto", "fake") or (_switch(text) and text.lower() != "on")
 
 
 def _fonts(text: str) -> bool:
-    """Tell whether it is a list of a name and at least one file; Kivy takes no tuple."""
+    """Return whether it is a list of a name and at least one file; Kivy rejects tuples."""
     fonts = literal_eval(text) if _list(text) else ()
     return isinstance(fonts, list) and len(fonts) > 1 and all(isinstance(font, str) for font in fonts)
 
 
 def _calibration(text: str) -> bool:
-    """Tell whether it is a device's calibration, such as `xratio=1.1,yoffset=0.2` or `auto=240x320`."""
+    """Return whether it is a device's calibration, such as `xratio=1.1,yoffset=0.2` or `auto=240x320`."""
     for parameter in filter(None, (part.strip() for part in text.split(","))):
         key, _, value = parameter.partition("=")
         numbers = value.split("x") if key == "auto" else [value]
@@ -187,4 +186,4 @@ _VALID: dict[tuple[str, str], Callable[[str], bool]] = {
     ("widgets", "scroll_distance"): _whole(0),
     ("widgets", "scroll_timeout"): _whole(0),
 }
-"""Values that Kivy fails on if they are of another form; everything else is passed on as it is."""
+"""Validators for values on which Kivy would fail; all other values are passed on unchanged."""

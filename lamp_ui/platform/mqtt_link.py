@@ -43,11 +43,11 @@ class LampLink:
         )
 
     def start(self) -> None:
-        """Connect, now or as soon as the broker can be reached; returns at once."""
+        """Connect in the background, retrying until the broker is reachable."""
         self._broker.start()
 
     def stop(self) -> None:
-        """Publish that the screen is gone, and disconnect, within a few seconds."""
+        """Publish that the screen is disconnected, and disconnect within a few seconds."""
         self._broker.stop()
 
     def request(self, config: LampConfig) -> bool:
@@ -90,7 +90,7 @@ class LampLink:
             self._deliver(LampChanged(decode_lamp_config(message.payload)))
 
     def _receive_presence(self, message: Message) -> None:
-        # A bridge uses one of these topics. A state that is left on another one must not hide that it is up.
+        # A bridge uses one of these topics. A stale state on another one must not hide that it is connected.
         if message.payload == CLEARED:
             self._bridge_states.pop(message.topic, None)
         else:

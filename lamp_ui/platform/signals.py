@@ -1,7 +1,7 @@
-"""SIGTERM and SIGINT as events: taken by a thread that waits for them, so that no handler interrupts anything.
+"""SIGTERM and SIGINT as events: a thread waits for them, instead of a handler that interrupts Kivy's thread.
 
-A Python signal handler runs between any two steps of Kivy's thread, perhaps while that holds the
-very lock of Kivy's clock that the handler would need; and a flag would have to be polled.
+A Python signal handler could run while Kivy's thread holds the lock of Kivy's clock, which the handler needs. A flag
+would have to be polled.
 """
 
 import logging
@@ -15,17 +15,17 @@ END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class EndSignals:
-    """The signals that end the program; from `hold` on they are kept until a thread waits for them."""
+    """The signals that end the program; `hold` blocks them until a thread waits for them."""
 
     def hold(self) -> None:
-        """Keep the signals from ending the program by themselves; call it before any thread is started."""
+        """Block the signals; call it before any thread is started, since threads inherit the mask."""
         signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
 
     def on_signal(self, end: Callable[[], object]) -> None:
-        """Call `end`, on a thread of its own, when the first signal comes or if one is held already."""
+        """Call ``end`` on a separate thread when the first signal arrives, or at once if one is pending."""
 
         def wait() -> None:
-            log.info("Ending on %s", signal.Signals(signal.sigwait(END_SIGNALS)).name)
+            log.info("Stopping on %s", signal.Signals(signal.sigwait(END_SIGNALS)).name)
             end()
 
         threading.Thread(target=wait, name="end signals", daemon=True).start()

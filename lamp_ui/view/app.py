@@ -1,6 +1,6 @@
 """The composition root of the touchscreen: builds everything, starts it in order, stops it in reverse.
 
-Importing this imports Kivy, which reads its configuration; `lamp_ui.__main__` sets the stage first.
+Importing this module imports Kivy, which reads its configuration; `lamp_ui.__main__` prepares that first.
 """
 
 import logging
@@ -36,15 +36,15 @@ FLOOD_PAUSE_SECONDS = 0.04
 
 
 class NoDisplay(Exception):
-    """There is nothing on which a window could be opened."""
+    """No window can be opened."""
 
 
 class EventCrossing:
-    """Where events cross to Kivy's thread, from the network's and from any other: the only place that touches both.
+    """Passes events from other threads to Kivy's thread; no other code touches both.
 
-    However many come in between two frames, the screen is brought up to date once: ``render`` gets the view state,
-    ``send`` a request to the lamp, and ``withdraw`` is called when one was given up. A message after some quiet is
-    shown at once, but a flood of them makes no more frames than a screen can show; a finger never waits.
+    However many events arrive between two frames, the screen is updated once: ``render`` gets the view state, ``send``
+    a request to the lamp, and ``withdraw`` is called when a request was given up. A single message is shown at once; a
+    flood of messages is limited to the screen's frame rate; touches are never delayed.
     """
 
     def __init__(
@@ -65,8 +65,8 @@ class EventCrossing:
         self._alarm: Any = None
 
     def deliver(self, event: Event) -> None:
-        """Take what the network says to Kivy's thread, from any thread."""
-        # In this order: the trigger is open again before `_cross` looks, so no event is left behind.
+        """Pass a network event to Kivy's thread; thread-safe."""
+        # In this order: the trigger is reset before `_cross` reads the queue, so no event is left behind.
         self._events.append(event)
         if time.monotonic() - self._crossed_at < FLOOD_PAUSE_SECONDS:
             self._cross_later()
@@ -74,17 +74,17 @@ class EventCrossing:
             self._cross_soon()
 
     def deliver_touch(self, event: Event) -> None:
-        """Take what a finger does to where it is dealt with, before the next frame."""
+        """Pass a touch event on, to be processed before the next frame."""
         self._events.append(event)
         self._cross_soon()
 
     def refresh(self) -> None:
-        """Bring the screen up to date soon, though nothing came in."""
+        """Update the screen soon, without an event."""
         self._cross_soon()
 
     def _cross(self, _seconds: float) -> None:
         now = self._crossed_at = time.monotonic()
-        # Only what is here by now: under a flood that outpaces this loop, frames must still be drawn.
+        # Only the events queued by now: frames must be drawn even if events arrive faster than this loop runs.
         for _ in range(len(self._events)):
             self._presenter.receive(self._events.popleft(), now)
         request = self._presenter.take_request(now)
@@ -101,16 +101,16 @@ class EventCrossing:
             self._alarm.cancel()
             self._alarm = None
         if isfinite(seconds):
-            # Kivy takes an event for due so much before its time; with nothing due, it would be set again at once.
+            # Kivy runs an event up to this much early; with nothing due yet, it would be scheduled again at once.
             early = Clock.get_resolution()
             self._alarm = Clock.schedule_once(self._cross, max(0.0, seconds) + early)
 
 
 class Touchscreen(App):
-    """The program on the lamp's screen.
+    """The touchscreen's Kivy application.
 
     Raises:
-        NoDisplay: when it is made, where no window can be opened.
+        NoDisplay: no window can be opened; raised by the constructor.
     """
 
     title = "LAMPI"
@@ -125,7 +125,7 @@ class Touchscreen(App):
         set_for_lamp(KivyConfig, panel=config.window_size is None)
         if config.window_size is not None:
             _fix_window(config.window_size)
-        # Kivy makes its window when the first widget's module is imported, in the size it is then told.
+        # Kivy creates its window at the import of the first widget's module, in the size configured by then.
         from kivy.core.window import Window  # noqa: PLC0415
 
         if Window is None:
@@ -140,33 +140,33 @@ class Touchscreen(App):
         self._link = LampLink(config, self._crossing.deliver)
         self._view = LampView(self._crossing.deliver_touch, motion=config.motion, veil=not self._hardware.dims)
         self._view.render(presenter.view_state(now))
-        self._resting = False
+        self._dimmed = False
         self._end_signals = end_signals
 
     def build(self) -> Any:
-        """Give Kivy the root of the screen."""
+        """Return the root widget."""
         return self._view
 
     def on_start(self) -> None:
-        """Let the first frame be seen before the network is started: a lamp without one is still a lamp."""
+        """Start the network after the first frame is visible: the lamp works without a network."""
         self.root_window.bind(on_flip=self._first_frame_drawn)
 
     def open_settings(self, *_: object) -> None:
-        """Keep Kivy's own settings, which a keyboard's F1 opens, off a lamp's screen."""
+        """Disable Kivy's settings panel, which F1 would open."""
 
     def run_until_ended(self) -> None:
-        """Show the screen until a signal or its window ends it; then say goodbye to the broker."""
+        """Run until a signal or the window's closing ends it; then disconnect from the broker."""
         self._end_signals.on_signal(Clock.create_trigger(self.stop))
         try:
             self.run()
         finally:
             self._link.stop()
             self._hardware.stop()
-            log.info("Ended")
+            log.info("Touchscreen stopped")
 
     def _first_frame_drawn(self, window: Any) -> None:
         window.unbind(on_flip=self._first_frame_drawn)
-        # Kivy tells of a flip before it flips. What is scheduled now runs after that, when the frame can be seen.
+        # Kivy reports a flip before it flips. What is scheduled now runs afterwards, when the frame is visible.
         Clock.schedule_once(self._begin)
 
     def _begin(self, _seconds: float) -> None:
@@ -182,9 +182,9 @@ class Touchscreen(App):
 
     def _render(self, state: ViewState) -> None:
         self._view.render(state)
-        if state.dimmed is not self._resting:
-            self._resting = state.dimmed
-            self._hardware.rest(state.dimmed)
+        if state.dimmed is not self._dimmed:
+            self._dimmed = state.dimmed
+            self._hardware.set_dimmed(state.dimmed)
 
 
 def _about(config: Config) -> About:
@@ -198,5 +198,5 @@ def _fix_window(size: WindowSize) -> None:
     KivyConfig.set("graphics", "width", str(size.width))
     KivyConfig.set("graphics", "height", str(size.height))
     KivyConfig.set("graphics", "resizable", "0")
-    # Else a mouse's right button leaves a red mark where it was, which is to be a second finger.
+    # Otherwise the right mouse button leaves a red dot that simulates a second finger.
     KivyConfig.set("input", "mouse", "mouse,disable_multitouch")

@@ -1,4 +1,4 @@
-"""The lamp's controls: sliders whose tracks show their values, and the disc that switches the lamp."""
+"""The lamp's controls: sliders whose tracks preview their values, and the disc that switches the lamp."""
 
 from math import hypot
 from typing import Any
@@ -21,7 +21,7 @@ from lamp_ui.view.widgets import Emit, glow_texture, round_texture, texture_of
 _TRACK, _LABEL = 24, 16
 """The height of a track and of the labels above it, in units."""
 
-_AT_REST = 0.22
+_UNKNOWN_OPACITY = 0.22
 """The opacity of a track whose value is unknown."""
 
 
@@ -102,11 +102,11 @@ class TrackSlider(Widget):
                 self._tint.rgba = theme.light(hue, saturation)
                 dark = (*_fade_from_dark(0)[:3], 1 - self.value)
                 self._knob_tint.rgba = theme.over(theme.light(hue, saturation), dark)
-        self._veil_tint.a = 1.0 if self._known else _AT_REST
+        self._veil_tint.a = 1.0 if self._known else _UNKNOWN_OPACITY
         for tint in (self._edge_tint, self._ring_tint, self._knob_tint):
             tint.a = (theme.KNOB_EDGE[3] if tint is self._edge_tint else 1.0) if self._known else 0.0
         if not self._known:
-            self._tint.rgba = (*theme.QUIET_TEXT[:3], _AT_REST)
+            self._tint.rgba = (*theme.QUIET_TEXT[:3], _UNKNOWN_OPACITY)
 
     def on_touch_down(self, touch: MotionEvent) -> bool:
         """Grab the touch, and set the value at its position."""

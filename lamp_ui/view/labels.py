@@ -15,21 +15,21 @@ from lamp_ui.geometry import theme
 from lamp_ui.geometry.text_wrap import even_width
 
 SMALLEST_TEXT = 6
-"""Pixels of the font below which text is no text; it is clipped rather than made smaller."""
+"""Minimum font size in pixels: smaller text is illegible, so longer text is clipped."""
 
 _BEFORE_NEXT_FRAME = -1
 _ROUNDING = 2
-"""Pixels: Kivy measures lines, and not their words."""
+"""Pixels: Kivy measures lines, not words."""
 
 _FONTS = Path(kivy.__file__).parent / "data" / "fonts"
 _WESTERN, _MANY_SCRIPTS = "Roboto", "DejaVuSans"
 _END_OF_LATIN = 0x180
 _SMALLEST_NAME = 0.75
-"""How far a name shrinks before it is shortened."""
+"""The factor down to which a name shrinks before it is shortened."""
 
 
 class FittedLabel(Label):
-    """Text in the largest font, up to ``largest`` pixels, in which it fits its box without a word broken."""
+    """Text in the largest font, up to ``largest`` pixels, in which it fits its box without breaking a word."""
 
     largest = NumericProperty(24)
 
@@ -73,9 +73,9 @@ class FittedLabel(Label):
 
 
 class NameLabel(Label):
-    """One line, in the largest font up to ``largest`` pixels in which it fits, and with an ellipsis where it does not.
+    """One line, in the largest font up to ``largest`` pixels in which it fits, with an ellipsis if it does not fit.
 
-    Where no font of ours has any character of ``name``, as of one that is all emoji, ``instead`` is shown.
+    If no available font has any character of ``name``, such as a name of emoji only, ``instead`` is shown.
     """
 
     name = StringProperty()

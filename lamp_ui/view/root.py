@@ -20,8 +20,8 @@ from lamp_ui.view.widgets import ConnectionMark, Emit, put
 class LampView(Widget):
     """One screen at a time, the connection mark above it, and a veil over both while the screen is dimmed.
 
-    Not Kivy's popup: that would have to be opened and dismissed, and such an event can be missed. Here the state names
-    the screen to show. A hidden screen gets no touches, and lets go of the finger that was on it.
+    Not Kivy's popup: it would have to be opened and dismissed, and such an event can be missed. Here the state names
+    the screen to show. A hidden screen gets no touches, and releases the finger that was on it.
     """
 
     def __init__(self, emit: Emit, *, motion: bool, veil: bool, **properties: Any) -> None:
@@ -44,7 +44,7 @@ class LampView(Widget):
         self.fbind("size", self._place)
 
     def render(self, state: ViewState) -> None:
-        """Show a state, whatever was shown before."""
+        """Show a state, independently of what was shown before."""
         self._mark.connection = state.connection
         if state.popup is None:
             self._popup.forget()
@@ -78,12 +78,12 @@ class LampView(Widget):
         return self._dimmed or bool(super().on_touch_down(touch))
 
     def on_touch_move(self, touch: MotionEvent) -> bool:
-        """Note the movement; the widget under the finger has grabbed the touch."""
+        """Record the movement; the widget under the finger has grabbed the touch."""
         self._finger.moved(touch.uid, time.monotonic())
         return False
 
     def on_touch_up(self, touch: MotionEvent) -> bool:
-        """Note the end of the touch; the widget under the finger has grabbed it."""
+        """Record the end of the touch; the widget under the finger has grabbed it."""
         if self._finger.lifted(touch.uid, time.monotonic()):
             self._emit(FingerHeld(False))
         return False

@@ -1,4 +1,4 @@
-"""The screens, each filling the window: they show their part of a view state, wherever it comes from."""
+"""The screens: each fills the window and renders its part of a view state."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from lamp_ui.view.widgets import CodeView, Emit, QrView, glow_texture, put
 
 
 class Screen(Widget):
-    """A ground that fills the window; subclasses place what is on it."""
+    """A background that fills the window; subclasses place widgets on it."""
 
     ground = theme.NIGHT
 
@@ -32,14 +32,14 @@ class Screen(Widget):
 
     @property
     def unit(self) -> float:
-        """How many pixels make one of the lamp's own screen."""
+        """Pixels per unit; see `lamp_ui.geometry.layout`."""
         return unit_of(*self.size)
 
     def place(self) -> None:
-        """Put everything in its place, for the current size."""
+        """Place all widgets for the current size."""
 
     def release(self) -> None:
-        """Let go of a finger that is on anything here, without acting."""
+        """Release a finger that is on a widget, without acting."""
         for widget in self.children:
             if isinstance(widget, Tappable | TrackSlider):
                 widget.release()
@@ -50,7 +50,7 @@ class Screen(Widget):
 
 
 class MainScreen(Screen):
-    """The lamp's own screen: the lamp as a switch, three sliders, and which lamp this is."""
+    """The lamp's own screen: headline, a disc that switches the lamp, and three sliders."""
 
     def __init__(self, emit: Emit, **properties: Any) -> None:
         super().__init__(**properties)
@@ -100,7 +100,7 @@ class MainScreen(Screen):
 
 
 class PopupScreen(Screen):
-    """What an unclaimed lamp shows until it has an owner: the code, what to do with it, and a QR code."""
+    """The popup of an unclaimed lamp: the code, what to do with it, and a QR code."""
 
     ground = theme.CARD
 
@@ -121,7 +121,7 @@ class PopupScreen(Screen):
             self.add_widget(widget)
 
     def render(self, state: PopupState, connection: Reach) -> None:
-        """Show what the state says, whether or not the popup can be seen."""
+        """Render the state, whether or not the popup is visible."""
         self._title.text = state.title
         self._beacon.lit = state.identified
         self._instruction.text = state.instruction
@@ -135,7 +135,7 @@ class PopupScreen(Screen):
         self.place()
 
     def forget(self) -> None:
-        """Show no code, so that the next one does not fade in for one long gone; and no light."""
+        """Clear the code, so that the next one does not fade in from an old one, and switch the light off."""
         self._code.show([])
         self._beacon.lit = False
 
@@ -152,7 +152,7 @@ class PopupScreen(Screen):
         self._code.pos = well.x + inset, well.y + inset / 2
         self._code.size = well.width - 2 * inset, well.height - inset
         code = lay_out_code(groups, max(map(len, self._code.groups), default=1), *self._code.size).font_size
-        # The code is the largest thing on the screen, however long it is.
+        # The code is the largest text on the screen, whatever its length.
         self._title.largest = min(20 * unit, 0.95 * code)
         self._instruction.largest = min((20 if layout.qr is None else 16) * unit, 0.9 * code)
         self._identity.largest, self._hint.largest = 15 * unit, 15 * unit

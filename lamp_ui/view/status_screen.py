@@ -1,4 +1,4 @@
-"""The status page as it is drawn."""
+"""The status page's widgets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from lamp_ui.view.widgets import Emit, put
 
 
 class CloseButton(Tappable):
-    """A button with a word on it; the finger may miss what the eye sees."""
+    """A button with a label; its touch area is larger than its visible area."""
 
     def __init__(self, on_tap: Callable[[], None], **properties: Any) -> None:
         super().__init__(on_tap, **properties)

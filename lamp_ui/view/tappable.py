@@ -1,4 +1,4 @@
-"""A widget for taps: it shows that it is pressed, acts on release inside, and is cancelled by sliding off."""
+"""A widget for taps: it shows that it is pressed, acts on release inside it, and is cancelled by sliding off."""
 
 from collections.abc import Callable
 from typing import Any

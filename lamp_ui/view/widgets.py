@@ -1,4 +1,4 @@
-"""The pieces that the screens are made of: the code, the QR code, the connection's mark."""
+"""Widgets of the screens: the code, the QR code and the connection mark."""
 
 from collections.abc import Callable
 from functools import cache
@@ -22,18 +22,18 @@ from lamp_ui.geometry.raster import disc, glow
 from lamp_ui.view.tappable import Tappable
 
 Emit = Callable[[Event], None]
-"""Where a widget says what the finger did."""
+"""The callback for a widget's touch events."""
 
 CODE_FONT = str(Path(__file__).parents[1] / "fonts" / "AtkinsonHyperlegibleMono-Medium.ttf")
-"""Made by the Braille Institute so that no two characters look alike: the 6 has no straight stem as b has, the 0 is
-slashed from the upper left. In Roboto Mono 6 and b, and 0 and 8, are easily mistaken at arm's length."""
+"""Designed by the Braille Institute so that no two characters look alike: the 6 has no straight stem like the b, and
+the 0 is slashed from the upper left. In Roboto Mono, 6 and b, and 0 and 8, are easily confused at arm's length."""
 
 FADE_SECONDS = 0.4
 _FADE_STEP_SECONDS = 1 / 25
 _FADE_FROM = 0.15
 
 _THINNEST_SMOOTH = 1.1
-"""Half the width of a line, in pixels, from which on Kivy draws it as an area, without gaps."""
+"""Half the line width, in pixels, from which Kivy draws a line as an area, without gaps."""
 
 _BEFORE_NEXT_FRAME = -1
 
@@ -47,24 +47,24 @@ def texture_of(width: int, height: int, pixels: bytes) -> Texture:
 
 @cache
 def round_texture() -> Texture:
-    """Return a white disc, to be tinted: one for all, since it takes time to paint."""
+    """Return a white disc to be tinted; shared, since painting it takes time."""
     return texture_of(96, 96, disc(96))
 
 
 @cache
 def glow_texture() -> Texture:
-    """Return white light that fades, to be tinted."""
+    """Return a white glow to be tinted."""
     return texture_of(64, 64, glow(64))
 
 
 def put(widget: Widget, box: Box) -> None:
-    """Let a widget fill a box."""
+    """Make a widget fill a box."""
     widget.pos = box.x, box.y
     widget.size = box.width, box.height
 
 
 class CodeView(Widget):
-    """A code's groups, as large as the box allows; with ``fades`` a new code fades in where the old one was."""
+    """A code's groups, as large as the box allows; with ``fades``, a new code fades in over the old one's place."""
 
     groups = ListProperty()
     color = ColorProperty(theme.CODE)
@@ -80,13 +80,13 @@ class CodeView(Widget):
             self.fbind(name, self._draw_soon)
 
     def show(self, groups: list[str]) -> None:
-        """Show a code, in place of another or of none."""
+        """Show a code, replacing another one if there is one."""
         fading = bool(self.groups) and self.groups != groups and self.fades
         self.groups = groups
         self._fading.cancel()
         self._draw(0)
         if fading and self._ink is not None:
-            # From the first frame on the new code is there and nothing of the old one, however slow the fading is.
+            # From the first frame on, only the new code is drawn, however slow the fade is.
             self._ink.a = _FADE_FROM
             self._fading()
 
@@ -115,7 +115,7 @@ class CodeView(Widget):
         gap = GROUP_GAP * font_size
         left = self.center_x - (sum(texture.width for texture in painted) + gap * (len(painted) - 1)) / 2
         for texture in painted:
-            # Whole pixels: text between two of them is blurred.
+            # Whole pixels: text at fractional positions is blurred.
             Rectangle(texture=texture, pos=(round(left), round(middle - texture.height / 2)), size=texture.size)
             left += texture.width + gap
 
@@ -127,7 +127,7 @@ def _paint(text: str, font_size: float) -> Texture:
 
 
 class QrView(Widget):
-    """A QR code on its paper, in whole pixels a cell; nothing while ``modules`` is empty."""
+    """A QR code on its paper, with whole pixels per cell; nothing while ``modules`` is empty."""
 
     modules = ObjectProperty(())
 
@@ -158,9 +158,9 @@ class QrView(Widget):
 
 
 class ConnectionMark(Tappable):
-    """The connection in a small sign whose shape tells it as well as its colour: disc, ring or cross.
+    """The connection mark, which shows the state by its shape as well as its colour: disc, ring or cross.
 
-    A tap on it asks for the status page.
+    A tap on it opens the status page.
     """
 
     connection = ObjectProperty(Reach.NONE)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 _START_SECONDS = 60.0
-"""Seconds; a first start from a Pi's SD card takes several."""
+"""The first start from a Pi's SD card takes several seconds."""
 
 
 def missing_accounts(users: Iterable[str], groups: Iterable[str]) -> list[str]:
@@ -20,9 +20,9 @@ def missing_accounts(users: Iterable[str], groups: Iterable[str]) -> list[str]:
 
 
 def reason_against(user: str, program: Path) -> str | None:
-    """Return why a user can't run ``program --version``, None if that works.
+    """Return why a user can't run ``program --version``, or None if that works.
 
-    Only root can ask this for a different user than the one who runs us.
+    Only root can check this for another user.
 
     Raises:
         KeyError: there is no such user.

@@ -1,7 +1,7 @@
 """Installs files on a machine: creates missing ones and keeps those that were edited by hand.
 
-As Debian does with its configuration files: a file that is unchanged since it was installed is renewed; beside one
-that was changed by hand a newer one is put as `.dpkg-dist`, a name that programs which read whole folders pass over.
+As with Debian's configuration files, a file that is unchanged since its installation is updated. A new version of a
+file that was changed by hand is written beside it as `.dpkg-dist`, which programs that read whole folders ignore.
 """
 
 import grp
@@ -44,30 +44,30 @@ class Installation:
         return self._prefix is None
 
     def install(self, rows: Iterable[Row]) -> None:
-        """Install each row; a second run changes nothing.
+        """Install each row; idempotent.
 
         Raises:
-            CantInstall: an account is missing and nothing was changed, or a row can't be installed; earlier ones are.
+            CantInstall: an account is missing (nothing was changed), or a row can't be installed (earlier ones were).
         """
         rows = list(rows)
         if self.is_here:
             missing = missing_accounts(*accounts_in(rows))
             if missing:
                 raise CantInstall(
-                    f"This machine has no {', no '.join(missing)}. Install what brings it, or add it with useradd or "
-                    "groupadd --system. Nothing was changed."
+                    f"This machine has no {', no '.join(missing)}. Install the package that provides it, or add it "
+                    "with useradd or groupadd --system. Nothing was changed."
                 )
         shipped = dict(self._known)
         try:
             for row in rows:
                 self._install_row(row, shipped)
-        finally:  # files that were written before an error are ours at the next try, too
+        finally:  # the next run must also recognize files that were written before an error
             if not self._dry_run and shipped != self._known:
                 lines = "".join(f"{digest}  {path}\n" for path, digest in sorted(shipped.items()))
                 self._write(self.place(self._record), lines.encode(), 0o644, ROOT)
 
     def _install_row(self, row: Row, shipped: dict[str, str]) -> None:
-        """Install one row, and note a file's checksum in ``shipped``."""
+        """Install one row, and record a file's checksum in ``shipped``."""
         try:
             if isinstance(row, SystemUser):
                 self._install_user(row)
@@ -81,10 +81,10 @@ class Installation:
                 self._install_file(row)
                 shipped[str(row.path)] = _sum(row.content)
         except PermissionError as fault:
-            raise CantInstall(f"{fault.filename} can't be written: run this as root, or give --prefix.") from None
+            raise CantInstall(f"Can't write {fault.filename}: run this as root, or give --prefix.") from None
         except OSError as fault:
-            raise CantInstall(f"{fault.filename} can't be made: {fault.strerror}.") from None
-        except LookupError as fault:  # a user that exists without the group of its name
+            raise CantInstall(f"Can't create {fault.filename}: {fault.strerror}.") from None
+        except LookupError as fault:  # a user that exists without a group of the same name
             raise CantInstall(f"{fault}; add that group with groupadd --system.") from None
 
     def place(self, path: Path) -> Path:
@@ -109,7 +109,7 @@ class Installation:
                 check=False,
             )
             if done.returncode != 0:
-                raise CantInstall(f"The user {row.name} can't be added: {done.stderr.strip()}")
+                raise CantInstall(f"Can't add the user {row.name}: {done.stderr.strip()}")
 
     def _check_program(self, row: Program) -> None:
         if self._prefix is not None:
@@ -120,8 +120,8 @@ class Installation:
         reason = reason_against(row.user, row.path)
         if reason is not None:
             raise CantInstall(
-                f"The user {row.user} can't run {row.path}: {reason}. After an installation under a strict umask, run: "
-                f"chmod -R go+rX {row.path.parents[1]}; the folders above it must be open to this user, too."
+                f"The user {row.user} can't run {row.path}: {reason}. If it was installed with a strict umask, run: "
+                f"chmod -R go+rX {row.path.parents[1]}; the user needs access to the folders above it, too."
             )
 
     def _install_folder(self, row: Folder) -> None:
@@ -144,11 +144,11 @@ class Installation:
             return
         if row.secured and self.is_here:
             self._secure(place, row)
-        present = None if place.is_symlink() else _sum(place.read_bytes())
+        current = None if place.is_symlink() else _sum(place.read_bytes())
         shipped, known = _sum(row.content), self._known.get(str(row.path))
-        if present == shipped:
+        if current == shipped:
             self._say_kept_mode(place, row)
-        elif present is not None and present == known:
+        elif current is not None and current == known:
             self._say(f"update {row.path}: unchanged since its installation")
             self._write(place, row.content, place.stat().st_mode & 0o7777, row.owner)
         elif shipped == known:
@@ -192,7 +192,7 @@ class Installation:
         except FileNotFoundError:
             return {}
         except OSError as fault:
-            raise CantInstall(f"{self._record} can't be read: {fault.strerror}.") from None
+            raise CantInstall(f"Can't read {self._record}: {fault.strerror}.") from None
         return {path: digest for digest, _, path in (line.partition("  ") for line in lines) if path}
 
 

@@ -1,4 +1,4 @@
-"""What `shared.install.installation` installs on a machine: accounts, programs, folders and files."""
+"""The rows that `shared.install.installation` installs on a machine: accounts, programs, folders and files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ ROOT = Owner()
 
 @dataclass(frozen=True)
 class SystemUser:
-    """A user with a group of the same name who runs a program and can't sign in."""
+    """A system user, with a group of the same name, that runs a program and can't sign in."""
 
     name: str
     home: Path
@@ -29,7 +29,7 @@ class SystemUser:
 
 @dataclass(frozen=True)
 class Accounts:
-    """A user and groups that a service runs with, made by the distribution or the administrator."""
+    """A user and groups that a service runs with, created by the distribution or the administrator."""
 
     user: str
     groups: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ Row = SystemUser | Accounts | Program | Folder | File
 
 
 def accounts_in(rows: Iterable[Row]) -> tuple[set[str], set[str]]:
-    """Return the users and the groups that rows need and that none of them adds."""
+    """Return the users and groups that the rows require and none of them adds."""
     users, groups, added = {ROOT.user}, {ROOT.group}, set()
     for row in rows:
         if isinstance(row, SystemUser):

@@ -1,4 +1,4 @@
-"""The broker's address and credentials in the settings, the same for every program."""
+"""Settings for the broker's address and credentials, the same for all programs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ def read_broker(settings: SettingsReader, default: BrokerUrl) -> BrokerUrl:
                 settings.refuse(name, f"is for TLS, but {BROKER_URL} does not begin with mqtts://")
     elif (files.certificate is None) != (files.key is None):
         given, missing = (CERTIFICATE, KEY) if files.key is None else (KEY, CERTIFICATE)
-        settings.refuse(given, f"needs {missing} beside it")
+        settings.refuse(given, f"requires {missing}")
     else:
         try:
             files.context()

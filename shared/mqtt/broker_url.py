@@ -10,9 +10,9 @@ _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True)
 class BrokerUrl:
-    """A broker's address and how to sign in; ``str`` and ``repr`` never show the password.
+    """A broker's address and credentials; ``str`` and ``repr`` never show the password.
 
-    ``tls_files`` count only with ``tls``.
+    ``tls_files`` are used only with ``tls``.
     """
 
     host: str
@@ -32,8 +32,7 @@ class BrokerUrl:
 def parse_broker_url(text: str) -> BrokerUrl:
     """Return the broker that a URL names.
 
-    Characters of the user and the password that mean something in a URL (`@ : / ? # %`) are
-    percent-encoded.
+    Reserved characters (`@ : / ? # %`) in the user and password are percent-encoded.
 
     Raises:
         ValueError: it is not such a URL; the text says why and never quotes a password.
@@ -46,10 +45,10 @@ def parse_broker_url(text: str) -> BrokerUrl:
         raise ValueError("must start with mqtt:// or mqtts://")
     port = _port(parts)
     if not parts.hostname:
-        raise ValueError("names no host, as in mqtt://localhost:1883")
+        raise ValueError("has no host; use a URL such as mqtt://localhost:1883")
     _refuse_impossible_host(parts.hostname)
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("has more in it than a user, a password, a host and a port")
+        raise ValueError("has more parts than user, password, host and port")
     username = _decoded(parts.username) or None
     password = _decoded(parts.password)
     if username is None and password:

@@ -16,12 +16,11 @@ log = logging.getLogger(__name__)
 
 
 class ResilientClient(paho.Client):
-    """A client that goes on after any exception and calls ``on_tick`` at least once a second.
+    """A client that continues after any exception and calls ``on_tick`` at least once a second.
 
-    paho catches ``OSError`` around a connection attempt and nothing else, and only in its own loop; so an address that
-    no host can have (`UnicodeError`), a lying certificate store or a fault of paho's ends its thread in
-    silence while ``is_connected()`` stays true. ``on_tick`` is called while there is a connection;
-    ``on_fault`` gets the exception. Neither may raise.
+    paho catches only ``OSError``, and only around connection attempts in its own loop. An invalid host name
+    (`UnicodeError`), a broken certificate store or a bug in paho would silently end its thread while ``is_connected()``
+    stays true. ``on_tick`` is called while connected; ``on_fault`` gets the exception. Neither may raise.
     """
 
     def __init__(self, client_id: str, *, on_tick: Callable[[], None], on_fault: Callable[[Exception], None]) -> None:
@@ -49,18 +48,18 @@ class ResilientClient(paho.Client):
         return explained(refusal)
 
     def cut(self) -> None:
-        """Break the connection at once, from any thread; paho's thread then notices it and connects again."""
+        """Break the connection at once, from any thread; paho's thread notices that and reconnects."""
         connection = self.socket()
         if isinstance(connection, socket.socket):
             with suppress(OSError):
-                # Not the socket's own method: that of TLS would have paho's thread read ciphertext as plain text.
+                # Not the TLS socket's own method: after that, paho's thread would read ciphertext as plain text.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
     def _note_refusal(self, fault: ssl.SSLError) -> None:
         self._refusal = fault
 
     def loop_forever(self, timeout: float = 1.0, retry_first_connection: bool = False) -> MQTTErrorCode:
-        """Run paho's loop, again after an exception, until `disconnect` or `loop_stop`."""
+        """Run paho's loop until `disconnect` or `loop_stop`, restarting it after an exception."""
         while True:
             try:
                 return super().loop_forever(timeout, retry_first_connection)

@@ -39,4 +39,4 @@ class Router:
 
     def ignore_unasked(self) -> None:
         """Ignore a message that no subscription can match, such as one on a topic that is not UTF-8."""
-        self._on_ignored("Ignored a message on a topic that is not UTF-8, or that was not asked for", "unasked")
+        self._on_ignored("Ignored a message on a topic that is not UTF-8 or not subscribed to", "unasked")

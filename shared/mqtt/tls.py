@@ -9,24 +9,25 @@ from typing import Any
 _SERVER_FAULTS = {
     9: "shows a certificate that is not valid yet: is this machine's clock right?",
     10: "shows a certificate that has expired: renew it on its machine with `lampi-cloud ca server`",
-    26: "shows a certificate that is not a server's",
-    62: "shows a certificate for another host name: connect by the name in it, or renew it for this one",
-    64: "shows a certificate that does not name this IP address: connect by its name, or renew it for this address",
+    26: "shows a certificate that is not a server certificate",
+    62: "shows a certificate for another host name: connect by the name in it, or issue one for this name",
+    64: "shows a certificate without this IP address: connect by the name in it, or issue one for this address",
 }
 _UNKNOWN_AUTHORITY = (
-    "shows a certificate that LAMPI_BROKER_CA did not sign: is it the right broker, and the right file?"
+    "shows a certificate that is not signed by LAMPI_BROKER_CA: check that the broker and the file are the right ones"
 )
 
-_NO_TLS = "does not speak TLS there: check the port, or write mqtt://"
+_NO_TLS = "does not speak TLS on this port: check the port, or use mqtt://"
 
 _REFUSALS = {
-    "ALERT_CERTIFICATE_REVOKED": "has our certificate on its list of the revoked: make another",
-    "ALERT_CERTIFICATE_EXPIRED": "refuses our certificate, which has expired: make another",
-    "ALERT_UNKNOWN_CA": "refuses our certificate, which is of another authority: check LAMPI_BROKER_CERTIFICATE",
+    "ALERT_CERTIFICATE_REVOKED": "refuses our certificate, which is revoked: issue a new one",
+    "ALERT_CERTIFICATE_EXPIRED": "refuses our certificate, which has expired: issue a new one",
+    "ALERT_UNKNOWN_CA": "refuses our certificate, which is from another authority: check LAMPI_BROKER_CERTIFICATE",
     "ALERT_BAD_CERTIFICATE": "refuses our certificate: check LAMPI_BROKER_CERTIFICATE",
-    "ALERT_UNSUPPORTED_CERTIFICATE": "refuses our certificate, which is not a client's: check LAMPI_BROKER_CERTIFICATE",
-    "ALERT_CERTIFICATE_REQUIRED": "lets nobody in without a certificate: set LAMPI_BROKER_CERTIFICATE",
-    "ALERT_HANDSHAKE_FAILURE": "and we have no TLS in common; does it want a certificate? set LAMPI_BROKER_CERTIFICATE",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "refuses our certificate, which is not a client certificate: check "
+    "LAMPI_BROKER_CERTIFICATE",
+    "ALERT_CERTIFICATE_REQUIRED": "requires a client certificate: set LAMPI_BROKER_CERTIFICATE",
+    "ALERT_HANDSHAKE_FAILURE": "refuses the TLS handshake: if it requires a certificate, set LAMPI_BROKER_CERTIFICATE",
     "ALERT_PROTOCOL_VERSION": "does not speak TLS 1.2 or later",
     "UNSUPPORTED_PROTOCOL": "does not speak TLS 1.2 or later",
     "WRONG_VERSION_NUMBER": _NO_TLS,
@@ -37,17 +38,17 @@ _NO_CERTIFICATE = "has no certificate in PEM form"
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """PEM files: the trusted authority (None: the system's), the client certificate and its key (both or neither)."""
+    """PEM files: the trusted authority (None: the system's), and the client certificate with its key, or neither."""
 
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
 
     def context(self) -> ssl.SSLContext:
-        """Return a client's context: TLS 1.2 or later, the server's certificate and its name are verified.
+        """Return a client context: TLS 1.2 or later, which verifies the server's certificate and name.
 
         Raises:
-            BadTlsFile: a file can't be read, or is not what it should be.
+            BadTlsFile: a file can't be read, or has the wrong content.
         """
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies the certificate and the host name
         made.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -62,7 +63,7 @@ class TlsFiles:
                 _NO_CERTIFICATE,
                 lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(certificate),
             )
-            # Without a password function OpenSSL would ask a terminal for the one of an encrypted key.
+            # Without a password function, OpenSSL would prompt for the password of an encrypted key.
             _load(
                 "key",
                 "is not the certificate's key in PEM form without a password",
@@ -86,7 +87,7 @@ def _load(which: str, otherwise: str, load: Callable[[], None]) -> None:
         raise BadTlsFile(which, otherwise) from None
     except OSError as fault:
         raise BadTlsFile(which, f"can't be read ({fault.strerror})") from None
-    except ValueError:  # contains a NUL or a lone surrogate, which no file name can
+    except ValueError:  # contains NUL or a lone surrogate, which no file name can contain
         raise BadTlsFile(which, "is not the name of a file") from None
 
 
@@ -103,10 +104,10 @@ def explained(fault: BaseException | None) -> str | None:
 
 
 def note_faults(context: ssl.SSLContext, note: Callable[[ssl.SSLError], None]) -> None:
-    """Call ``note`` with errors that the server sends after the handshake.
+    """Call ``note`` with TLS errors that the server sends after the handshake.
 
-    In TLS 1.3 the handshake completes on the client before the server checks its certificate, so a rejection arrives
-    with the first read; and paho does not pass a read's exception to its callbacks.
+    In TLS 1.3 the client completes the handshake before the server checks its certificate, so a rejection arrives with
+    the first read, and paho does not pass exceptions of reads to its callbacks.
     """
 
     class NotingSocket(ssl.SSLSocket):

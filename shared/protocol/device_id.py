@@ -35,10 +35,10 @@ def is_device_id(text: str) -> bool:
 
 
 def own_device_id(interfaces: Path = _NETWORK_INTERFACES) -> str:
-    """Return the id of the machine this runs on: the MAC of eth0, else of its first Ethernet interface.
+    """Return this machine's device id: the MAC of eth0, else of its first Ethernet interface.
 
-    ``interfaces`` is the kernel's list of network interfaces (sysfs). A machine that shows none
-    (a container, a Mac) falls back on what Python's ``uuid.getnode`` finds.
+    ``interfaces`` is the kernel's list of network interfaces (sysfs). Without it, as in a container or on a Mac, the
+    fallback is Python's ``uuid.getnode``.
     """
     # Only hardware has a "device"; a Docker bridge sorts first and gets a new address at every start.
     candidates = sorted(

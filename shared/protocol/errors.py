@@ -2,9 +2,9 @@
 
 
 class BadMessage(ValueError):
-    """A message that is ignored; its text is the reason and never quotes the payload, its ``kind`` is to be counted.
+    """A message that is ignored. Its text is the reason and never quotes the payload.
 
-    ``part`` is what was ignored.
+    ``kind`` labels it in metrics, ``part`` is what was ignored.
     """
 
     kind = "message"
@@ -24,7 +24,7 @@ class BadPayload(BadMessage):
 
 
 class BadMember(BadPayload):
-    """An optional member that could not be read, of a message that was processed without it."""
+    """An invalid optional member; the message was processed without it."""
 
     part = "a member of a message"
 

@@ -27,7 +27,7 @@ def text(members: dict[str, Any], name: str) -> str:
         raise BadPayload(f"{name!r} is not a string")
     try:
         value.encode("utf-8")
-    except UnicodeEncodeError:  # an escaped lone surrogate: JSON allows it, no screen or file can show it
+    except UnicodeEncodeError:  # an escaped lone surrogate: JSON allows it, but it can't be displayed or stored
         raise BadPayload(f"{name!r} is not text") from None
     return value
 

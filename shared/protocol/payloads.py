@@ -33,7 +33,7 @@ class Unassociated:
 
     ``code`` (32 lower-case hexadecimal characters) stays out of ``repr``, so that it can't reach a log. ``url`` is
     where to claim the lamp, for text and QR. When ``identify`` changes, the screen shows for a few seconds that this is
-    the lamp. ``good_for`` is the code's whole lifetime in seconds, not the remaining one. None: the code never expires.
+    the lamp. ``good_for`` is the code's lifetime in seconds from when it was issued, None if it never expires.
     """
 
     code: str = field(repr=False)
@@ -82,9 +82,9 @@ def _refuse(bad: BadMember) -> NoReturn:
 
 
 def decode_association(payload: bytes, on_bad_member: Callable[[BadMember], None] = _refuse) -> Association | None:
-    """Return what an `associated` topic says, or None where its retained message was cleared.
+    """Decode the payload of an `associated` topic; None means that the retained message was cleared.
 
-    ``on_bad_member`` gets each of `url`, `identify`, `good_for` and `name` that can't be read, and by default raises.
+    ``on_bad_member`` gets each invalid `url`, `identify`, `good_for` and `name`, and by default raises it.
 
     Raises:
         BadPayload: see `decode_object`; or a member is missing, of the wrong type or out of range.
@@ -99,7 +99,7 @@ def decode_association(payload: bytes, on_bad_member: Callable[[BadMember], None
     if not is_association_code(code):
         raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
     length = SHORT_CODE_LENGTH
-    if "short_code_length" in members:  # without it, the code could not be shown as the cloud expects it
+    if "short_code_length" in members:  # never skipped if invalid: screen and cloud must agree on the short code
         length = json_members.whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
     return Unassociated(
         code,
@@ -120,10 +120,10 @@ class Color:
 
 @dataclass(frozen=True)
 class LampConfig:
-    """What a lamp shows (`changed`) or is asked to show (`set_config`).
+    """The state that a lamp reports (`changed`) or a client requests (`set_config`).
 
-    ``brightness`` goes from 0 to 1. What is None is not named by the message and stays as it is.
-    ``client`` is the name of the client that asked for it, so that it can know its own echo.
+    ``brightness`` is from 0 to 1. A member that is None is absent from the message and stays unchanged. ``client`` is
+    the name of the client that requested the change, by which it recognizes its own echo.
     """
 
     color: Color | None = None
@@ -132,7 +132,7 @@ class LampConfig:
     client: str = ""
 
     def encode(self) -> bytes:
-        """Return the payload, with the members that are named."""
+        """Return the payload, without members that are None."""
         members: dict[str, Any] = {}
         if self.color is not None:
             members["color"] = {"h": self.color.h, "s": self.color.s}
@@ -145,7 +145,7 @@ class LampConfig:
 
 
 def decode_lamp_config(payload: bytes) -> LampConfig:
-    """Return what a `changed` or `set_config` message names.
+    """Decode a `changed` or `set_config` payload.
 
     Raises:
         BadPayload: see `decode_object`; or a member is of the wrong type or out of range, or a color is incomplete.
@@ -162,9 +162,9 @@ def decode_lamp_config(payload: bytes) -> LampConfig:
 
 @dataclass(frozen=True)
 class HighWaterMark:
-    """What the broker has of a database's publications (``origin`` names it): all up to a version, and all in ``also``.
+    """Which publications of a database (``origin``) the broker has: all up to a version, and all in ``also``.
 
-    ``also`` are ranges, each above one version and up to another; what lies between them the broker may lack.
+    ``also`` lists ranges, each above one version and up to another; the broker may lack the versions between them.
     """
 
     origin: str
@@ -172,7 +172,7 @@ class HighWaterMark:
     also: tuple[tuple[int, int], ...] = ()
 
     def encode(self) -> bytes:
-        """Return the payload; ``also`` appears only where there is something in it."""
+        """Return the payload; ``also`` is left out if empty."""
         members: dict[str, Any] = {"origin": self.origin, "version": self.version}
         if self.also:
             members["also"] = self.also
@@ -180,7 +180,7 @@ class HighWaterMark:
 
 
 def decode_high_water_mark(payload: bytes) -> HighWaterMark:
-    """Return the mark from the broker's retained message.
+    """Decode the high-water mark from the broker's retained message.
 
     Raises:
         BadPayload: see `decode_object`; or a member is missing or of the wrong type.
@@ -191,7 +191,7 @@ def decode_high_water_mark(payload: bytes) -> HighWaterMark:
 
 
 def decode_count(payload: bytes) -> int:
-    """Return one of Mosquitto's counters.
+    """Decode one of Mosquitto's counters.
 
     Raises:
         BadPayload: it is not a whole number in digits.
@@ -202,7 +202,7 @@ def decode_count(payload: bytes) -> int:
 
 
 def decode_up(payload: bytes) -> bool:
-    """Return a presence or connection state: True for up, False for down.
+    """Decode a presence or connection state: True for up, False for down.
 
     Raises:
         BadPayload: it is neither `1` nor `0`.
@@ -213,7 +213,7 @@ def decode_up(payload: bytes) -> bool:
 
 
 class _OptionalMembers:
-    """Reads members that may be missing; ``on_bad`` gets those that can't be read, and may raise."""
+    """Reads members that may be missing; ``on_bad`` gets invalid ones, and may raise."""
 
     def __init__(self, members: dict[str, Any], on_bad: Callable[[BadMember], None]) -> None:
         self._members = members

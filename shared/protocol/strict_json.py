@@ -1,4 +1,4 @@
-"""Parses untrusted JSON: small, flat, finite numbers, no duplicate members."""
+"""Parses untrusted JSON, with limits on size and depth, finite numbers and no duplicate members."""
 
 import json
 from typing import Any, NoReturn
@@ -13,11 +13,11 @@ MAX_DEPTH = 8
 
 
 def decode_object(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object in payload.
+    """Return the JSON object in a payload.
 
     Raises:
-        BadPayload: it is too large, not UTF-8, not JSON, not an object, nested too deeply, has a
-            member twice or a number that JSON does not have (NaN, Infinity).
+        BadPayload: it is too large, not UTF-8, not JSON, not an object, nested too deeply, or has a duplicate member or
+            a number that is not finite.
     """
     if len(payload) > MAX_BYTES:
         raise BadPayload(f"too large ({len(payload)} bytes, at most {MAX_BYTES})")
@@ -42,7 +42,7 @@ def decode_object(payload: bytes) -> dict[str, Any]:
 def _each_member_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise BadPayload("a member stands in it twice")
+        raise BadPayload("it has a duplicate member")
     return members
 
 

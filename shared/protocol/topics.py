@@ -26,10 +26,10 @@ PROBE_DELIVERY = Delivery(qos=1, retain=False)
 STATE_DELIVERY = Delivery(qos=1, retain=True)
 
 PRESENCE_FILTER = "$SYS/broker/connection/+/state"
-"""Matches the state of every bridge that reaches the broker, lamps' and others'."""
+"""Matches the state of every bridge that connects to the broker, including bridges that are not lamps."""
 
 CLIENT_PRESENCE_FILTER = re.compile(r"devices/\+/lamp/connection/[^/+#\x00]+/state")
-"""What a filter looks like that takes a lamp's presence from one of its clients, for brokers without `$SYS`."""
+"""Filters for the presence of a client on each lamp, for brokers without `$SYS`."""
 
 _PRESENCE = re.compile(
     r"\$SYS/broker/connection/([0-9a-f]{12})(?:_broker)?/state|devices/([0-9a-f]{12})/lamp/connection/[^/]+/state",
@@ -39,31 +39,31 @@ _ASSOCIATED = re.compile(r"devices/([0-9a-f]{12})/lamp/associated")
 
 
 def lamp_prefix(device_id: str) -> str:
-    """Return the prefix of a lamp's topics as the cloud sees them.
+    """Return the prefix of a lamp's topics in the cloud.
 
-    On the lamp itself it is the same unless its bridge strips it; then it is the empty string.
+    It is the same on the lamp, unless its bridge strips it.
     """
     return f"devices/{device_id}/"
 
 
 def presence(device_id: str) -> str:
-    """Return the topic on which a LAMPI's bridge publishes `1` (up) or `0` (down), as LAMPI names it."""
+    """Return the topic on which a stock LAMPI's bridge publishes `1` (up) or `0` (down)."""
     return f"$SYS/broker/connection/{device_id}_broker/state"
 
 
 def provisioned_presence(device_id: str) -> str:
-    """Return the same topic as a provisioned lamp's bridge names it: after the device id alone.
+    """Return the same topic for a provisioned lamp, whose bridge is named after the device id alone.
 
-    Mosquitto 2.1's rules compare a client's name with a whole level of a topic only, so that they can't allow each lamp
-    its own `_broker`.
+    Mosquitto 2.1's access rules compare a client's name only with whole topic levels, so they can't allow each lamp its
+    own `_broker`.
     """
     return f"$SYS/broker/connection/{device_id}/state"
 
 
 def presence_topics(device_id: str) -> tuple[str, ...]:
-    """Return the topics on which a lamp's bridge may say so: named by hand, it often has the MAC in upper case.
+    """Return the possible presence topics of a lamp's bridge: bridges are named by hand, often in upper case.
 
-    Exact ones and no wildcard, which would bring all lamps' states where the broker is the cloud's.
+    They have no wildcard, which would match all lamps if the broker is the cloud's.
     """
     spellings = (device_id, device_id.upper())
     return tuple(dict.fromkeys(topic(name) for topic in (provisioned_presence, presence) for name in spellings))
@@ -79,7 +79,7 @@ def parse_presence(topic: str) -> str | None:
 
 
 def parse_presence_filters(text: str) -> tuple[str, ...]:
-    """Return the topic filters, written with commas between, from which presence is taken.
+    """Parse a comma-separated list of topic filters for presence.
 
     Raises:
         ValueError: one of them is not a filter for lamps' presence.

@@ -1,4 +1,4 @@
-"""`make bench`: what the cloud's daemon can do, beside a baseline and paho alone, as a table.
+"""`make bench`: compares the cloud's daemon with a baseline and paho alone, and writes a table.
 
 python -m tests.benchmarks [--quick] [--part new --part storm ...] [--output RESULTS.md]
 """
@@ -26,7 +26,7 @@ from tests.benchmarks.table import Row, document
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything is measured."""
+    """The size of each measurement."""
 
     new: tuple[tuple[int, int, tuple[str, ...]], ...]
     usual: int
@@ -42,7 +42,7 @@ class Sizes:
 
 
 def sized(large: int, rounds: int, times: int) -> Sizes:
-    """Return the sizes of a real run; of what takes long, PostgreSQL gets a tenth."""
+    """Return the sizes of a full run; PostgreSQL gets a tenth of the long measurements."""
     return Sizes(
         new=((20_000, rounds, KINDS), (200_000, 1, ("sqlite",))),
         usual=500,
@@ -74,7 +74,7 @@ QUICK = Sizes(
 
 
 def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage], list[Row]]]:
-    """Return what can be measured, by name, in the order of the table."""
+    """Return the parts by name, in the order of the table."""
 
     def of_each(measure: Callable[[Stage, str], list[Row]]) -> Callable[[Stage], list[Row]]:
         return lambda on: [row for kind in kinds for row in measure(on, kind)]

@@ -1,4 +1,4 @@
-"""What we are held against: a baseline, and paho alone."""
+"""The contenders: a baseline, paho alone and a bare socket."""
 
 import secrets
 import struct
@@ -40,19 +40,19 @@ class Speed(NamedTuple):
 
 
 class Stopwatch:
-    """Starts when it is made; ``used`` says what processor time a process has had so far, in seconds."""
+    """Starts when it is created; ``used`` returns a process's processor time so far, in seconds."""
 
     def __init__(self, used: Callable[[], float] = time.process_time) -> None:
         self._used = used
         self._began, self._used_before = time.monotonic(), used()
 
     def speed(self, count: int) -> Speed:
-        """Return the speed at which so many lamps were dealt with until now."""
+        """Return the speed at which the lamps were processed so far."""
         taken, used = time.monotonic() - self._began, self._used() - self._used_before
         return Speed(count / taken, 1e6 * used / count)
 
 
-def usual_way(port: int, device_ids: Sequence[str]) -> Speed:
+def baseline(port: int, device_ids: Sequence[str]) -> Speed:
     """Return how fast new lamps are made by the baseline, on the open database.
 
     For each of them a look, a transaction with one insert, and a `publish.single`, which makes a connection.

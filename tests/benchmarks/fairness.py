@@ -1,7 +1,7 @@
-"""Fairness: what one lamp does to the others whose bridge goes up and down a thousand times a second.
+"""Fairness: the effect of one lamp whose bridge connects and disconnects a thousand times a second on the others.
 
-New lamps come up one after the other, first without it and then beside it: how long each waits for its code. Beside
-it, by how much the database with its log, and the daemon's own log, have grown.
+New lamps connect one after the other, first without it and then with it: how long each waits for its code. Also the
+growth of the database with its log, and of the daemon's log.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Growth: what more lamps in the database do to the rates, to associating by code, and to rotation."""
+"""Growth: the effect of more lamps in the database on the rates, on associating by code, and on rotation."""
 
 import threading
 import time
@@ -84,31 +84,31 @@ def _commit() -> float:
 
 
 def _rotation(stage: Stage, part: str, kind: str, lamps: int, seconds: float = 20.0) -> Row:
-    """Let codes lapse faster than they are asked to be rotated, while new lamps arrive."""
+    """Let codes expire faster than they have to be rotated, while new lamps arrive."""
     ttl = timedelta(hours=1)
-    lapsed = min(lamps, 20_000)
+    expired = min(lamps, 20_000)
     url = stage.database(kind)
     stop = threading.Event()
     with stage.broker() as broker, opened(url), Wire(broker.port, "bridges") as wire:
-        fill(lapsed, utc_now() - 2 * ttl)
+        fill(expired, utc_now() - 2 * ttl)
         retain_mark(broker)
-        retain_presence(broker, range(lapsed))
+        retain_presence(broker, range(expired))
         packets = presence(range(NEW, NEW + int(_LAMPS_A_SECOND * seconds)))
         began = time.monotonic()
         with daemon(stage, broker, url, ttl):
             flood = threading.Thread(target=wire.pace, args=(packets, _LAMPS_A_SECOND, stop))
             flood.start()
-            while time.monotonic() < began + seconds and _lapsed(ttl):
+            while time.monotonic() < began + seconds and _expired(ttl):
                 stop.wait(0.05)
-            taken, left = time.monotonic() - began, _lapsed(ttl)
+            taken, left = time.monotonic() - began, _expired(ttl)
             stop.set()
             flood.join()
-    a_minute = 60 * (lapsed - left) / taken
+    a_minute = 60 * (expired - left) / taken
     what = f"codes replaced a minute while {_LAMPS_A_SECOND} new lamps a second arrive, from the daemon's start"
     return Row(part, what, f"{a_minute:,.0f}", "", f">= {ROTATIONS_A_MINUTE:,}", a_minute >= ROTATIONS_A_MINUTE)
 
 
-def _lapsed(ttl: timedelta) -> int:
+def _expired(ttl: timedelta) -> int:
     """Return how many codes should have been replaced."""
     rows = Lampi.select().where(Lampi.user.is_null() & (Lampi.code_issued_at <= utc_now() - ttl))
     return int(rows.count())

@@ -1,4 +1,4 @@
-"""What the daemon takes while nothing happens."""
+"""The idle daemon's use of processor time and memory."""
 
 import contextlib
 import threading

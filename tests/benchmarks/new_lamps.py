@@ -2,13 +2,13 @@
 
 From when the daemon has connected, or from the first packet, until the broker has confirmed every lamp's message and
 the outbox is empty. Beside it a bare socket that publishes the same, the baseline, and paho alone with the same window
-(20 in flight, which is what Mosquitto allows unless told otherwise) and without a limit, on a broker that was told.
+(20 in flight, Mosquitto's default limit) and without a limit, on a broker configured accordingly.
 """
 
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from tests.benchmarks.contenders import Speed, Stopwatch, bare_socket, paho_ceiling, usual_way
+from tests.benchmarks.contenders import Speed, Stopwatch, bare_socket, baseline, paho_ceiling
 from tests.benchmarks.processes import cpu_seconds
 from tests.benchmarks.stage import Stage, Watch, daemon, device_id, opened, presence, retain_presence
 from tests.benchmarks.table import Row
@@ -55,7 +55,7 @@ def _shown(speed: Speed) -> str:
 def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: Sequence[str]) -> dict[str, Callable[[], Speed]]:
     def usual() -> Speed:
         with stage.broker() as broker, opened(stage.database("sqlite")):
-            return usual_way(broker.port, [device_id(number) for number in range(usual_lamps)])
+            return baseline(broker.port, [device_id(number) for number in range(usual_lamps)])
 
     def ceiling(most_in_flight: int) -> Speed:
         with stage.broker() if most_in_flight else stage.open_handed_broker() as broker:

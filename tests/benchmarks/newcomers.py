@@ -1,4 +1,4 @@
-"""New lamps that come up one after the other: how long each of them waits for its code."""
+"""New lamps that connect one after the other: how long each waits for its code."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What the operating system says of a process."""
+"""A process's resource usage, from the operating system."""
 
 import os
 from pathlib import Path

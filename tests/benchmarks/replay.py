@@ -1,4 +1,4 @@
-"""Replay: a broker that lost its whole store receives the state of every lamp again, and meanwhile new lamps come up.
+"""Replay: a broker that lost its store receives the state of every lamp again, while new lamps connect.
 
 From when the daemon has connected until the broker has confirmed it all; no bridge of the others is back yet. New lamps
 come one after the other: how long each of them waits for its code.
@@ -22,14 +22,14 @@ _MOST_NEW = 3000
 
 
 def replay(stage: Stage, kind: str, lamps: int) -> list[Row]:
-    """Measure it with so many lamps that the broker has forgotten."""
+    """Measure the replay of this many lamps."""
     part = f"replay of {lamps:,} lamps, {kind}"
     url = stage.filled(kind, lamps)
     numbers = range(_FIRST, _FIRST + _MOST_NEW)
-    # Only of the new lamps: to hear what all are told would take as long as it takes to say it.
+    # Only new lamps' messages: receiving the whole replay would take as long as publishing it.
     theirs = [associated(device_id(number)) for number in numbers]
     with stage.broker() as broker, opened(url), Ear(broker.port, *theirs) as ear, Wire(broker.port, "new") as wire:
-        under_way = _Healing(outbox.last_version())
+        under_way = _ReplayWatch(outbox.last_version())
         with daemon(stage, broker, url):
             began = time.monotonic()
             delays = waits(ear, wire, numbers, goes_on=under_way.goes_on)
@@ -51,7 +51,7 @@ def replay(stage: Stage, kind: str, lamps: int) -> list[Row]:
     ]
 
 
-class _Healing:
+class _ReplayWatch:
     """What the database says of it; ``newest`` is the last version before the broker lost its store."""
 
     def __init__(self, newest: int) -> None:
@@ -59,7 +59,7 @@ class _Healing:
         self._said_with: int | None = None
 
     def goes_on(self) -> bool:
-        """Tell whether there is still something that the broker was not told again, or has not confirmed."""
+        """Return whether messages are still to be replayed or confirmed."""
         if self._said_with is None and not Lampi.select().where(Lampi.message_version <= self._newest).exists():
             self._said_with = outbox.last_version()
         return self._said_with is None or outbox.confirmed_up_to() < self._said_with

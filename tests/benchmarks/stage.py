@@ -1,4 +1,4 @@
-"""A cloud to measure: the broker as it ships, a database on the disk, and the daemon as a process of its own."""
+"""A cloud to measure: the shipped broker configuration, a database on disk, and the daemon in a process of its own."""
 
 import contextlib
 import itertools
@@ -37,7 +37,7 @@ _folders = itertools.count()
 
 
 class Stage:
-    """One folder on the disk, with what was started in it; `postgres` is started when it is first asked for."""
+    """A folder on disk and the servers started in it; `postgres` is started on first use."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -141,7 +141,7 @@ def retain_mark(broker: Mosquitto) -> None:
 
 
 def fill(lamps: int, issued_at: datetime, *, owned: bool = False) -> None:
-    """Put lamps into the open database as they are when they have long been known: connected, told, confirmed."""
+    """Insert lamps into the open database as long-known ones: connected, published, confirmed."""
     alike: dict[str, object] = {"connected": True, "created_at": issued_at, "code_issued_at": issued_at}
     alike["short_code_length"] = 8
     if owned:
@@ -158,7 +158,7 @@ def fill(lamps: int, issued_at: datetime, *, owned: bool = False) -> None:
 
 
 class Watch:
-    """Looks into the open database for what the daemon has done, cheaply."""
+    """Polls the open database for the daemon's progress, cheaply."""
 
     def __init__(self) -> None:
         self._first = outbox.last_version()

@@ -44,7 +44,7 @@ def storm(stage: Stage, kind: str, lamps: int, seconds: float) -> list[Row]:
         retain_mark(broker)
         known = outbox.last_version()
         with daemon(stage, broker, url) as process:
-            taken = _until_told(broker, time.monotonic())
+            taken = _until_published(broker, time.monotonic())
             rows.append(_rate_row(part, "all retained, at the daemon's start", lamps, taken))
             written = f"{outbox.last_version() - known} messages"
             rows += _live(part, broker, lamps, seconds)
@@ -77,19 +77,19 @@ def _memory_row(part: str, peak: float) -> Row:
     )
 
 
-def _until_told(broker: Mosquitto, began: float) -> float:
+def _until_published(broker: Mosquitto, began: float) -> float:
     """Return the seconds from ``began`` until a lamp has its code that came up behind all that the broker retains.
 
     New lamps come up one after the other; those that do before the daemon listens are not heard, and the first
     that is heard is behind all that was retained when the daemon subscribed.
     """
     with Ear(broker.port, "devices/+/lamp/associated") as ear, Wire(broker.port, "markers") as wire:
-        told = threading.Event()
+        published = threading.Event()
 
         def come_up() -> None:
             for packet in presence(islice(count(_MARKERS + int(began * 1000)), 10_000)):
                 wire.send(packet)
-                if told.wait(EACH_SECONDS):
+                if published.wait(EACH_SECONDS):
                     return
 
         markers = threading.Thread(target=come_up)
@@ -99,7 +99,7 @@ def _until_told(broker: Mosquitto, began: float) -> float:
                 pass
             return time.monotonic() - began
         finally:
-            told.set()
+            published.set()
             markers.join()
 
 

@@ -1,4 +1,4 @@
-"""The table of figures: what was measured, beside what, and whether it is what was asked for."""
+"""The table of results: what was measured, compared with what, and whether the target was reached."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement; ``target`` is what was asked for, ``reached`` None where nothing was."""
+    """One measurement; ``reached`` is None if it has no target."""
 
     part: str
     what: str
@@ -26,11 +26,11 @@ class Row:
         return f"| {self.part} | {self.what} | {self.ours} | {self.beside} | {self.target} | {verdict} |"
 
 
-HEAD = "| part | measured | ours | beside | asked for | reached |\n|---|---|---|---|---|---|"
+HEAD = "| part | measured | LAMPI | compared with | target | reached |\n|---|---|---|---|---|---|"
 
 
 def machine_in_words() -> str:
-    """Return what the figures were taken on, without its name."""
+    """Return a description of the machine, without its name."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text(encoding="ascii"))
     return (

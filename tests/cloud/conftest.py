@@ -1,4 +1,4 @@
-"""A real database of this release, on which the cloud's modules work in this process."""
+"""Fixtures with a real database of this release, which the cloud's modules use in this process."""
 
 import shutil
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def database(database_url: str) -> Iterator[peewee.Database]:
 
 @pytest.fixture
 def sqlite_database(tmp_path: Path, migrated: Path) -> Iterator[peewee.Database]:
-    """Give a migrated SQLite database, for what can be seen on SQLite alone."""
+    """Give a migrated SQLite database, for tests that apply only to SQLite."""
     shutil.copy(migrated, tmp_path / "lampi.db")
     opened = open_database(f"sqlite:///{tmp_path / 'lampi.db'}")
     yield opened

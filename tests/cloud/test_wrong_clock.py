@@ -1,4 +1,4 @@
-"""A clock that was 40 days ahead and then corrected: what it wrote neither counts nor stays."""
+"""A clock that was 40 days ahead and then corrected: its timestamps are ignored and replaced."""
 
 from datetime import timedelta
 
@@ -28,7 +28,7 @@ TTL = timedelta(minutes=15)
 pytestmark = pytest.mark.usefixtures("database")
 
 
-def test_guesses_of_the_future_throttle_nobody(ada: User) -> None:
+def test_guesses_of_the_future_throttle_no_one(ada: User) -> None:
     announce(CodePolicy(ttl=None, guesses_per_user=3))
     for _ in range(3):
         with pytest.raises(UnknownCode):

@@ -1,4 +1,4 @@
-"""`make fuzz`: a million inputs for everything that reads; exit status 1 when one raises what it may not."""
+"""`make fuzz`: a million inputs for each parser; exit status 1 if one raises an unexpected exception."""
 
 import argparse
 import random

@@ -1,4 +1,4 @@
-"""What strangers might send: anything at all, and what nearly fits."""
+"""Untrusted inputs: arbitrary ones, and almost valid ones."""
 
 from collections.abc import Mapping, Sequence
 

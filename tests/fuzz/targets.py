@@ -1,4 +1,4 @@
-"""Everything that reads what strangers or strange hands wrote, with the one error that its docstring names."""
+"""All parsers of untrusted input, each with the one exception that its docstring names."""
 
 import click
 from hypothesis import strategies as st

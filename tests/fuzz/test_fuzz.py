@@ -1,4 +1,4 @@
-"""Some thousands of inputs for everything that reads; `make fuzz` takes a million."""
+"""Some thousands of inputs for each parser; `make fuzz` uses a million."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the end-to-end tests share."""
+"""Fixtures for the end-to-end tests."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -1,4 +1,4 @@
-"""Bad days of the broker: down at the start, refusing, away for a while, silent."""
+"""Broker failures: down at the start, refusing connections, temporarily down, silent."""
 
 import signal
 import socket
@@ -59,7 +59,7 @@ def strict_broker(tmp_path: Path) -> Iterator[Mosquitto]:
         yield running
 
 
-def test_a_refused_password_is_said_once_and_never_shown(strict_broker: Mosquitto, tmp_path: Path) -> None:
+def test_a_refused_password_is_logged_once_and_never_shown(strict_broker: Mosquitto, tmp_path: Path) -> None:
     cloud = made_cloud(tmp_path / "cloud", strict_broker.port)
     quoted = PASSWORD.replace(" ", "%20")
     cloud.environment["LAMPI_BROKER_URL"] = f"mqtt://lampi:{quoted}@127.0.0.1:{strict_broker.port}"
@@ -113,7 +113,7 @@ def test_a_frozen_broker_loses_nothing_and_does_not_hold_up_the_stop(loop: Loop,
     wait_for_state(broker, LAMP, ASSOCIATED)
 
 
-def test_what_a_dying_broker_never_confirmed_is_said_again(loop: Loop, daemon: DaemonProcess) -> None:
+def test_what_a_dying_broker_never_confirmed_is_published_again(loop: Loop, daemon: DaemonProcess) -> None:
     broker = loop.broker
     loop.new_lamp(LAMP)
     broker.send(signal.SIGSTOP)
@@ -137,7 +137,7 @@ def test_a_broker_that_accepts_and_never_answers_does_not_hold_up_the_stop(tmp_p
             assert time.monotonic() - asked_at < 5
 
 
-def test_the_stop_is_heeded_while_the_broker_is_away(loop: Loop, daemon: DaemonProcess) -> None:
+def test_a_stop_is_handled_while_the_broker_is_away(loop: Loop, daemon: DaemonProcess) -> None:
     loop.new_lamp(LAMP)
     loop.broker.kill()
     daemon.wait_to_say("became unavailable")

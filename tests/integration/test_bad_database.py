@@ -1,4 +1,4 @@
-"""Bad days of the database: locked, missing, a folder, unmigrated, newer, read-only."""
+"""Database failures: locked, missing, a folder, unmigrated, newer, read-only."""
 
 import sqlite3
 import time
@@ -44,8 +44,8 @@ def test_lamps_that_arrive_while_the_database_is_locked_are_not_lost(loop: Loop,
             loop.up(device_id)
         daemon.wait_to_say("Database error")
         wait_until(lambda: time.monotonic() - locked_at > LOCKED_SECONDS, "the lock to have lasted")
-    told = {loop.next().topic for _ in ids}
-    assert told == {f"devices/{device_id}/lamp/associated" for device_id in ids}
+    published = {loop.next().topic for _ in ids}
+    assert published == {f"devices/{device_id}/lamp/associated" for device_id in ids}
     loop.cloud.command("associate", code, "--user", USER)
     assert loop.next().payload == ASSOCIATED
     assert loop.settled() == []
@@ -63,7 +63,7 @@ def test_a_database_that_is_locked_at_the_start_is_waited_for(broker: Mosquitto,
     assert daemon.stop() == 0
 
 
-def test_a_stop_is_heeded_while_the_database_is_locked(loop: Loop, daemon: DaemonProcess) -> None:
+def test_a_stop_is_handled_while_the_database_is_locked(loop: Loop, daemon: DaemonProcess) -> None:
     with _locked(loop.cloud):
         loop.up(LAMP)
         daemon.wait_to_say("Database error")

@@ -1,4 +1,4 @@
-"""Two brokers with the configurations that ship: what the cloud knows reaches the lamp's own, and stays."""
+"""Two brokers with the shipped configurations: the cloud's state reaches the lamp's broker, and is retained there."""
 
 from contextlib import closing
 from pathlib import Path

@@ -36,7 +36,7 @@ CHANGES = 30
 
 def test_a_change_by_another_process_is_on_the_wire_soon(loop: Loop) -> None:
     took = seconds_to_the_wire(loop)
-    # The daemon looks every 30 ms, so 15 ms are typical, and 200 are more than ten times that: for a busy machine.
+    # The daemon polls every 30 ms, so 15 ms are typical; 200 ms leave a margin for a busy machine.
     assert statistics.median(took) < 0.2, f"typically {statistics.median(took):.3f} s, at most {max(took):.3f} s"
 
 
@@ -45,7 +45,7 @@ def test_postgresql_wakes_the_daemon(tmp_path: Path, broker: Mosquitto, postgres
     with cloud.daemon() as daemon, closing(Loop(broker, cloud)) as loop:
         wait_until(lambda: "Database notifications are working" in daemon.log(), "the daemon to hear the database")
         took = seconds_to_the_wire(loop)
-    # Some milliseconds are typical; a daemon that was not woken would look every 300 ms, and take half of that.
+    # Some milliseconds are typical; a daemon that was not woken would poll every 300 ms, and take half of that.
     assert statistics.median(took) < 0.1, f"typically {statistics.median(took):.3f} s, at most {max(took):.3f} s"
 
 
@@ -90,7 +90,7 @@ def test_verbs_of_the_model_reach_the_wire(loop: Loop) -> None:
     assert loop.next().payload == ASSOCIATED
 
 
-def test_five_hundred_lamps_at_once_are_all_told(loop: Loop) -> None:
+def test_five_hundred_lamps_at_once_are_all_published(loop: Loop) -> None:
     loop.broker.publish_all([(presence(device_id), b"1") for device_id in device_ids(500)])
     codes: dict[str, str] = {}
     while len(codes) < 500:
@@ -103,8 +103,8 @@ def test_five_hundred_lamps_at_once_are_all_told(loop: Loop) -> None:
         for lampi in list(Lampi.select().where(Lampi.device_id << list(device_ids(500)))):
             assert codes[f"devices/{lampi.device_id}/lamp/associated"] == lampi.association_code
             claiming.associate_by_device_id(lampi.device_id, ada, utc_now())
-    told = {loop.next().topic for _ in range(500)}
-    assert told == set(codes)
+    published = {loop.next().topic for _ in range(500)}
+    assert published == set(codes)
     kept = loop.broker.retained("devices/+/lamp/associated")
     assert all(kept[topic].payload == ASSOCIATED for topic in codes)
 
@@ -125,7 +125,7 @@ def test_a_slow_broker_retains_all_that_it_confirms(loop: Loop) -> None:
     }
 
 
-def test_even_the_most_talkative_daemon_says_no_code(broker: Mosquitto, cloud: Cloud) -> None:
+def test_no_code_is_logged_at_any_level(broker: Mosquitto, cloud: Cloud) -> None:
     cloud.environment["LAMPI_LOG_LEVEL"] = "DEBUG"
     with cloud.daemon() as daemon, closing(Loop(broker, cloud)) as loop:
         first = loop.new_lamp(LAMP)

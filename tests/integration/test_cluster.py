@@ -40,9 +40,9 @@ class Lamp:
 
     def shows(self, instead_of: Association | None = None) -> Association | None:
         """Return what it shows next, instead of what it showed: a cluster may well say a thing twice."""
-        while (told := self.shown.get(timeout=DEADLINE_SECONDS)) == instead_of and told is not None:
+        while (found := self.shown.get(timeout=DEADLINE_SECONDS)) == instead_of and found is not None:
             pass
-        return told
+        return found
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""No room on the disk: said once, nothing lost, and all of it caught up when there is room again."""
+"""A full disk: logged once, nothing lost, and everything is caught up once there is space again."""
 
 import resource
 from pathlib import Path
@@ -12,7 +12,7 @@ NO_ROOM = 3 * 4096
 """Bytes of a file; the database, its log of changes and what a transaction writes are all beyond."""
 
 
-def test_a_full_disk_is_said_once_and_caught_up_with(loop: Loop, daemon: DaemonProcess) -> None:
+def test_a_full_disk_is_logged_once_and_caught_up_with(loop: Loop, daemon: DaemonProcess) -> None:
     """The kernel refuses the daemon's writes as a full disk does, and no other process's."""
     loop.new_lamp(LAMP)
     ids = list(device_ids(300))
@@ -21,8 +21,8 @@ def test_a_full_disk_is_said_once_and_caught_up_with(loop: Loop, daemon: DaemonP
         loop.up(device_id)
     daemon.wait_to_say("Database error, retrying: disk I/O error")
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, room)
-    told = {loop.next().topic for _ in ids}
-    assert told == {f"devices/{device_id}/lamp/associated" for device_id in ids}
+    published = {loop.next().topic for _ in ids}
+    assert published == {f"devices/{device_id}/lamp/associated" for device_id in ids}
     assert loop.settled() == []
     daemon.wait_to_say("Database available again")
     assert daemon.log().count("Database error") == 1

@@ -1,4 +1,4 @@
-"""Many guess at the same instant, from several processes: no more of them are looked up than may be."""
+"""Concurrent guesses from several processes: no more of them are looked up than allowed."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A lamp shows which one it is: on the wire, over the daemon's death, and reconciled."""
+"""Identification: on the wire, across the daemon's death, and in reconciliation."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def state(loop: Loop) -> dict[str, Any]:
     return members
 
 
-def test_the_lamp_is_told_twice_and_nothing_stays_behind(loop: Loop) -> None:
+def test_two_messages_are_published_and_nothing_stays_behind(loop: Loop) -> None:
     code = loop.new_lamp(LAMP)
     said = loop.cloud.command("identify", LAMP)
     assert said == f"The lamp {LAMP} identifies itself on its screen for 10 seconds.\n"
@@ -47,7 +47,7 @@ def test_a_daemon_that_dies_meanwhile_ends_it_at_its_next_start(loop: Loop, daem
 
 
 @pytest.mark.parametrize("owned", [True, False])
-def test_what_is_over_before_the_daemon_runs_is_never_said(loop: Loop, daemon: DaemonProcess, owned: bool) -> None:
+def test_an_expired_request_is_never_published(loop: Loop, daemon: DaemonProcess, owned: bool) -> None:
     code = loop.new_lamp(LAMP)
     daemon.kill()
     with opened_database(loop.cloud):

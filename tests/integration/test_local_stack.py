@@ -1,4 +1,4 @@
-"""`make run`: the whole loop on one stack, as the person in front of it sees it."""
+"""`make run`: the whole loop on the local stack, as its user sees it."""
 
 import os
 import re
@@ -85,7 +85,7 @@ def test_the_second_run_goes_on_from_the_first(folder: Path) -> None:
         assert second.shown_codes() == []
 
 
-def test_a_killed_desk_leaves_nothing_running_and_can_be_run_again(folder: Path) -> None:
+def test_a_killed_stack_leaves_nothing_running_and_can_be_run_again(folder: Path) -> None:
     stack = LocalStackProcess(folder).start()
     stack.wait_to_say("To associate it")
     assert any("mosquitto" in process for process in processes_of(folder).values())
@@ -98,7 +98,7 @@ def test_a_killed_desk_leaves_nothing_running_and_can_be_run_again(folder: Path)
         assert again.interrupt() == 0
 
 
-def test_a_second_desk_in_the_same_folder_says_one_line(folder: Path) -> None:
+def test_a_second_stack_in_the_same_folder_says_one_line(folder: Path) -> None:
     with LocalStackProcess(folder) as first:
         first.wait_to_say("To associate it")
         running = set(processes_of(folder))
@@ -111,7 +111,7 @@ def test_a_second_desk_in_the_same_folder_says_one_line(folder: Path) -> None:
         assert first.interrupt() == 0
 
 
-def test_two_desks_in_two_folders_do_not_meet(folder: Path, tmp_path: Path) -> None:
+def test_two_stacks_in_two_folders_do_not_interfere(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     with LocalStackProcess(folder) as first, LocalStackProcess(other) as second:
@@ -135,7 +135,7 @@ def test_a_program_that_does_not_start_is_named_with_its_log(folder: Path, tmp_p
     assert processes_of(folder) == {}
 
 
-def test_a_daemon_that_dies_on_the_desk_is_back(folder: Path) -> None:
+def test_a_daemon_that_dies_in_the_stack_is_back(folder: Path) -> None:
     with LocalStackProcess(folder) as stack:
         stack.wait_to_say("To associate it")
         (daemon,) = [pid for pid, command in processes_of(folder).items() if "cloud daemon" in command]

@@ -38,7 +38,7 @@ def test_a_new_lamp_makes_exactly_one_retained_message_of_qos_2(loop: Loop) -> N
     assert retained_state(loop.broker, LAMP) == waiting(code)
 
 
-def test_a_known_lamp_is_told_nothing(loop: Loop, daemon: DaemonProcess) -> None:
+def test_nothing_is_published_to_a_known_lamp(loop: Loop, daemon: DaemonProcess) -> None:
     code = loop.new_lamp(LAMP)
     loop.up(LAMP)
     loop.up(LAMP, b"0")
@@ -58,7 +58,7 @@ def test_a_lamp_that_only_goes_down_is_no_lamp_yet(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize("typed", ["0f1e10", " 0F1-E10 ", "of1-eIO", "OFLei0", "0f1e10" + "c" * 26])
-def test_the_code_makes_the_lamp_somebodys(loop: Loop, typed: str) -> None:
+def test_the_code_associates_the_lamp(loop: Loop, typed: str) -> None:
     loop.new_lamp(LAMP)
     with opened_database(loop.cloud):
         lampi = Lampi.named(LAMP)

@@ -134,8 +134,8 @@ def test_the_log_in_json_names_the_lamp(broker: Mosquitto, cloud: Cloud) -> None
         daemon.wait_to_say("that it is associated")
         cloud.command("forget", LAMP)
         daemon.wait_to_say("Cleared the retained message")
-    told = [json.loads(line) for line in daemon.log().splitlines()]
-    assert [record["message"] for record in told if record.get("device_id") == LAMP] == [
+    records = [json.loads(line) for line in daemon.log().splitlines()]
+    assert [record["message"] for record in records if record.get("device_id") == LAMP] == [
         f"New lamp {LAMP}",
         f"Published to lamp {LAMP} that it is associated",
         f"Cleared the retained message of lamp {LAMP}",

@@ -1,4 +1,4 @@
-"""Locales, users and folders as people do have them: nothing that is shown or started depends on them."""
+"""Unusual locales, users and folders: no output and no start depends on them."""
 
 import os
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_an_argument_that_is_no_text_is_refused(cloud: Cloud) -> None:
     assert said.count("\n") == 1
 
 
-def test_the_desk_draws_its_lamp_on_any_terminal(tmp_path: Path) -> None:
+def test_the_stack_draws_its_lamp_on_any_terminal(tmp_path: Path) -> None:
     with LocalStackProcess(tmp_path, settings=EIGHT_BITS) as stack:
         stack.wait_to_say("To associate it")
         assert "|     Associate your Lamp      |" in stack.said()
@@ -68,7 +68,7 @@ def test_the_desk_draws_its_lamp_on_any_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["100%(here)s %", 'C# & "co"', "l'été $HOME"])
-def test_the_desk_works_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+def test_the_stack_works_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
     with LocalStackProcess(folder) as stack:
@@ -78,7 +78,7 @@ def test_the_desk_works_in_a_folder_of_any_name(tmp_path: Path, name: str) -> No
         assert stack.interrupt() == 0
 
 
-def test_the_desk_needs_no_name_for_its_user(tmp_path: Path) -> None:
+def test_the_stack_needs_no_name_for_its_user(tmp_path: Path) -> None:
     """Have every program find no passwd entry for its user, and environment variables that name a different one."""
     (tmp_path / "sitecustomize.py").write_text(
         "import pwd\n\ndef _none(uid):\n    raise KeyError(uid)\n\npwd.getpwuid = _none\n"

@@ -1,4 +1,4 @@
-"""PostgreSQL as it is found: behind pgbouncer, in other encodings, behind several addresses, with few connections."""
+"""PostgreSQL behind pgbouncer, in other encodings, at several addresses, and with few connections."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ def test_a_cloud_works_behind_a_pooler(broker: Mosquitto, tmp_path: Path, pooled
             lambda: (
                 {t for t, kept in broker.retained(associated("+")).items() if kept.payload == ASSOCIATED} == everything
             ),
-            "all lamps to be told",
+            "all lamps to be published",
         )
         errors = [line for line in daemon.log().splitlines() if "Database error" in line]
         assert [line for line in errors if "lock timeout" not in line] == []  # 31 people write at the same time

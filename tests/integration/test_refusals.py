@@ -1,4 +1,4 @@
-"""Brokers that don't take everything: each burst ends with all of it retained, or with `status` naming the setting."""
+"""Brokers that refuse messages: after a burst, all messages are retained, or `status` names the setting."""
 
 import re
 import signal

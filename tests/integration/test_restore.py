@@ -1,4 +1,4 @@
-"""A restored database and a broker that knows better come to agree: the database is what counts."""
+"""A restored database and a broker with newer messages: the broker is made to agree with the database."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def clouds(request: pytest.FixtureRequest, tmp_path: Path, broker: Mosquitto) ->
 
 
 def wait_until_agreed(cloud: Cloud) -> None:
-    """Wait until the daemon has told all, and what the broker retains is what the database says."""
+    """Wait until the daemon has published everything, and the broker's retained messages match the database."""
     with opened_database(cloud):
         wait_until(lambda: not outbox.broker_is_suspect(), "the database to trust the broker again")
         wait_until(lambda: not outbox.newest_version(), "the outbox to be empty")

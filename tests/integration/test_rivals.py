@@ -1,4 +1,4 @@
-"""Many want one lamp at the same instant: one gets it, the others one clear line."""
+"""Concurrent claims of one lamp: one succeeds, the others get one clear line."""
 
 from dataclasses import replace
 

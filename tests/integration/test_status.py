@@ -50,8 +50,8 @@ def test_all_well(broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess) -> Non
         said = cloud.command("status")
     assert first_line(said).startswith(f"LAMPI OK - process {daemon.pid} on ")
     assert ", standbys: 1; no messages are pending; 1 lamps, 1 unassociated, 1 up | lamps=1;;;0 " in first_line(said)
-    told = json.loads(cloud.command("status", "--json"))
-    assert (told["status"], told["exit_status"], told["figures"]["lamps"]) == ("OK", 0, 1)
+    report = json.loads(cloud.command("status", "--json"))
+    assert (report["status"], report["exit_status"], report["figures"]["lamps"]) == ("OK", 0, 1)
 
 
 def documented(heading: str) -> set[str]:
@@ -102,7 +102,7 @@ def test_no_daemon_is_critical_whether_it_ended_or_died(broker: Mosquitto, cloud
     assert "no daemon is publishing" in first_line(cloud.command("status", status=2))
 
 
-def test_a_standby_says_nothing_and_takes_the_state_over(
+def test_a_standby_publishes_nothing_and_takes_the_state_over(
     broker: Mosquitto, cloud: Cloud, daemon: DaemonProcess
 ) -> None:
     with broker.hear(STATE) as ear, standby(cloud) as second:

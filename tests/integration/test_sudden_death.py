@@ -74,7 +74,7 @@ def test_a_daemon_killed_between_commit_and_publish_loses_nothing(loop: Loop, da
     assert loop.settled() == []
 
 
-def test_a_daemon_killed_again_and_again_while_lamps_arrive_tells_every_lamp(broker: Mosquitto, cloud: Cloud) -> None:
+def test_a_daemon_killed_repeatedly_while_lamps_arrive_publishes_to_every_lamp(broker: Mosquitto, cloud: Cloud) -> None:
     ids = list(device_ids(ROUNDS * LAMPS_A_ROUND))
     with closing(sqlite3.connect(cloud.folder / "lampi.db", isolation_level=None)) as database:
         for step in range(ROUNDS):
@@ -86,7 +86,7 @@ def test_a_daemon_killed_again_and_again_while_lamps_arrive_tells_every_lamp(bro
             wait_until(lambda: database.execute("SELECT 1 FROM outbox_message").fetchone(), "something to be pending")
             killed.kill()
         with cloud.daemon():
-            wait_until(lambda: len(broker.retained("devices/#")) == len(ids), "every lamp to be told")
+            wait_until(lambda: len(broker.retained("devices/#")) == len(ids), "every lamp to be published")
             wait_until(
                 lambda: not database.execute("SELECT 1 FROM outbox_message").fetchone(), "the outbox to be empty"
             )
@@ -143,7 +143,7 @@ def test_two_daemons_on_no_database_yet(broker: Mosquitto, tmp_path: Path) -> No
     with cloud.daemon("first"):
         second = cloud.daemon("second").start(until="Standing by")
         broker.publish(presence(LAMP), b"1")
-        wait_until(lambda: retained_state(broker, LAMP), "the lamp to be told its code")
+        wait_until(lambda: retained_state(broker, LAMP), "the lamp to be published its code")
         assert second.stop() == 0
 
 
@@ -179,7 +179,7 @@ def test_a_signal_ends_it_in_good_order(loop: Loop, daemon: DaemonProcess, signa
     assert daemon.log().splitlines()[-1].endswith("Daemon stopped")
 
 
-def test_a_signal_that_comes_while_the_machine_is_too_busy_is_heeded(loop: Loop, daemon: DaemonProcess) -> None:
+def test_a_signal_is_handled_while_the_machine_is_busy(loop: Loop, daemon: DaemonProcess) -> None:
     """CPython 3.11's SimpleQueue waits for ever when a signal comes as the time runs out."""
     os.kill(daemon.pid, signal.SIGSTOP)
     frozen_at = time.monotonic()

@@ -67,7 +67,7 @@ def test_a_killed_daemon_is_back(supervisor: Supervisor, broker: Mosquitto, clou
 def test_stop_ends_it_soon_and_nothing_pending_is_lost(supervisor: Supervisor, broker: Mosquitto, cloud: Cloud) -> None:
     ids = list(device_ids(LAMPS))
     broker.publish_all([(presence(device_id), b"1") for device_id in ids])
-    wait_until(lambda: len(broker.retained("devices/#")) == LAMPS, "all lamps to be told their codes")
+    wait_until(lambda: len(broker.retained("devices/#")) == LAMPS, "all lamps to be published their codes")
     with opened_database(cloud):
         ada = claiming.user_named(USER)
         for device_id in ids[: LAMPS // 2]:  # right before the stop

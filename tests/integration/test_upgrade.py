@@ -1,4 +1,4 @@
-"""A database from before association becomes one of this release, and its lamps are told where they stand."""
+"""Upgrade of a database from before association; its lamps' state is published."""
 
 import sqlite3
 from contextlib import closing
@@ -45,7 +45,7 @@ def _codes(cloud: Cloud) -> dict[str, str]:
         return dict(connection.execute("SELECT device_id, association_code FROM lampi"))
 
 
-def test_every_lamp_gets_its_own_code_and_is_told(old_cloud: Cloud, broker: Mosquitto) -> None:
+def test_every_lamp_gets_its_own_code_and_message(old_cloud: Cloud, broker: Mosquitto) -> None:
     said = old_cloud.command("migrate")
     assert "Applied 0002_association" in said
     codes = _codes(old_cloud)
@@ -54,7 +54,7 @@ def test_every_lamp_gets_its_own_code_and_is_told(old_cloud: Cloud, broker: Mosq
     assert "Applied" not in old_cloud.command("migrate")
     assert _codes(old_cloud) == codes
     with old_cloud.daemon():
-        wait_until(lambda: len(broker.retained("devices/#")) == LAMPS, "every lamp to be told")
+        wait_until(lambda: len(broker.retained("devices/#")) == LAMPS, "every lamp to be published")
     kept = broker.retained("devices/#")
     for number, device_id in enumerate(device_ids(LAMPS)):
         payload = kept[associated(device_id)].payload
@@ -127,11 +127,11 @@ def test_the_guess_budget_begins_with_what_is_there(tmp_path: Path, broker: Mosq
     cloud.environment["LAMPI_CODE_TTL"] = "0"
     with cloud.daemon():
         broker.publish(f"$SYS/broker/connection/{newcomer}_broker/state", b"1")
-        shown = wait_until(lambda: broker.retained(associated(newcomer)), "the new lamp to be told")
+        shown = wait_until(lambda: broker.retained(associated(newcomer)), "the new lamp to be published")
     assert b'"short_code_length": 9' in shown[associated(newcomer)].payload
 
 
-def test_what_an_earlier_release_had_still_to_say_is_said(tmp_path: Path, broker: Mosquitto) -> None:
+def test_pending_messages_of_an_earlier_release_are_published(tmp_path: Path, broker: Mosquitto) -> None:
     """The release before: its database has an outbox, with a row that the broker has not confirmed."""
     cloud = Cloud(tmp_path / "old", broker.port)
     database = open_database(cloud.database_url, create=True)
@@ -148,6 +148,6 @@ def test_what_an_earlier_release_had_still_to_say_is_said(tmp_path: Path, broker
         connection.execute("UPDATE outbox_sequence SET last_version = 1")
         connection.execute("INSERT INTO outbox_message VALUES (?, ?, 1)", (associated(device_id), ASSOCIATED.decode()))
     with cloud.daemon():
-        wait_until(lambda: broker.retained("devices/#"), "the lamp to be told")
+        wait_until(lambda: broker.retained("devices/#"), "the lamp to be published")
     assert broker.retained("devices/#")[associated(device_id)].payload == b'{"associated": true, "name": "Kitchen"}'
     assert (cloud.lamps()[device_id]["name"], cloud.lamps()[device_id]["user"]) == ("Kitchen", USER)

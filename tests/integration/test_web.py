@@ -34,17 +34,17 @@ def web(cloud: Cloud) -> Iterator[WebProcess]:
         yield running
 
 
-def test_a_browser_on_the_page_learns_that_its_lamp_knows(loop: Loop, cloud: Cloud, web: WebProcess) -> None:
+def test_a_browser_shows_that_its_lamp_is_up_to_date(loop: Loop, cloud: Cloud, web: WebProcess) -> None:
     code = loop.new_lamp(LAMP)
     client = Client(web.url, cookie_for(cloud))
     assert client.post("/associate/this-lamp", **client.find(code[:6])) == 302
-    wait_until(lambda: loop.next().payload == ASSOCIATED, "the lamp to be told")  # first it lights up
+    wait_until(lambda: loop.next().payload == ASSOCIATED, "the lamp to be published")  # first it lights up
     wait_until(
         lambda: "Your lamp is up to date." in client.get(f"/lamps/{LAMP}/yours")[1], "the page to say that it knows"
     )
 
 
-def test_an_association_while_the_daemon_is_away_is_kept_and_said_later(
+def test_an_association_while_the_daemon_is_down_is_published_later(
     loop: Loop, cloud: Cloud, daemon: DaemonProcess, web: WebProcess
 ) -> None:
     code = loop.new_lamp(LAMP)
@@ -60,7 +60,7 @@ def test_an_association_while_the_daemon_is_away_is_kept_and_said_later(
     )
 
 
-def test_a_stream_tells_of_a_lamp_that_comes_and_goes_within_a_second(
+def test_a_stream_reports_a_lamp_that_connects_or_disconnects_within_a_second(
     loop: Loop, cloud: Cloud, web: WebProcess
 ) -> None:
     code = loop.new_lamp(LAMP)

@@ -138,7 +138,7 @@ def test_guesses_are_counted_by_where_a_browser_is_and_not_by_what_it_says(
         assert History.select().where(History.event == "refused").get().source == BROWSER
 
 
-def test_without_a_trusted_proxy_nobody_says_where_a_browser_is(cloud: Cloud, code: str) -> None:
+def test_without_a_trusted_proxy_forwarding_headers_are_ignored(cloud: Cloud, code: str) -> None:
     with WebProcess(cloud) as web:
         connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
         connection.request("GET", "/sign-in", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.66"})
@@ -157,7 +157,7 @@ def test_without_a_trusted_proxy_nobody_says_where_a_browser_is(cloud: Cloud, co
         ("1", "unknown", "unknown"),
     ],
 )
-def test_visitors_are_told_apart_however_a_proxy_writes_them(
+def test_visitors_are_distinguished_however_a_proxy_writes_their_addresses(
     cloud: Cloud, code: str, count: str, header: str, source: str
 ) -> None:
     """Else all of them share one limit for wrong codes."""

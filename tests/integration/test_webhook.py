@@ -1,4 +1,4 @@
-"""The webhook end to end: a daemon, commands, and a receiver that is there, fails, stalls, dies, or comes late."""
+"""The webhook end to end: a daemon, commands, and a receiver that works, fails, stalls, dies, or starts late."""
 
 import json
 import sqlite3
@@ -42,9 +42,9 @@ def associate(loop: Loop, device_id: str) -> None:
     loop.cloud.command("associate", "--device-id", device_id, "--user", USER)
 
 
-def verified(told: Told) -> tuple[str, str]:
-    Webhook(SECRET).verify(told.body, {name.lower(): value for name, value in told.headers.items()})
-    return told.kind_and_lamp
+def verified(sent: Told) -> tuple[str, str]:
+    Webhook(SECRET).verify(sent.body, {name.lower(): value for name, value in sent.headers.items()})
+    return sent.kind_and_lamp
 
 
 def rows(cloud: Cloud) -> int:
@@ -52,7 +52,7 @@ def rows(cloud: Cloud) -> int:
         return int(WebhookEvent.select().count())
 
 
-def test_association_and_release_are_told_within_a_second(loop: Loop, receiver: WebhookReceiver) -> None:
+def test_association_and_release_are_sent_within_a_second(loop: Loop, receiver: WebhookReceiver) -> None:
     code = loop.new_lamp(LAMP)
     loop.cloud.command("associate", code[:6], "--user", USER)
     assert verified(receiver.next(2)) == ("lamp.associated", LAMP)
@@ -62,7 +62,7 @@ def test_association_and_release_are_told_within_a_second(loop: Loop, receiver: 
     assert receiver.nothing_more()
 
 
-def test_what_a_receiver_refuses_is_told_again_and_in_order(loop: Loop, receiver: WebhookReceiver) -> None:
+def test_rejected_events_are_sent_again_and_in_order(loop: Loop, receiver: WebhookReceiver) -> None:
     receiver.statuses = [500]
     loop.new_lamp(LAMP)
     loop.new_lamp(OTHER)
@@ -70,9 +70,9 @@ def test_what_a_receiver_refuses_is_told_again_and_in_order(loop: Loop, receiver
     assert receiver.next().status == 500
     loop.cloud.command("release", LAMP)
     associate(loop, OTHER)
-    told = [verified(receiver.next()) for _ in range(3)]
-    assert [kind for kind, device_id in told if device_id == LAMP] == ["lamp.associated", "lamp.released"]
-    assert ("lamp.associated", OTHER) in told
+    sent = [verified(receiver.next()) for _ in range(3)]
+    assert [kind for kind, device_id in sent if device_id == LAMP] == ["lamp.associated", "lamp.released"]
+    assert ("lamp.associated", OTHER) in sent
 
 
 def test_a_stuck_receiver_holds_up_neither_lamps_nor_the_end(
@@ -90,7 +90,7 @@ def test_a_stuck_receiver_holds_up_neither_lamps_nor_the_end(
     assert daemon.stop() == 0
 
 
-def test_a_receiver_that_died_is_told_when_it_is_back(
+def test_events_are_sent_when_a_dead_receiver_is_back(
     loop: Loop, daemon: DaemonProcess, receiver: WebhookReceiver
 ) -> None:
     receiver.stop()
@@ -103,7 +103,7 @@ def test_a_receiver_that_died_is_told_when_it_is_back(
     assert SECRET not in daemon.log()
 
 
-def test_a_daemon_that_is_killed_before_the_answer_tells_it_again(
+def test_a_daemon_killed_before_the_answer_sends_the_event_again(
     loop: Loop, daemon: DaemonProcess, receiver: WebhookReceiver
 ) -> None:
     receiver.may_answer.clear()

@@ -1,4 +1,4 @@
-"""A daemon that meets the wrong database: an empty one on a broker with lamps, or one whose file is gone."""
+"""A daemon with the wrong database: an empty one on a broker with lamps, or one whose file is gone."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ def owned(broker: Mosquitto, cloud: Cloud) -> Cloud:
         broker.publish(presence(LAMP), b"1", retain=True)
         wait_for_code(broker, LAMP)
         cloud.command("associate", "--device-id", LAMP, "--user", "ada")
-        wait_until(lambda: retained(broker) == ASSOCIATED, "the lamp to be told")
+        wait_until(lambda: retained(broker) == ASSOCIATED, "the lamp to be published")
     return cloud
 
 

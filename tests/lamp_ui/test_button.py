@@ -109,7 +109,7 @@ def test_a_line_that_is_no_longer_pressed_was_not_held(
 ) -> None:
     (line,) = chips.requests
     line.press()
-    line.let_go(is_told=False)  # the kernel's buffer overflowed
+    line.let_go(is_reported=False)  # the kernel's buffer overflowed
     assert line.was_read.wait(10)
     line.press()
     assert held.acquire(timeout=10)

@@ -1,4 +1,4 @@
-"""The tests of what the screen states reach every branch of it, and need neither Kivy nor MQTT."""
+"""The tests of the core reach each of its branches, and need neither Kivy nor MQTT."""
 
 import subprocess
 import sys

@@ -79,7 +79,7 @@ assert len(rendered) - before <= 2 + 60 * (time.monotonic() - began), len(render
 """
 
 
-def test_what_could_not_be_asked_is_said_and_of_many_events_the_last_counts(tmp_path: Path) -> None:
+def test_a_lost_request_is_shown_and_of_many_events_the_last_counts(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,

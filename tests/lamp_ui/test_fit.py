@@ -36,7 +36,7 @@ HINTS = (
 )
 ADVICE = (
     "Another screen seems to use this lamp's ID. Stop one of the two.",
-    "The lamp's broker does not let this screen listen. Check its access rules.",
+    "The lamp's broker refuses this screen. Check its access rules.",
     "Not connected to the lamp's own broker. Retrying every few seconds.",
     "The bridge to the cloud has not reported yet. Check that the broker has one.",
     "The cloud is not connected. Check the network; the lamp keeps trying.",

@@ -1,4 +1,4 @@
-"""A flood of messages, and messages that are none: the screen stays a screen."""
+"""A flood of messages, and malformed messages: the screen keeps working."""
 
 import json
 import subprocess

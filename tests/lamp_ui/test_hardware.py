@@ -18,7 +18,7 @@ def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def killed_while_dimmed(backlights: Path) -> None:
     """Leave behind what a program does that is killed while the screen is dimmed."""
-    LampHardware(backlights).rest(True)
+    LampHardware(backlights).set_dimmed(True)
 
 
 def backlight(folder: Path, steps: int, level: int) -> Path:
@@ -29,15 +29,15 @@ def backlight(folder: Path, steps: int, level: int) -> Path:
     return light / "brightness"
 
 
-def test_a_backlight_rests_and_is_left_as_it_was_found(tmp_path: Path) -> None:
+def test_a_backlight_dims_and_is_left_as_it_was_found(tmp_path: Path) -> None:
     brightness = backlight(tmp_path, 255, 200)
     hardware = LampHardware(tmp_path)
     assert hardware.dims
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     assert 0 < int(brightness.read_text()) < 60
-    hardware.rest(False)
+    hardware.set_dimmed(False)
     assert int(brightness.read_text()) == 200
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     hardware.stop()
     assert int(brightness.read_text()) == 200
 
@@ -50,20 +50,20 @@ def test_a_backlight_dims_without_any_home(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "home", fail)
     brightness = backlight(tmp_path, 255, 200)
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     assert 0 < int(brightness.read_text()) < 60
-    hardware.rest(False)
+    hardware.set_dimmed(False)
     assert int(brightness.read_text()) == 200
 
 
 @pytest.mark.parametrize("level", [200, 255, 120])
-def test_a_program_that_was_killed_while_it_rested_leaves_no_darker_light_behind(tmp_path: Path, level: int) -> None:
+def test_a_program_killed_while_dimmed_leaves_no_darker_light_behind(tmp_path: Path, level: int) -> None:
     brightness = backlight(tmp_path, 255, level)
     for _ in range(4):
         hardware = LampHardware(tmp_path)
-        hardware.rest(True)  # and here it is killed
+        hardware.set_dimmed(True)  # and here it is killed
         assert int(brightness.read_text()) == round(0.12 * level)
-    hardware.rest(False)
+    hardware.set_dimmed(False)
     assert int(brightness.read_text()) == level
 
 
@@ -82,9 +82,9 @@ def test_a_dark_level_of_a_person_is_restored(tmp_path: Path, level: int) -> Non
     for _ in range(3):
         killed_while_dimmed(tmp_path)
         hardware = LampHardware(tmp_path)
-        hardware.rest(True)
+        hardware.set_dimmed(True)
         assert 1 <= int(brightness.read_text()) <= level
-        hardware.rest(False)
+        hardware.set_dimmed(False)
         assert int(brightness.read_text()) == level
 
 
@@ -92,11 +92,11 @@ def test_a_dark_level_of_a_person_is_restored(tmp_path: Path, level: int) -> Non
 def test_a_level_that_was_set_while_running_is_restored(tmp_path: Path, level: int) -> None:
     brightness = backlight(tmp_path, 255, 200)
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
-    hardware.rest(False)
+    hardware.set_dimmed(True)
+    hardware.set_dimmed(False)
     brightness.write_text(f"{level}\n")
-    hardware.rest(True)
-    hardware.rest(False)
+    hardware.set_dimmed(True)
+    hardware.set_dimmed(False)
     assert int(brightness.read_text()) == level
     hardware.stop()
     assert int(brightness.read_text()) == level
@@ -106,11 +106,11 @@ def test_a_level_that_was_set_while_running_is_restored(tmp_path: Path, level: i
 def test_a_level_that_was_set_while_dimmed_stays(tmp_path: Path, level: int) -> None:
     brightness = backlight(tmp_path, 255, 200)
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     brightness.write_text(f"{level}\n")
-    hardware.rest(False)
+    hardware.set_dimmed(False)
     assert int(brightness.read_text()) == level
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     hardware.stop()
     assert int(brightness.read_text()) == level
 
@@ -118,13 +118,13 @@ def test_a_level_that_was_set_while_dimmed_stays(tmp_path: Path, level: int) -> 
 def test_a_dark_level_that_was_set_after_waking_is_not_taken_for_dimming(tmp_path: Path) -> None:
     brightness = backlight(tmp_path, 255, 200)
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     dimmed = brightness.read_text()
-    hardware.rest(False)
+    hardware.set_dimmed(False)
     brightness.write_text(dimmed)  # by a person; then the program is killed
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
-    hardware.rest(False)
+    hardware.set_dimmed(True)
+    hardware.set_dimmed(False)
     assert brightness.read_text() == dimmed
 
 
@@ -132,7 +132,7 @@ def test_the_level_that_an_earlier_version_saved_is_restored(tmp_path: Path, rec
     brightness = backlight(tmp_path, 255, 24)
     record.parent.mkdir(parents=True)
     record.write_text("200\n")
-    LampHardware(tmp_path).rest(False)
+    LampHardware(tmp_path).set_dimmed(False)
     assert int(brightness.read_text()) == 200
 
 
@@ -141,7 +141,7 @@ def test_a_memory_that_can_not_be_right_is_not_believed(tmp_path: Path, record: 
     brightness = backlight(tmp_path, 255, 1)
     record.parent.mkdir(parents=True)
     record.write_text(remembered)
-    LampHardware(tmp_path).rest(False)
+    LampHardware(tmp_path).set_dimmed(False)
     assert int(brightness.read_text()) == 255
 
 
@@ -152,8 +152,8 @@ def test_without_a_memory_a_light_left_dimmed_becomes_a_full_one(
     monkeypatch.setenv("XDG_STATE_HOME", str(brightness / "no" / "folder"))
     killed_while_dimmed(tmp_path)
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
-    hardware.rest(False)
+    hardware.set_dimmed(True)
+    hardware.set_dimmed(False)
     assert int(brightness.read_text()) == 255
 
 
@@ -161,7 +161,7 @@ def test_a_level_that_can_not_be_saved_is_not_dimmed(tmp_path: Path, record: Pat
     brightness = backlight(tmp_path, 255, 200)
     record.mkdir(parents=True)
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     assert int(brightness.read_text()) == 200
 
 
@@ -170,8 +170,8 @@ def test_a_light_that_was_set_again_meanwhile_is_the_full_one(tmp_path: Path) ->
     killed_while_dimmed(tmp_path)
     brightness.write_text("90\n")
     hardware = LampHardware(tmp_path)
-    hardware.rest(True)
-    hardware.rest(False)
+    hardware.set_dimmed(True)
+    hardware.set_dimmed(False)
     assert int(brightness.read_text()) == 90
 
 
@@ -179,7 +179,7 @@ def test_a_backlight_that_can_only_be_switched_off_is_left_alone(tmp_path: Path)
     brightness = backlight(tmp_path, 1, 1)
     hardware = LampHardware(tmp_path)
     assert not hardware.dims
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     assert brightness.read_text() == "1\n"
 
 
@@ -196,7 +196,7 @@ def test_a_backlight_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     brightness.unlink()
     brightness.parent.joinpath("max_brightness").unlink()
     brightness.parent.rmdir()
-    hardware.rest(True)
+    hardware.set_dimmed(True)
     assert not hardware.dims
 
 

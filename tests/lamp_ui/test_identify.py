@@ -21,7 +21,7 @@ ASKED = Unassociated(CODE, identify="2026-11-23T12:00:08.000Z")
 ASKED_AGAIN = replace(ASKED, identify="2026-11-23T12:00:20.000Z")
 
 
-def told(*associations: Association | None) -> Presenter:
+def presenter_with(*associations: Association | None) -> Presenter:
     return presenter_after(*map(AssociationChanged, associations))
 
 
@@ -32,16 +32,16 @@ def says_so(presenter: Presenter, now: float = START) -> bool:
     return popup.identified
 
 
-def test_it_says_so_when_asked_and_stops_when_told() -> None:
-    assert not says_so(told(WAITING))
-    assert says_so(told(WAITING, ASKED))
-    assert not says_so(told(WAITING, ASKED, WAITING))
-    assert says_so(told(WAITING, ASKED, WAITING, ASKED_AGAIN))
-    assert says_so(told(Associated(), ASKED))
+def test_it_identifies_on_request_and_stops_with_the_message() -> None:
+    assert not says_so(presenter_with(WAITING))
+    assert says_so(presenter_with(WAITING, ASKED))
+    assert not says_so(presenter_with(WAITING, ASKED, WAITING))
+    assert says_so(presenter_with(WAITING, ASKED, WAITING, ASKED_AGAIN))
+    assert says_so(presenter_with(Associated(), ASKED))
 
 
 def test_it_stops_by_itself() -> None:
-    presenter = told(WAITING, ASKED)
+    presenter = presenter_with(WAITING, ASKED)
     end = START + LONGEST_SECONDS
     assert presenter.next_at(START) == end
     assert says_so(presenter, end - 0.001)
@@ -54,11 +54,11 @@ def test_it_stops_by_itself() -> None:
 
 @pytest.mark.parametrize("before", [[], [None], [ASKED, None], [WAITING, ASKED, WAITING]])
 def test_what_was_asked_long_ago_is_not_answered(before: list[Association | None]) -> None:
-    assert not says_so(told(*before, ASKED))
+    assert not says_so(presenter_with(*before, ASKED))
 
 
 def test_a_new_code_meanwhile_takes_its_place_in_the_light() -> None:
-    presenter = told(WAITING, ASKED, replace(ASKED, code=OTHER_CODE))
+    presenter = presenter_with(WAITING, ASKED, replace(ASKED, code=OTHER_CODE))
     assert says_so(presenter)
     popup = presenter.view_state(START).popup
     assert popup is not None
@@ -66,7 +66,7 @@ def test_a_new_code_meanwhile_takes_its_place_in_the_light() -> None:
 
 
 def test_associated_meanwhile_is_confirmed_and_leaves_no_light_behind() -> None:
-    presenter = told(WAITING, ASKED, Associated())
+    presenter = presenter_with(WAITING, ASKED, Associated())
     state = presenter.view_state(START)
     assert (state.popup, state.confirmation) == (None, "This lamp is yours")
     presenter.receive(AssociationChanged(Unassociated(OTHER_CODE)), START)
@@ -74,7 +74,7 @@ def test_associated_meanwhile_is_confirmed_and_leaves_no_light_behind() -> None:
 
 
 def test_being_asked_wakes_the_screen_and_the_end_does_not() -> None:
-    presenter = told(WAITING)
+    presenter = presenter_with(WAITING)
     presenter.receive(StatusAsked(), START)
     dark = START + DIM_AFTER
     assert presenter.view_state(dark).dimmed

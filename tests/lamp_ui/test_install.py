@@ -106,7 +106,7 @@ def test_a_renewed_certificate_takes_the_place_of_the_old(tmp_path: Path, folder
 def test_another_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     said = install(tmp_path / "other", "--prefix", tmp_path / "root")
-    assert (said.exit_code, "is not what `lampi-cloud provision` makes" in said.stderr) == (1, True)
+    assert (said.exit_code, "is not a folder from `lampi-cloud provision`" in said.stderr) == (1, True)
     assert not (tmp_path / "root").exists()
 
 
@@ -127,7 +127,7 @@ def test_a_user_of_this_machine_gets_their_real_home(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("sudo_user", [None, "", "root"])
-def test_where_nobody_called_sudo_a_user_must_be_named(
+def test_without_sudo_a_user_must_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sudo_user: str | None
 ) -> None:
     monkeypatch.delenv("SUDO_USER")
@@ -139,7 +139,7 @@ def test_where_nobody_called_sudo_a_user_must_be_named(
     assert not (tmp_path / "root").exists()
 
 
-def test_the_user_stays_when_somebody_else_runs_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_stays_when_another_user_runs_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     us = this_user()
     install("--prefix", tmp_path, "--user", us)
     install("--prefix", tmp_path)
@@ -157,7 +157,7 @@ def test_a_user_whom_this_machine_no_longer_has_does_not_stay(tmp_path: Path, ca
 
 
 @pytest.mark.parametrize("name", ["a b", "a\nuser=root", "-", "a%b"])
-def test_a_name_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_invalid_name_is_refused(tmp_path: Path, name: str) -> None:
     said = install("--prefix", tmp_path / "root", f"--user={name}")
     assert (said.exit_code, said.stderr.count("\n")) == (1, 1)
     assert not (tmp_path / "root").exists()
@@ -167,7 +167,7 @@ def test_on_the_machine_itself_the_user_must_exist(caller: str) -> None:
     said = install("--dry-run")
     assert (said.exit_code, said.output) == (
         1,
-        f"Error: This machine has no user {caller}: give one that it has with --user NAME.\n",
+        f"Error: This machine has no user {caller}; name an existing user with --user NAME.\n",
     )
 
 

@@ -147,5 +147,5 @@ def test_what_is_cleared(heard: Heard, broker: Mosquitto) -> None:
     assert heard.next() == AssociationChanged(None)
 
 
-def test_without_a_broker_nobody_is_asked(broker: Mosquitto) -> None:
+def test_without_a_broker_nothing_is_requested(broker: Mosquitto) -> None:
     assert not Heard(broker).link.request(LampConfig(on=True))

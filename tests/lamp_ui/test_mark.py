@@ -1,4 +1,4 @@
-"""The connection's mark as the eye has it: on every screen, and told by its shape as well as by its colour."""
+"""The connection mark: visible on every screen, and recognizable by its shape as well as its colour."""
 
 import pytest
 from PIL import Image
@@ -36,7 +36,7 @@ def wait_for_mark(lamp: Touchscreen, colour: theme.Colour, expected: dict[str, b
 
 @pytest.mark.parametrize("popup", [False, True])
 @pytest.mark.parametrize("size", ["240x320", "800x480"])
-def test_it_says_how_far_the_lamps_word_reaches(
+def test_it_shows_how_far_the_connection_reaches(
     start_lamp: StartLamp, broker: Mosquitto, cloud: CloudVoice, size: str, popup: bool
 ) -> None:
     if popup:

@@ -29,7 +29,7 @@ def lamp(broker: Mosquitto, tmp_path: Path, brightness: Path) -> Iterator[Touchs
         yield touchscreen
 
 
-def test_the_backlight_rests_and_the_picture_stays(lamp: Touchscreen, brightness: Path) -> None:
+def test_the_backlight_dims_and_the_picture_stays(lamp: Touchscreen, brightness: Path) -> None:
     lamp.wait_for_text("Waiting for the cloud")
     lit = lamp.screen.grab()
     wait_until(lambda: int(brightness.read_text() or 200) < 60, "the backlight to go down")

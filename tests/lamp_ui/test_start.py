@@ -1,4 +1,4 @@
-"""The start: a face first, and only then the network."""
+"""The start: the first frame is drawn before the network is used."""
 
 import socket
 from collections.abc import Iterator

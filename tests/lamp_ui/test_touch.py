@@ -189,7 +189,7 @@ def test_the_first_touch_only_wakes(start_lamp: StartLamp, broker: Mosquitto, cl
         lamp.wait_for_code(CODE[:6])  # and its colour is the code's own: the screen is awake
 
 
-def test_on_a_desk_the_mouse_is_a_finger_and_its_wheel_is_none(start_lamp: StartLamp, broker: Mosquitto) -> None:
+def test_on_a_desktop_the_mouse_is_a_finger_and_its_wheel_is_not(start_lamp: StartLamp, broker: Mosquitto) -> None:
     with LampService(broker.port, PREFIX) as service:
         lamp = start_lamp()
         lamp.wait_for_text("Red")

@@ -1,4 +1,4 @@
-"""Troubles with a broker that accepts the screen: it says so, and shows nothing as if all were well."""
+"""Problems with a broker that accepts the connection: the screen reports them and shows no stale state."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is allowed works, without exceptions for tests: a real lamp's broker and bridge, the daemon and the commands."""
+"""Allowed access works, without exceptions for tests: a real lamp's broker and bridge, the daemon and the commands."""
 
 import json
 from collections.abc import Iterator
@@ -43,9 +43,7 @@ def _connected(installed: Installed) -> bool:
         return lampi is not None and bool(lampi.connected)
 
 
-def test_a_new_lamp_becomes_somebody_s_and_nobody_s_again(
-    installed: Installed, daemon: DaemonProcess, at_lamp: Mosquitto
-) -> None:
+def test_a_new_lamp_is_claimed_and_released(installed: Installed, daemon: DaemonProcess, at_lamp: Mosquitto) -> None:
     with at_lamp, at_lamp.hear(associated(LAMP)) as screen:
         code = code_in(screen.next().payload)
         wait_until(lambda: _connected(installed), "the lamp's bridge to be up in the database")

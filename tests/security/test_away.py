@@ -1,4 +1,4 @@
-"""What the broker keeps for a lamp that is away, through restarts of its own: all that is for it, and nothing else."""
+"""What the broker queues for an offline lamp, across its restarts: all messages for the lamp, and no others."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

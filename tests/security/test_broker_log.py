@@ -1,4 +1,4 @@
-"""With what we lay out Mosquitto has nothing to warn of: no option that is going away, no file that is too open."""
+"""Mosquitto logs no warning about the installed files: no deprecated option, no file with too open a mode."""
 
 import os
 import pwd

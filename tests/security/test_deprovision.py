@@ -1,4 +1,4 @@
-"""A lamp that is taken back is out at once, whatever it holds: a connection, a TLS session, a handshake of before."""
+"""A revoked lamp loses access at once, even with an open connection, a TLS session or a completed handshake."""
 
 import getpass
 import signal
@@ -88,7 +88,7 @@ def test_a_session_of_tls_from_before_is_of_no_use(
     attempt.refused(WHO, f"resumes a session of TLS {version.name}")
 
 
-def test_a_handshake_done_before_lets_nobody_in_after(
+def test_an_earlier_handshake_gives_no_access_after_revocation(
     installed: Installed, pair: Pair, observer: Caller, attempt: Attempts
 ) -> None:
     """The list is looked at in the handshake alone, and a connection may wait long before it signs in."""
@@ -108,7 +108,7 @@ def test_a_handshake_done_before_lets_nobody_in_after(
 
 
 def test_two_in_the_same_second_are_both_out(installed: Installed, pair: Pair, attempt: Attempts) -> None:
-    """OpenSSL goes by the list with the latest instant, in whole seconds."""
+    """OpenSSL uses the list with the latest timestamp, in whole seconds."""
     other = installed.lamp_pair(OTHER)
     installed.deprovision(LAMP)
     installed.deprovision(OTHER)
@@ -169,14 +169,14 @@ def test_a_broker_that_does_not_reload_is_noticed(installed: Installed, pair: Pa
         ("'", "quotation"),
     ],
 )
-def test_a_reload_that_fails_is_told(installed: Installed, pair: Pair, reload: str, why: str) -> None:
+def test_a_failed_reload_is_reported(installed: Installed, pair: Pair, reload: str, why: str) -> None:
     said = installed.deprovision(LAMP, status=1, reload=reload)
     assert why in said
     assert "run this again" in said
     assert "Traceback" not in said
 
 
-def test_a_broker_that_is_away_is_told_and_out_it_is_when_it_comes(installed: Installed, pair: Pair) -> None:
+def test_an_unreachable_broker_is_reported_and_rejects_the_lamp_later(installed: Installed, pair: Pair) -> None:
     installed.broker.stop()
     said = installed.deprovision(LAMP, status=1, reload="true")
     assert "can't be reached" in said
@@ -185,7 +185,7 @@ def test_a_broker_that_is_away_is_told_and_out_it_is_when_it_comes(installed: In
     assert _refused(installed, pair)
 
 
-def test_without_the_daemon_s_account_the_cut_is_missing_and_told(installed: Installed, pair: Pair) -> None:
+def test_without_the_daemon_s_account_the_open_connection_is_reported(installed: Installed, pair: Pair) -> None:
     del installed.cloud.environment["LAMPI_BROKER_CERTIFICATE"]
     del installed.cloud.environment["LAMPI_BROKER_KEY"]
     said = installed.deprovision(LAMP, status=1)
@@ -193,7 +193,7 @@ def test_without_the_daemon_s_account_the_cut_is_missing_and_told(installed: Ins
     assert _refused(installed, pair)
 
 
-def test_shutting_out_leaves_the_rules_to_the_broker_alone(installed: Installed, pair: Pair) -> None:
+def test_denying_lamps_keeps_the_rules_readable_by_the_broker_alone(installed: Installed, pair: Pair) -> None:
     rules = installed.broker.folder / "lampi" / RULES
     before = rules.stat()
     installed.deprovision(LAMP)
@@ -203,8 +203,8 @@ def test_shutting_out_leaves_the_rules_to_the_broker_alone(installed: Installed,
     assert not after.st_mode & 0o007
 
 
-def test_an_upgraded_server_keeps_lamps_shut_out_and_lets_the_daemon_in(installed: Installed, pair: Pair) -> None:
-    """The rules bear another name than the two files of earlier releases, which stay where they are."""
+def test_an_upgraded_server_keeps_lamps_denied_and_lets_the_daemon_in(installed: Installed, pair: Pair) -> None:
+    """The rules have another file name than the two files of earlier releases, which stay in place."""
     folder = installed.broker.folder / "lampi"
     installed.deprovision(LAMP)
     for name in (RULES, PASSWORDS):

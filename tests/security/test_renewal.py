@@ -1,4 +1,4 @@
-"""Certificates that are about to end are told by `lampi-cloud status`, before they lock anybody out."""
+"""`lampi-cloud status` reports certificates that expire soon, before they lock anyone out."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ def installed(tmp_path: Path) -> Installed:
         (TWO_YEARS + timedelta(days=1), Level.CRITICAL),
     ],
 )
-def test_what_ends_soon_is_told_with_what_to_do(installed: Installed, after: timedelta, level: Level) -> None:
+def test_what_expires_soon_is_reported_with_advice(installed: Installed, after: timedelta, level: Level) -> None:
     with installed.broker:
         ends = read_ends(read_settings(installed.cloud.environment).broker)
     assert set(ends) == {BROKER, DAEMON}
@@ -38,7 +38,7 @@ def test_what_ends_soon_is_told_with_what_to_do(installed: Installed, after: tim
         assert (command in check.text) == (level is not Level.OK)
 
 
-def test_one_that_ends_is_told_of_alone(installed: Installed) -> None:
+def test_only_the_expiring_certificate_is_reported(installed: Installed) -> None:
     with installed.broker:
         ends = read_ends(read_settings(installed.cloud.environment).broker)
     (check,) = check_renewal(ends | {BROKER: utc_now()}, utc_now())

@@ -1,4 +1,4 @@
-"""Without the right certificate no client is let in; none can act as another."""
+"""Without a valid certificate no client can connect, and no client can impersonate another."""
 
 import socket
 import ssl
@@ -100,7 +100,7 @@ def _assert_kept_out(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("where", ["lamps", "programs"])
-def test_nobody_comes_in_without_a_certificate(fortress: Fortress, attempt: Attempts, where: str) -> None:
+def test_no_client_connects_without_a_certificate(fortress: Fortress, attempt: Attempts, where: str) -> None:
     port = getattr(fortress.broker.ports, where)
     for what, user in (("no certificate", None), ("no certificate, but a user and a password", (DAEMON, "password"))):
         _assert_kept_out(Caller(port, trusting(fortress.ca), user=user))
@@ -224,7 +224,7 @@ def others(fortress: Fortress) -> Iterator[tuple[Caller, Caller]]:
 
 
 @pytest.mark.parametrize("client_id", [VICTIM, f"{VICTIM}_broker", "lampi-cloud-daemon", "#", ""])
-def test_nobody_is_thrown_off_by_another_lamp_with_its_client_id(
+def test_no_client_is_disconnected_by_a_lamp_with_its_client_id(
     fortress: Fortress, attempt: Attempts, others: tuple[Caller, Caller], client_id: str
 ) -> None:
     with fortress.lamp(ATTACKER, client_id=client_id) as attacker:
@@ -248,7 +248,7 @@ def test_what_can_take_a_client_id_takes_it(fortress: Fortress, others: tuple[Ca
         daemon.wait_until_cut_off()
 
 
-def test_as_shipped_nobody_listens_for_tests() -> None:
+def test_as_shipped_there_is_no_test_listener() -> None:
     shipped = CLOUD_BROKER.read_text(encoding="utf-8")
     settings = [line.split() for line in shipped.splitlines() if line and not line.startswith("#")]
     assert [words[1:] for words in settings if words[0] == "listener"] == [["8883"], ["8884", "127.0.0.1"]]

@@ -35,7 +35,7 @@ def test_a_lasting_flood_is_one_line_an_interval(throttle: LogThrottle, caplog: 
     assert caplog.messages[-1] == "bad ... and 60 more like it in the last 60 s"
 
 
-def test_what_had_ended_is_news_again(throttle: LogThrottle, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_warning_that_had_stopped_is_logged_again(throttle: LogThrottle, caplog: pytest.LogCaptureFixture) -> None:
     for now in (0.0, 60.0, 120.0, 180.0):
         throttle.warning("bad", now)
     assert caplog.messages == ["bad"] * 4
@@ -51,10 +51,12 @@ def test_what_is_always_different_is_counted_together(throttle: LogThrottle, cap
     for number in range(10_000):
         throttle.warning(f"bad {number}", 0.0)
     throttle.tick(60.0)
-    assert caplog.messages == ["bad 0", "bad 1", "bad 2", "... and 9,997 other warnings of such kinds in the last 60 s"]
+    assert caplog.messages == ["bad 0", "bad 1", "bad 2", "... and 9,997 other such warnings in the last 60 s"]
 
 
-def test_the_end_of_the_program_tells_what_was_counted(throttle: LogThrottle, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_counts_are_logged_at_the_end_of_the_program(
+    throttle: LogThrottle, caplog: pytest.LogCaptureFixture
+) -> None:
     throttle.finish(0.0)
     throttle.warning("bad", 0.0)
     throttle.warning("bad", 1.0)

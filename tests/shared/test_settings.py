@@ -13,7 +13,7 @@ def test_what_is_set_is_parsed_and_the_rest_has_its_default() -> None:
     reader.finish()
 
 
-def test_all_faults_are_told_together() -> None:
+def test_all_faults_are_reported_together() -> None:
     def refuse(_: str) -> str:
         raise ValueError("is no colour")
 

@@ -1,4 +1,4 @@
-"""A file of settings: a line NAME=value each, and what stands in bad ones is not said."""
+"""Settings files: lines NAME=value; errors never quote a value."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_bad_lines_are_numbered_and_not_quoted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"\xff=1\n"])
-def test_a_file_that_can_not_be_read_is_said(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_file_is_reported(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "lampi.env"
     if content is not None:
         file.write_bytes(content)
@@ -40,13 +40,13 @@ def test_a_file_that_can_not_be_read_is_said(tmp_path: Path, content: bytes | No
 
 
 @pytest.mark.parametrize("line", ["A=1   # secret", "A=# secret", "A='1' # secret", 'A="1" # "secret"'])
-def test_a_comment_behind_a_value_is_refused(tmp_path: Path, line: str) -> None:
+def test_a_comment_after_a_value_is_refused(tmp_path: Path, line: str) -> None:
     """A database on `sqlite:////srv/lampi.db   # on the SSD` would be a new, empty one."""
     file = tmp_path / "lampi.env"
     file.write_text(f"{line}\n")
     with pytest.raises(BadSettings) as bad:
         read_settings_file(file)
-    assert bad.value.faults == (f"{file}, line 1: a comment behind the value; put it on a line of its own",)
+    assert bad.value.faults == (f"{file}, line 1: a comment after the value; put it on a line of its own",)
 
 
 def test_a_misspelt_setting_is_named() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.soak`: the chaos suite, as long as one wants it."""
+"""`python -m tests.soak`: the chaos suite, of any length."""
 
 import logging
 import random
@@ -33,7 +33,7 @@ def soak(
     only: str,
     keep: Path | None,
 ) -> None:
-    """Have everything die at random moments, and see that nothing is lost; exit status 1 when something was."""
+    """Inject faults at random moments, and check that nothing is lost; exit status 1 if something is."""
     logging.basicConfig(level=logging.CRITICAL)  # that brokers go away is what we are here for
     extent = Extent(rounds, lamps, seconds, random.SystemRandom().randrange(10**6) if seed is None else seed, only=only)
     with soak_folder(keep) as folder:

@@ -1,4 +1,4 @@
-"""Whether database, broker, screens and what was reported agree, for every lamp."""
+"""Checks that database, broker, screens and reported outcomes agree for every lamp."""
 
 import itertools
 import time
@@ -56,7 +56,7 @@ class Agreement:
         return not self._wrong
 
     def _differences(self) -> Iterator[str]:
-        """Yield what is wrong; the dear looks come only when the cheap ones found nothing."""
+        """Yield the differences; the expensive checks run only if the cheap ones find nothing."""
         world = self._world
         cheap = world.keeper.what_is_wrong(world.facts.lease_holder())
         if pending := world.facts.pending():

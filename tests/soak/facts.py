@@ -1,4 +1,4 @@
-"""What is true: read from the database and from the broker, by the harness's own code alone."""
+"""The actual state, read from the database and the broker by the harness's own code."""
 
 import subprocess
 import uuid

@@ -1,4 +1,4 @@
-"""What goes wrong: each fault as one small act, and the dice that choose among them."""
+"""Faults: each as one small action, and their random selection."""
 
 import random
 import shutil

@@ -1,4 +1,4 @@
-"""The daemons, and what supervisord is to them: a dead one is started again."""
+"""The daemons and their supervisor, which restarts dead ones."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The outbox under a crash at each point of a message's way; the daemon that comes next makes up for it."""
+"""A crash at each point between outbox and broker; the next daemon recovers from it."""
 
 import random
 from collections.abc import Callable

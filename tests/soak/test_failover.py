@@ -70,7 +70,7 @@ def test_an_unfenced_leader_would() -> None:
     assert any("the broker retains" in message or "its screen shows" in message for message in stale), stale
 
 
-def test_a_leader_that_is_paused_inside_a_transaction_holds_nobody_up() -> None:
+def test_a_leader_paused_inside_a_transaction_delays_no_one() -> None:
     """PostgreSQL ends its session, and with it the write lock; on SQLite it can't be taken from a living process."""
     with soak_folder() as folder, World(folder, "postgresql", "paused-in-transaction") as world:
         actions = Actions(world, random.Random(1))

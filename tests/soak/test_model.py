@@ -1,4 +1,4 @@
-"""What the chaos suite takes for a broken promise, and what not."""
+"""What the chaos suite counts as a broken guarantee, and what not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A broker whose store is rolled back receives what it lost again, and hardly more."""
+"""A broker whose store is rolled back receives what it lost, and hardly anything else."""
 
 import random
 import shutil
@@ -24,7 +24,7 @@ DRAIN_SECONDS = 120.0
 NO_LAMP = topics.associated(topics.lamp_prefix("ffffffffffff"))
 
 
-def test_a_rolled_back_broker_is_told_only_what_it_lost() -> None:
+def test_only_what_it_lost_is_replayed_to_a_rolled_back_broker() -> None:
     # The listener below gets all of it, however slowly: by default Mosquitto drops what is beyond 1,000 messages.
     port = free_port()
     config = f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n"

@@ -30,7 +30,7 @@ RIVALS = 4
 
 
 class World:
-    """One cloud with two daemons, and everybody who uses it."""
+    """One cloud with two daemons, and all its users."""
 
     def __init__(self, folder: Path, database: str, broken: str | None = None) -> None:
         self.folder = folder

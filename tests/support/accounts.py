@@ -1,4 +1,4 @@
-"""The account that runs the tests, by its uid: LOGNAME, which `getpass` believes first, may name another one."""
+"""The account that runs the tests, by its uid: LOGNAME, which `getpass` prefers, may name another one."""
 
 import os
 import pwd

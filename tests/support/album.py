@@ -1,4 +1,4 @@
-"""`make screenshots`: every state of the real touchscreen, at four sizes and in both languages, as pictures.
+"""`make screenshots`: screenshots of every state of the real touchscreen, at four sizes and in both languages.
 
 python -m tests.support.album FOLDER
 """
@@ -79,7 +79,7 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
 
 
 def _settings(language: str, dim_after: str) -> dict[str, str | None]:
-    # Without motion, since light that breathes never comes to rest.
+    # Without motion, since a pulsing light never stops changing.
     return {"LAMPI_LANGUAGE": language, "LAMPI_DIM_AFTER_SECONDS": dim_after, "LAMPI_MOTION": "off"}
 
 

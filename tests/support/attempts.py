@@ -1,4 +1,4 @@
-"""What an adversary tried in a test, listed at the end of the run."""
+"""A list of the attacks tried in tests, printed at the end of the run."""
 
 from collections import Counter
 from collections.abc import Callable

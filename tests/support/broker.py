@@ -1,4 +1,4 @@
-"""A real Mosquitto on a free loopback port, and ears to hear what it says."""
+"""A real Mosquitto on a free loopback port, and clients that record its messages."""
 
 import getpass
 import os
@@ -44,7 +44,7 @@ class Heard:
 
 
 class Ear:
-    """A client of its own that hears some topic filters, from the moment it is made."""
+    """A separate client that records the messages of some topic filters, from its creation."""
 
     def __init__(self, port: int, *topic_filters: str) -> None:
         self._heard: queue.SimpleQueue[Heard] = queue.SimpleQueue()
@@ -67,7 +67,7 @@ class Ear:
         return self._heard.get(timeout=seconds)
 
     def all_so_far(self) -> list[Heard]:
-        """Return what was heard and not yet taken."""
+        """Return the messages that were received and not yet taken."""
         heard = []
         while not self._heard.empty():
             heard.append(self._heard.get())
@@ -141,7 +141,7 @@ class Mosquitto:
         return True
 
     def kill(self) -> None:
-        """End it as a power cut does."""
+        """Kill it, as a power cut does."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(DEADLINE_SECONDS)

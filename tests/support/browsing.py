@@ -1,4 +1,4 @@
-"""Browsers as far as a connection goes: requests with a session's cookie, forms, and streams of events."""
+"""Simple HTTP browsers: requests with a session cookie, forms, and event streams."""
 
 import http.client
 import re

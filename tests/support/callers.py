@@ -1,4 +1,4 @@
-"""Clients that call at a broker with a certificate, or with whatever they have instead."""
+"""Clients that connect to a broker with a certificate or other credentials."""
 
 import queue
 import ssl
@@ -128,7 +128,7 @@ class Caller:
         wait_until(lambda: not self._client.is_connected(), "the broker to cut a connection")
 
     def vanish(self) -> None:
-        """Go without a goodbye, so that the broker publishes the will."""
+        """Close the connection without a DISCONNECT, so that the broker publishes the will."""
         connection = self._client.socket()
         assert connection is not None
         self._client.loop_stop()

@@ -38,9 +38,9 @@ class FakeRequest:
         self._value = Value.ACTIVE
         self._tell(gpiod.EdgeEvent.Type.RISING_EDGE)
 
-    def let_go(self, *, is_told: bool = True) -> None:
+    def let_go(self, *, is_reported: bool = True) -> None:
         self._value = Value.INACTIVE
-        if is_told:
+        if is_reported:
             self._tell(gpiod.EdgeEvent.Type.FALLING_EDGE)
 
     def vanish(self) -> None:

@@ -1,4 +1,4 @@
-"""What a stock LAMPI service does: takes `set_config`, and says retained on `changed` what the lamp shows now."""
+"""A stock LAMPI service: receives `set_config`, and publishes the lamp's state, retained, on `changed`."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""`make run` as its user sees it: what it prints, the commands that it says to type, and what it leaves."""
+"""`make run` as its user sees it: its output, the commands that it prints, and what it leaves behind."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Every test is held to it: what it had logged, in this process or into files, has no code and no password in it.
+"""Checks for every test that nothing logged, in this process or into files, contains a code or a password.
 
 Records are taken where they are made, not by a handler, since programs under test put handlers of their own in place of
 all others. Of short codes those count that this process generated, or that a database of the test's has.

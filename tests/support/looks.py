@@ -1,4 +1,4 @@
-"""What the touchscreen shows once it has come to rest."""
+"""Screenshots of the touchscreen once it has stopped changing."""
 
 from collections import deque
 
@@ -14,13 +14,13 @@ _STILL_LOOKS = 30
 
 
 def next_look(lamp: Touchscreen, before: Image.Image) -> Image.Image:
-    """Return what the screen shows once it shows something else than before, and has come to rest."""
+    """Return the screen once it differs from ``before`` and has stopped changing."""
     wait_until(lambda: lamp.screen.grab() != before, "another picture")
     return settled(lamp)
 
 
 def settled(lamp: Touchscreen) -> Image.Image:
-    """Return what the screen shows once it has not changed for a while."""
+    """Return the screen once it has stopped changing."""
     looks: deque[Image.Image] = deque(maxlen=_STILL_LOOKS)
 
     def still() -> bool:
@@ -32,7 +32,7 @@ def settled(lamp: Touchscreen) -> Image.Image:
 
 
 def waiting(lamp: Touchscreen, disc: Box, known: Image.Image) -> Image.Image:
-    """Return what the screen shows while a request is under way: the disc has its ring."""
+    """Return the screen while a request is pending: the disc has its ring."""
     looks = [known]
 
     def is_waiting() -> bool:
@@ -46,7 +46,7 @@ def waiting(lamp: Touchscreen, disc: Box, known: Image.Image) -> Image.Image:
 
 
 def darker(picture: Image.Image, awake: Image.Image) -> bool:
-    """Tell whether a picture is less than half as light as another."""
+    """Return whether a picture is less than half as bright as another."""
     now, then = (ImageStat.Stat(each.convert("L")).mean[0] for each in (picture, awake))
     return bool(now < then / 2)
 

@@ -1,4 +1,4 @@
-"""Broker, cloud and daemon running together, and what a test wants to know of them.
+"""Broker, cloud and daemon running together, with queries for tests.
 
 Topics and payloads are spelled out here and in the tests, instead of taken from `shared`: a slip there must show.
 """
@@ -97,7 +97,7 @@ class Loop:
         self._ear = broker.hear("devices/+/lamp/associated")
 
     def up(self, device_id: str, payload: bytes = b"1", *, retain: bool = False) -> None:
-        """Say what a lamp's bridge says when it is up."""
+        """Publish what a lamp's bridge publishes when it connects."""
         self.broker.publish(presence(device_id), payload, retain=retain)
 
     def next(self, seconds: float = DEADLINE_SECONDS) -> Heard:

@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that ships, on free ports and with a certificate of the test's own."""
+"""A real nginx with the shipped configuration, on free ports and with a test certificate."""
 
 import os
 import re

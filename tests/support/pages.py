@@ -1,4 +1,4 @@
-"""A reader of the pages who fills in their forms, without a browser: Flask's client, with forms' tokens."""
+"""Reads the pages and submits their forms without a browser: Flask's test client, with the forms' tokens."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`lampi-ui` on a Pi that only looks real: its backlight is a folder, its button a fake GPIO chip.
+"""`lampi-ui` on a simulated Pi: its backlight is a folder, its button a fake GPIO chip.
 
     python -m tests.support.pi FOLDER [OPTION...]
 

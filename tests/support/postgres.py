@@ -1,4 +1,4 @@
-"""A real PostgreSQL server of the tests' own, from the distribution's packages."""
+"""A real PostgreSQL server for tests, from the distribution's packages."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A network that fails: a TCP proxy which cuts, stalls and delays what passes through it."""
+"""A failing network: a TCP proxy that cuts, stalls and delays its connections."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A publisher's connection that a test plays by hand."""
+"""A publisher's connection that the test controls."""
 
 import sys
 from collections.abc import Sequence

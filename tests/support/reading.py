@@ -1,4 +1,4 @@
-"""Eyes: what a picture of the touchscreen says, read off its pixels by tesseract."""
+"""Reads the text on screenshots of the touchscreen with tesseract."""
 
 import os
 import random
@@ -97,7 +97,7 @@ def _read_glyphs(glyphs: list[Image.Image]) -> str:
     Tesseract reads a character by its neighbours and expects a language; a code has none, so that
     two or three of a hundred come out wrong, each time in the same way. Therefore it gets them in
     several orders, each a line of its own, and the readings vote. The orders differ from call to call:
-    who looks again gets another reading, where the same one would be as wrong as before.
+    a second call gets another reading, where the same order would repeat the mistake.
     """
     there = list(range(len(glyphs)))
     orders = [there, there[::-1], *(_SHUFFLE.sample(there, len(there)) for _ in range(_SHUFFLED_READINGS))]
@@ -210,7 +210,7 @@ def _tesseract(picture: Image.Image, *options: str) -> str:
     return _tesseract_png(file.getvalue(), options)
 
 
-@cache  # who waits looks at the same picture many times
+@cache  # a waiting test reads the same picture many times
 def _tesseract_png(png: bytes, options: tuple[str, ...]) -> str:
     reading = subprocess.run(
         ["tesseract", "stdin", "stdout", "--dpi", "150", *options],

@@ -1,4 +1,4 @@
-"""A webhook's receiver: a real HTTP server that takes, refuses, stalls, drips, or is not there."""
+"""A webhook receiver: a real HTTP server that accepts, rejects, stalls, sends slowly, or is down."""
 
 import json
 import queue

@@ -1,4 +1,4 @@
-"""What a broker lost, has confirmed, and receives again."""
+"""Helpers for tests of the replay."""
 
 from datetime import datetime
 
@@ -12,25 +12,25 @@ def our_mark(version: int, *also: tuple[int, int]) -> HighWaterMark:
     return HighWaterMark(outbox.origin(), version, also)
 
 
-def heal(mark: HighWaterMark | None, now: datetime, newest: int | None = None) -> int:
-    """Have all told again that a broker with this mark lost, and return how many messages that is."""
+def replay_lost(mark: HighWaterMark | None, now: datetime, newest: int | None = None) -> int:
+    """Replay everything that a broker with this mark lost, and return the number of messages."""
     replay = Replay(mark, outbox.last_version() if newest is None else newest)
     while not replay.done:
         replay.step(now)
     return replay.replayed
 
 
-def versions_told() -> list[int]:
+def enqueued_versions() -> list[int]:
     """Return the versions that the outbox holds, in their order."""
     return [message.version for message in outbox.pending(after=0, limit=10_000)]
 
 
 def confirm_all() -> None:
     """Have the broker confirm all that the outbox holds."""
-    outbox.remove(versions_told())
+    outbox.remove(enqueued_versions())
 
 
-def told() -> dict[str, bytes]:
+def enqueued() -> dict[str, bytes]:
     """Return what the outbox holds: payloads by topic, in the order of their versions."""
     return {message.topic: message.payload for message in outbox.pending(after=0, limit=10_000)}
 

@@ -1,4 +1,4 @@
-"""Many who want the same lamp at once: a process with a thread, and a database connection, for each.
+"""Rivals for the same lamp: a process with a thread and a database connection for each.
 
 As a program: says "ready", waits for a line on standard input, lets all its threads go at once, and
 prints what became of each as JSON.

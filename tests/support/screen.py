@@ -86,7 +86,7 @@ class VirtualScreen:
         self._xdotool("key", *keys)
 
     def resize(self, width: int, height: int) -> None:
-        """Give the window another size, as a desk's window manager does."""
+        """Resize the window, as a desktop's window manager does."""
         self._xdotool("search", "--class", ".", "windowsize", str(width), str(height))
 
     def _xdotool(self, *steps: str) -> None:

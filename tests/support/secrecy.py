@@ -1,4 +1,4 @@
-"""Looking for association codes and passwords where none may be: in what is logged."""
+"""Finds association codes and passwords in logs."""
 
 import re
 import sqlite3

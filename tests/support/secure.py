@@ -1,4 +1,4 @@
-"""The cloud as it is installed: the daemon and the commands with a certificate, no exceptions for tests."""
+"""The cloud as installed: the daemon and the commands with a certificate, without exceptions for tests."""
 
 import socket
 import ssl
@@ -49,7 +49,7 @@ class Installed:
         return Caller(self.broker.ports.programs, trusting(self.ca, self.daemon_pair))
 
     def deprovision(self, *device_ids: str, status: int = 0, reload: str | None = None) -> str:
-        """Type the command, as an operator does beside the broker."""
+        """Run the command, as an operator does on the broker's machine."""
         reload = reload or f"kill -HUP {self.broker.pid}"
         port = str(self.broker.ports.lamps)
         words = ("deprovision", *device_ids, "--lamps-port", port, "--reload", reload)

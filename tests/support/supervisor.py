@@ -1,4 +1,4 @@
-"""A real supervisord over the program file that ships."""
+"""A real supervisord with the shipped program file."""
 
 import os
 import shutil

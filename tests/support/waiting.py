@@ -1,4 +1,4 @@
-"""Waiting for what will happen, with a deadline: never for a time."""
+"""Waiting for a condition with a deadline, never for a fixed time."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ _LOOK_AGAIN_SECONDS = 0.01
 
 
 def wait_until(look: Callable[[], T], what: str, seconds: float = DEADLINE_SECONDS) -> T:
-    """Return what `look` returns as soon as it is true; fail, saying what was awaited, at the deadline."""
+    """Return `look`'s result as soon as it is true; fail at the deadline and name what was awaited."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while True:

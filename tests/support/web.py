@@ -1,4 +1,4 @@
-"""The web page as its users meet it: the program on a free port, and a real browser."""
+"""The web page as a program on a free port, and a real browser."""
 
 import os
 import re
@@ -68,7 +68,7 @@ class WebProcess:
         return self.log_file.read_text()
 
     def stop(self) -> int:
-        """End it as supervisord does, and return its exit status."""
+        """Stop it as supervisord does, and return its exit status."""
         assert self._process is not None
         self._process.terminate()
         return self._process.wait(DEADLINE_SECONDS)

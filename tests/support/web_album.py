@@ -1,4 +1,4 @@
-"""`make web-screenshots`: every page, on a phone and on a desk, dark and light, as pictures.
+"""`make web-screenshots`: screenshots of every page, phone and desktop, dark and light.
 
 python -m tests.support.web_album FOLDER
 """
@@ -122,7 +122,7 @@ def _own_lamps(page: Page, url: str, cloud: Cloud, name: str) -> Iterator[Shot]:
 
 
 def make_lamps(cloud: Cloud) -> None:
-    """Have three lamps wait, one of them away."""
+    """Create three unclaimed lamps, one of them offline."""
     with opened_database(cloud):
         batch = PresenceBatch()
         for device_id in (LAMP, *MORE):

@@ -1,7 +1,7 @@
 """Index codes only of unassociated lamps, by short code.
 
-Each new lamp was inserted at a random place of an index on all lamps' codes; beside a million lamps, that was half the
-cost of inserting it. The index on unassociated lamps' short codes keeps codes unique and suffices for lookups. The
+Each new lamp was inserted at a random place of an index on all lamps' codes; with a million lamps, that was half the
+cost of the insert. The index on unassociated lamps' short codes keeps codes unique and suffices for lookups. The
 index on owners gets the association timestamp, since codes of a user's lamps are looked up only for some minutes.
 """
 

@@ -1,6 +1,6 @@
-"""Which codes were issued while their lamp was offline: they are valid for longer.
+"""Record which codes were issued while their lamp was offline: they are valid for longer.
 
-The index on waiting codes is split by that, since the two kinds expire after different times.
+The index on unassociated lamps' codes is split in two, since the two kinds expire after different times.
 """
 
 from peewee import Database, SqliteDatabase

@@ -41,16 +41,16 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Screen:
     """The stack's lamp: the touchscreen in a window if there is a display, else drawn in the terminal."""
 
-    def __init__(self, desk: LocalStack, device_id: str, *, window: bool) -> None:
-        self._desk = desk
+    def __init__(self, stack: LocalStack, device_id: str, *, window: bool) -> None:
+        self._stack = stack
         self._device_id = device_id
         self._window = window
         self._process: subprocess.Popen[bytes] | None = None
-        broker = BrokerUrl("127.0.0.1", desk.port)
+        broker = BrokerUrl("127.0.0.1", stack.port)
         self._lamp: simulator.SimulatedLamp | MqttClient
         if window:
             topic = topics.associated(topics.lamp_prefix(device_id))
-            self._lamp = MqttClient(broker, "desk", subscriptions=[Subscription(topic, 2, self._receive)])
+            self._lamp = MqttClient(broker, "local-stack", subscriptions=[Subscription(topic, 2, self._receive)])
         else:
             self._lamp = simulator.SimulatedLamp(device_id, broker, self._show)
 
@@ -58,10 +58,10 @@ class Screen:
         """Start the lamp and print its state."""
         if self._window:
             environment = os.environ | {
-                "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self._desk.lamp_port}",
+                "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{self._stack.lamp_port}",
                 "LAMPI_DEVICE_ID": self._device_id,
             }
-            log = (self._desk.folder / "lamp.log").open("wb")
+            log = (self._stack.folder / "lamp.log").open("wb")
             command = [sys.executable, "-m", "lamp_ui", "--size", SIZE]
             self._process = subprocess.Popen(command, env=environment, stderr=log, start_new_session=True)
         self._lamp.start()
@@ -86,7 +86,7 @@ class Screen:
             short = shown.code[: shown.short_code_length]
             click.echo(
                 f"\nThe lamp {device_id} shows the code {short}. To associate it, open\n"
-                f"\n    {self._desk.web_url}/associate?code={short}\n\nor run in another terminal:\n"
+                f"\n    {self._stack.web_url}/associate?code={short}\n\nor run in another terminal:\n"
                 f"\n    {_command('associate', short, '--user', USER)}\n"
             )
         elif shown is not None:
@@ -107,7 +107,7 @@ def _prepare_database(url: str) -> None:
     upgrade(database)
     try:
         claiming.add_user(USER)
-    except BadUserName:  # it exists since an earlier run
+    except BadUserName:  # it was created by an earlier run
         pass
     finally:
         database.close()
@@ -139,21 +139,21 @@ def run() -> None:
     signals = Signals()
     device_id = read_device_id(os.environ.get("LAMPI_DEVICE_ID", DEVICE_ID))
     window = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    desk = LocalStack(FOLDER, device_id, lamp_broker=window)
-    desk.take()
+    stack = LocalStack(FOLDER, device_id, lamp_broker=window)
+    stack.take()
     _prepare_database(DATABASE_URL)
-    screen = Screen(desk, device_id, window=window)
+    screen = Screen(stack, device_id, window=window)
     try:
-        desk.start()
+        stack.start()
         where = "in the window" if window else "below (no display found)"
-        click.echo(f"Broker mqtt://127.0.0.1:{desk.port}, database {DATABASE_URL}, logs in {FOLDER}/.")
-        click.echo(f"Web page: {desk.web_url}/")
+        click.echo(f"Broker mqtt://127.0.0.1:{stack.port}, database {DATABASE_URL}, logs in {FOLDER}/.")
+        click.echo(f"Web page: {stack.web_url}/")
         click.echo(f"The lamp {device_id} is shown {where}. Press Ctrl-C to stop.\n")
         screen.start()
-        signals.wait_for_end(lambda: screen.gone() or desk.gone())
+        signals.wait_for_end(lambda: screen.gone() or stack.gone())
     finally:
         screen.stop()
-        desk.stop()
+        stack.stop()
     click.echo(f"Stopped; {FOLDER}/ keeps the state for the next run.")
 
 

@@ -9,7 +9,7 @@ from cloud.ops.provisioning.authorities import Authorities
 from cloud.ops.provisioning.broker_files import MOSQUITTO_FOLDER, write_broker_files
 from cloud.ops.provisioning.provision import Order, provision
 
-DESK_SUPERVISOR = Path(__file__).with_name("supervisord.conf")
+SUPERVISOR_CONFIGURATION = Path(__file__).with_name("supervisord.conf")
 HOST = "127.0.0.1"
 
 

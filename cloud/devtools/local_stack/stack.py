@@ -70,10 +70,10 @@ class LocalStack:
             LocalStackFault: a program fails to start; the text names it and its log.
         """
         self._write_configurations()
-        self._supervisor_log.unlink(missing_ok=True)  # of the previous run
+        self._supervisor_log.unlink(missing_ok=True)  # from the previous run
         as_root = ["--user", "root"] if os.geteuid() == 0 else []
         self._supervisord = subprocess.Popen(
-            [sys.executable, "-m", "supervisor.supervisord", "-c", files.DESK_SUPERVISOR, *as_root],
+            [sys.executable, "-m", "supervisor.supervisord", "-c", files.SUPERVISOR_CONFIGURATION, *as_root],
             env=os.environ | self._environment(),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -105,7 +105,7 @@ class LocalStack:
             self._lock = None
 
     def _write_configurations(self) -> None:
-        user = "root"  # where root starts Mosquitto, it stays root; everyone else's Mosquitto ignores this
+        user = "root"  # if root starts Mosquitto, it stays root; otherwise Mosquitto ignores this
         broker, lamp_broker = self.folder / "broker", self.folder / "lamp-broker"
         broker.mkdir(exist_ok=True)
         lamp_broker.mkdir(exist_ok=True)

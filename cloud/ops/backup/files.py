@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cloud.errors import UnusableBackup
-from shared.files import name_new, sync, temporary_beside
+from shared.files import link_or_move, sync, temporary_beside
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def new_file(file: Path) -> Iterator[Path]:
         yield place
         sync(place)
         try:
-            name_new(place, file)  # a rename would overwrite a file created meanwhile
+            link_or_move(place, file)  # a rename would overwrite a file created meanwhile
         except FileExistsError:
             raise UnusableBackup(f"{file} was created meanwhile; give another name.") from None
         except OSError as fault:

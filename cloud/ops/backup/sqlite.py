@@ -15,7 +15,7 @@ from cloud.ops.backup.contents import Contents, make_current
 from cloud.ops.backup.files import place_beside
 from cloud.ops.backup.foreign_schema import refuse_foreign_schema
 from cloud.store import lease
-from shared.files import name_new, sync
+from shared.files import link_or_move, sync
 
 HEADER = b"SQLite format 3\0"
 BUSY_SECONDS = 1.0
@@ -110,7 +110,7 @@ def _leave_write_ahead_log(database: peewee.Database) -> bool:
 def _set_aside(target: Path, now: datetime) -> Path:
     """Give the existing database a second name, and move SQLite's files beside it."""
     aside = target.with_name(f"{target.name}.before-{now:%Y%m%dT%H%M%SZ}")
-    name_new(target, aside)
+    link_or_move(target, aside)
     for beside in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             Path(f"{target}{beside}").rename(f"{aside}{beside}")

@@ -190,7 +190,7 @@ def _file(
     owner: Owner | None = None,
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> File:
-    # systemd and supervisord expand a single %.
+    # Doubled, since systemd and supervisord expand a single %.
     environment = sys.prefix if template == package_files.COMMAND else sys.prefix.replace("%", "%%")
     text = package_files.filled_in(template, values).replace(_ENVIRONMENT, environment)
     return File(Path(path), text.encode(), mode, owner or Owner())

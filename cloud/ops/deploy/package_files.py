@@ -22,7 +22,7 @@ LAMP_BRIDGE = PROJECT / "lamp_ui" / "deploy" / "mosquitto-bridge.conf"
 
 
 def filled_in(file: Path, values: Mapping[str, str]) -> str:
-    """Return a shipped file's text with these strings replaced.
+    """Return a shipped file's text, with the keys of ``values`` replaced by their values.
 
     Raises:
         KeyError: the file does not contain one of them.

@@ -105,8 +105,8 @@ class Authority:
     def revocation_list(self, revoked: Iterable[Revoked], before: bytes | None, now: datetime) -> Content:
         """Return the revocation list that succeeds ``before``, as PEM.
 
-        It is valid as long as the authority. Nothing refreshes it, and OpenSSL rejects all if the list has expired,
-        so a shorter validity could only lock out every lamp one day.
+        It is valid as long as the authority. Nothing refreshes it, and OpenSSL rejects every certificate once the list
+        has expired, so a shorter validity could only lock out all lamps one day.
 
         A running Mosquitto keeps lists that it loaded before, and OpenSSL uses the one with the latest timestamp, in
         whole seconds. Each list is therefore dated a second after the previous one, and all are backdated so that none

@@ -25,10 +25,10 @@ from shared.protocol import payloads, topics
 
 RELOAD = "systemctl reload mosquitto"
 LAMPS_PORT = 8883
-HEED_SECONDS = 10.0
+APPLY_SECONDS = 10.0
 ANSWER_SECONDS = 1.0
 CONNECT_SECONDS = 5.0
-LOOK_AGAIN_SECONDS = 0.1
+RETRY_SECONDS = 0.1
 _REVOKED = "ALERT_CERTIFICATE_REVOKED"
 
 
@@ -64,7 +64,7 @@ def deprovision(authorities: Authorities, device_ids: Sequence[str], side: Broke
     _reload(authorities, side)
     _wait_until_applied(authorities, canary, side)
     for device_id in device_ids:
-        _cut(side.broker, device_id)
+        _disconnect(side.broker, device_id)
 
 
 def _reload(authorities: Authorities, side: BrokerSide) -> None:
@@ -77,13 +77,13 @@ def _reload(authorities: Authorities, side: BrokerSide) -> None:
             text=True,
             errors="backslashreplace",
             check=False,
-            timeout=HEED_SECONDS,
+            timeout=APPLY_SECONDS,
         )
         fault = (done.stderr.strip() or f"exit status {done.returncode}") if done.returncode else ""
     except (OSError, ValueError, subprocess.TimeoutExpired) as failed:
         fault = str(failed) or type(failed).__name__
     if fault:
-        raise _still_let_in(f"{side.reload_command!r} failed ({fault.splitlines()[-1]})", authorities, side)
+        raise _not_yet_revoked(f"{side.reload_command!r} failed ({fault.splitlines()[-1]})", authorities, side)
 
 
 def _wait_until_applied(authorities: Authorities, canary: Credentials, side: BrokerSide) -> None:
@@ -95,15 +95,15 @@ def _wait_until_applied(authorities: Authorities, canary: Credentials, side: Bro
         pair.write(canary.certificate.data + canary.key.data)
         pair.flush()
         context.load_cert_chain(pair.name)
-    end = time.monotonic() + HEED_SECONDS
+    end = time.monotonic() + APPLY_SECONDS
     pause = threading.Event()
-    while (why_not := _why_let_in(context, side)) is not None:
+    while (why_not := _why_accepted(context, side)) is not None:
         if time.monotonic() > end:
-            raise _still_let_in(why_not, authorities, side)
-        pause.wait(LOOK_AGAIN_SECONDS)
+            raise _not_yet_revoked(why_not, authorities, side)
+        pause.wait(RETRY_SECONDS)
 
 
-def _why_let_in(context: ssl.SSLContext, side: BrokerSide) -> str | None:
+def _why_accepted(context: ssl.SSLContext, side: BrokerSide) -> str | None:
     """Return None if the broker rejects the certificate as revoked. If it accepts it, recv() times out."""
     try:
         with (
@@ -120,7 +120,7 @@ def _why_let_in(context: ssl.SSLContext, side: BrokerSide) -> str | None:
     return "it does not respond like an MQTT broker"
 
 
-def _cut(broker: BrokerUrl, device_id: str) -> None:
+def _disconnect(broker: BrokerUrl, device_id: str) -> None:
     """Close a lamp's connection and session by taking over its client id, which is its device id."""
     events: queue.SimpleQueue[bool] = queue.SimpleQueue()
     confirmed: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -142,7 +142,7 @@ def _cut(broker: BrokerUrl, device_id: str) -> None:
         link.stop()
 
 
-def _still_let_in(what: str, authorities: Authorities, side: BrokerSide) -> NotYetRevoked:
+def _not_yet_revoked(what: str, authorities: Authorities, side: BrokerSide) -> NotYetRevoked:
     return NotYetRevoked(
         f"Revocation recorded; the broker has not applied it yet: {what}. On the broker's machine ({side.broker.host}:"
         f"{side.lamps_port}), copy {LAMPS}-revoked.pem and {RULES} from {authorities.folder} to "

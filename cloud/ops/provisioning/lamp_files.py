@@ -19,12 +19,12 @@ _README_FILE = "README.txt"
 _OTHERS = (_CA, _SETTINGS)
 
 _README = """\
-Everything that makes this Pi the lamp {device_id} of the cloud at {address}. It contains a private key: copy
-this folder to that one Pi and then delete it here.
+The files that make a Pi the lamp {device_id} of the cloud at {address}. They include a private key: copy
+this folder to that one Pi, and then delete it here.
 
     {bridge}       Mosquitto's bridge to the cloud
     {place}/ca.crt                   certificate by which the lamp recognizes the cloud
-    {place}/lamp.crt and lamp.key    certificate by which the cloud recognizes the lamp, until {until}
+    {place}/lamp.crt and lamp.key    certificate by which the cloud recognizes the lamp, valid until {until}
     etc/lampi/lampi-ui.env                       settings of the touchscreen
 
 On the Pi, with Mosquitto 2 installed, in this folder:

@@ -117,7 +117,7 @@ class Registry:
             with closing(sqlite3.connect(self._path, timeout=30)) as file, file:
                 yield file
         except sqlite3.Error as fault:
-            raise NoAuthority(f"{self._path} fails: {fault}.") from None
+            raise NoAuthority(f"Can't use {self._path}: {fault}.") from None
 
 
 def _written(serial: int) -> str:

@@ -1,4 +1,4 @@
-"""`make bench-ui`: our touchscreen beside a minimal Kivy app that polls, in one run on one machine.
+"""`make bench-ui`: compares the touchscreen with a minimal Kivy app that polls, in one run on one machine.
 
     python -m tests.benchmarks.ui [--idle-seconds 60] [--messages 100]
 

@@ -1,4 +1,4 @@
-"""`make bench-web`: the page beside an empty Flask page under the same server.
+"""`make bench-web`: compares the page with an empty Flask page under the same server.
 
 python -m tests.benchmarks.web
 """

@@ -1,4 +1,4 @@
-"""The API in an application of its own, on a real database of either kind."""
+"""Fixtures with the API in a separate application, on real databases of both kinds."""
 
 from collections.abc import Callable, Iterator
 from threading import Thread

@@ -1,4 +1,4 @@
-"""What the API answers to what it can't use: always problem details, and nothing is changed."""
+"""Invalid API requests: the answer is always problem details, and nothing is changed."""
 
 import json
 from datetime import timedelta
@@ -44,7 +44,7 @@ def test_a_member_that_is_missing_or_no_text(ask: Ask, members: dict[str, object
 
 
 @pytest.mark.parametrize("name", ["user", "", "\ud800", "x" * 5000])
-def test_a_member_that_nobody_knows(ask: Ask, lamp: Lampi, name: str) -> None:
+def test_an_unknown_member(ask: Ask, lamp: Lampi, name: str) -> None:
     answer = ask("POST", LAMPS, data=json.dumps({"code": lamp.association_code, name: 1}), content_type=JSON)
     problem(answer, 422, "bad-member", name[:200].replace("\ud800", "?"))
     assert Lampi.named(LAMP).user_id is None
@@ -87,7 +87,7 @@ def test_a_parameter_that_cant_be_used(ask: Ask, query: str, member: str) -> Non
 @pytest.mark.parametrize(
     "address", ["/api/", "/api/v2/lamps", "/api/v1/", f"{LAMPS}/%00", f"{LAMPS}/{LAMP}/", f"{LAMPS}/B827EBBA0387"]
 )
-def test_an_address_that_leads_nowhere(ask: Ask, address: str) -> None:
+def test_an_unknown_address(ask: Ask, address: str) -> None:
     problem(ask("GET", address), 404)
 
 
@@ -147,7 +147,7 @@ def test_the_use_of_a_token_is_noted_now_and_then(ada: User) -> None:
         assert used == now + timedelta(seconds=noted)
 
 
-def test_a_fault_of_ours_is_logged_and_says_nothing(
+def test_an_internal_error_is_logged_and_reveals_nothing(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
@@ -159,7 +159,7 @@ def test_a_fault_of_ours_is_logged_and_says_nothing(
 
 
 @pytest.mark.parametrize("fault", [peewee.OperationalError("disk I/O error"), MaxConnectionsExceeded("16 are open")])
-def test_a_database_that_fails_is_said_and_may_come_back(
+def test_a_database_error_is_reported_and_temporary(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     def fail(*_: object) -> None:

@@ -9,7 +9,7 @@ from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claim_terms import ClaimTerms
 from cloud.services.claiming import associate_by_code, release
 from cloud.services.lamps import association_of
-from cloud.services.ownership import JUST_NOW
+from cloud.services.ownership import RECENT
 from cloud.store import outbox
 from cloud.store.audit_log import History
 from cloud.store.lamps import Lampi, User
@@ -41,7 +41,7 @@ def test_sent_twice_it_is_one_association_and_the_same_answer(ask: Ask, ask_for_
     again = ask("POST", LAMPS, json=body)
     assert (first.status_code, again.status_code, again.get_json()) == (201, 200, first.get_json())
     problem(ask_for_bob("POST", LAMPS, json=body), 409, "unknown-code")
-    Lampi.update(associated_at=utc_now() - JUST_NOW - timedelta(seconds=1)).execute()
+    Lampi.update(associated_at=utc_now() - RECENT - timedelta(seconds=1)).execute()
     problem(ask("POST", LAMPS, json=body), 409, "unknown-code")
 
 
@@ -52,7 +52,7 @@ def test_sent_again_after_a_release_it_is_unknown(ask: Ask, lamp: Lampi) -> None
     problem(ask("POST", LAMPS, json=body), 409, "unknown-code")
 
 
-def test_a_lapsed_code_is_unknown(ask: Ask, lamp: Lampi) -> None:
+def test_an_expired_code_is_unknown(ask: Ask, lamp: Lampi) -> None:
     announce(CodePolicy(ttl=timedelta(seconds=60)))
     Lampi.update(code_issued_at=utc_now() - timedelta(seconds=61)).execute()
     for address in (LAMPS, f"{LAMPS}/identify"):
@@ -76,7 +76,7 @@ def test_what_cant_be_a_code_says_so(ask: Ask, typed: str, why: str, address: st
     assert why == problem(ask("POST", address, json={"code": typed}), 422, "malformed-code", "code")
 
 
-def test_identify_tells_the_lamp_and_gives_little_away(ask: Ask, lamp: Lampi) -> None:
+def test_identify_reaches_the_lamp_and_reveals_little(ask: Ask, lamp: Lampi) -> None:
     body = {"code": lamp.association_code[:6]}
     answer = ask("POST", f"{LAMPS}/identify", json=body)
     assert answer.status_code == 202
@@ -98,12 +98,12 @@ def test_a_name_is_kept_as_it_is(ask: Ask, own: Lampi, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "   ", "two\nlines", "\0", "n" * 101, "\ud800", "\N{RIGHT-TO-LEFT OVERRIDE}x"])
-def test_a_name_that_is_none_is_refused(ask: Ask, own: Lampi, name: str) -> None:
+def test_an_invalid_name_is_refused(ask: Ask, own: Lampi, name: str) -> None:
     problem(ask("PATCH", f"{LAMPS}/{LAMP}", json={"name": name}), 422, "bad-member", "name")
     assert Lampi.named(LAMP).name == "My LAMPI"
 
 
-def test_release_makes_it_nobodys_and_a_second_time_finds_nothing(ask: Ask, own: Lampi) -> None:
+def test_release_removes_the_owner_and_a_second_release_finds_nothing(ask: Ask, own: Lampi) -> None:
     answer = ask("DELETE", f"{LAMPS}/{LAMP}")
     assert (answer.status_code, answer.data) == (204, b"")
     released = Lampi.named(LAMP)
@@ -138,7 +138,7 @@ def test_many_lamps_come_in_pages(ask: Ask, ada: User, bob: User) -> None:
 
 
 @pytest.mark.parametrize("address", [LAMPS, f"{LAMPS}/identify"])
-def test_whoever_guesses_is_told_when_to_come_again(ask: Ask, ask_for_bob: Ask, lamp: Lampi, address: str) -> None:
+def test_too_many_guesses_get_a_retry_after(ask: Ask, ask_for_bob: Ask, lamp: Lampi, address: str) -> None:
     announce(CodePolicy(guesses_per_user=3))
     wrong = {"code": f"{int(lamp.association_code[:6], 16) ^ 1:06x}"}
     for _ in range(3):

@@ -23,7 +23,7 @@ from tests.cloud.api.conftest import LAMP, LAMPS, Ask, register
 DESCRIPTION = json.loads(DOCUMENT.read_text())
 
 
-def test_it_is_served_to_anybody(app: Flask) -> None:
+def test_it_is_served_to_everyone(app: Flask) -> None:
     answer = app.test_client().get("/api/v1/openapi.json")
     assert (answer.status_code, answer.content_type) == (200, "application/json")
     assert answer.get_json() == DESCRIPTION

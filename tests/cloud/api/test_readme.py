@@ -1,4 +1,4 @@
-"""The calls in the API's README, run as they stand there."""
+"""Runs the calls in the API's README exactly as written."""
 
 import json
 import os

@@ -65,7 +65,7 @@ def test_a_name_that_an_operator_gave_is_taken_too(bob: User) -> None:
         "\N{GRINNING FACE}\N{GRINNING FACE}",
     ],
 )
-def test_names_that_are_none_are_refused(name: str) -> None:
+def test_invalid_names_are_refused(name: str) -> None:
     with pytest.raises(BadUserName):
         accounts.sign_up(name, PASSWORD, HOME, NOW)
     assert User.select().count() == 0
@@ -83,7 +83,7 @@ def test_names_of_all_languages_are_taken(name: str) -> None:
     assert accounts.sign_in(name, PASSWORD, HOME, NOW) == made
 
 
-def test_taken_names_keep_no_class_out() -> None:
+def test_taken_names_do_not_lock_a_class_out() -> None:
     """Thirty behind one address, half of whom first try the name of another."""
     for number in range(20):
         accounts.sign_up(f"pupil{number}", PASSWORD, HOME, NOW)
@@ -95,20 +95,20 @@ def test_taken_names_keep_no_class_out() -> None:
 
 
 @pytest.mark.parametrize("password", ["", "short", "x" * 201, "aaaaaaaaaaaa", "grace-hopper"])
-def test_passwords_that_are_none_are_refused(password: str) -> None:
+def test_invalid_passwords_are_refused(password: str) -> None:
     with pytest.raises(BadPassword) as refused:
         accounts.sign_up("grace-hopper", password, HOME, NOW)
     assert not password or password not in str(refused.value)
 
 
-def test_nobody_is_told_what_was_wrong(grace: User, bob: User) -> None:
+def test_the_error_does_not_reveal_what_was_wrong(grace: User, bob: User) -> None:
     """Bob was made by an operator and has no password yet."""
     for name in ("grace", "bob", "nobody", "", "\0", "a" * 5000):
         try_in_vain(name)
 
 
-def test_no_is_said_after_the_same_work(grace: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One hash, with the same parameters, is reckoned for each: that is where the time goes."""
+def test_a_refusal_takes_the_same_time(grace: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes one hash with the same parameters, which takes nearly all of the time."""
     reckoned: list[str] = []
 
     class Noting(PasswordHasher):
@@ -124,7 +124,7 @@ def test_no_is_said_after_the_same_work(grace: User, bob: User, monkeypatch: pyt
 
 
 def test_a_user_without_a_password_gets_in_with_none_until_one_is_set(bob: User) -> None:
-    for password in ("", "None", passwords._hash_of_nobody, "a password that nobody has, for names that nobody has"):
+    for password in ("", "None", passwords._placeholder_hash, "a password that nobody has, for names that nobody has"):
         with pytest.raises(WrongPassword):
             accounts.sign_in("bob", password, HOME, NOW)
     accounts.set_password(bob, PASSWORD)
@@ -194,7 +194,7 @@ def test_who_is_signed_in_is_known_by_a_token_that_is_not_kept(grace: User) -> N
     assert sessions.user_of(token, NOW) is None
 
 
-def test_a_sign_in_ends_a_week_after_the_last_look(grace: User) -> None:
+def test_a_session_ends_a_week_after_its_last_request(grace: User) -> None:
     token = sessions.begin(grace, NOW)
     later = NOW + IDLE_FOR - SECOND
     assert sessions.user_of(token, later) == grace  # a look
@@ -202,7 +202,7 @@ def test_a_sign_in_ends_a_week_after_the_last_look(grace: User) -> None:
     assert sessions.user_of(token, later + 2 * IDLE_FOR) is None
 
 
-def test_a_sign_in_ends_after_a_month_whatever_happens(grace: User) -> None:
+def test_a_session_ends_after_a_month_in_any_case(grace: User) -> None:
     token = sessions.begin(grace, NOW)
     for days in range(30):
         assert sessions.user_of(token, NOW + timedelta(days=days)) == grace
@@ -211,7 +211,7 @@ def test_a_sign_in_ends_after_a_month_whatever_happens(grace: User) -> None:
     assert BrowserSession.select().count() == 1  # the old one is gone
 
 
-def test_looks_are_noted_every_five_minutes_only(grace: User) -> None:
+def test_requests_are_recorded_every_five_minutes_only(grace: User) -> None:
     token = sessions.begin(grace, NOW)
     sessions.user_of(token, NOW + NOTED_EVERY - SECOND)
     assert BrowserSession.get().seen_at == NOW
@@ -277,7 +277,7 @@ def test_a_user_has_at_most_twenty_sessions_and_the_one_that_was_idle_for_longes
     assert alive == [True, False, *[True] * 19]
 
 
-def test_the_present_password_can_not_be_guessed_from_a_page_that_was_left_open(grace: User) -> None:
+def test_the_current_password_can_not_be_guessed_from_a_page_that_was_left_open(grace: User) -> None:
     for _ in range(5):
         with pytest.raises(WrongPassword):
             accounts.change_password(grace, "wrong horse battery", "new horse battery", NOW)
@@ -285,14 +285,12 @@ def test_the_present_password_can_not_be_guessed_from_a_page_that_was_left_open(
         accounts.change_password(grace, PASSWORD, "new horse battery", NOW)
 
 
-def test_a_password_that_was_kept_by_an_older_setting_is_hashed_anew(
-    grace: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_password_hash_with_outdated_parameters_is_replaced(grace: User, monkeypatch: pytest.MonkeyPatch) -> None:
     before = grace.password_hash
     monkeypatch.setattr(passwords._hasher, "_parameters", PasswordHasher(time_cost=1)._parameters)
     assert accounts.sign_in("grace", PASSWORD, HOME, NOW).password_hash != before
 
 
-def test_a_kept_password_that_is_spoilt_lets_nobody_in(grace: User) -> None:
+def test_a_damaged_password_hash_matches_nothing(grace: User) -> None:
     User.update(password_hash="spoilt").execute()
     try_in_vain("grace")

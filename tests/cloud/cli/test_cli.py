@@ -1,4 +1,4 @@
-"""The command line: what it prints, its exit statuses, and what it says of a fault."""
+"""The command line: output, exit statuses and error messages."""
 
 import json
 import subprocess
@@ -116,7 +116,7 @@ def test_associate_takes_one_way_to_name_the_lamp(run: Run, lampi: Lampi) -> Non
 
 @pytest.mark.parametrize("verb", ["release", "forget"])
 @pytest.mark.parametrize("device_id", ["b827ebba038", "b827ebba03877", "zzzzzzzzzzzz", "", "' or 1=1", "../../etc"])
-def test_ids_that_are_none_are_refused(run: Run, lampi: Lampi, verb: str, device_id: str) -> None:
+def test_invalid_ids_are_refused(run: Run, lampi: Lampi, verb: str, device_id: str) -> None:
     refused = run(verb, device_id)
     assert refused.exit_code == 2
     assert "is not a device id" in refused.stderr

@@ -1,4 +1,4 @@
-"""Notification of changes in the outbox: none without a change, soon after one, and in time if the notifier fails."""
+"""Change notification for the outbox: none without a change, soon after one, and in time if the notifier fails."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ def enqueue(topic: str) -> None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.usefixtures("database")
-def test_a_message_is_news_until_it_was_asked_about(database_url: str) -> None:
+def test_a_message_is_reported_until_it_was_polled(database_url: str) -> None:
     with running(change_notifier_for(database_url, lambda: None)) as word:
         for topic in ("a", "b"):
             enqueue(topic)
@@ -80,21 +80,21 @@ def test_a_database_without_a_log_is_looked_at(tmp_path: Path) -> None:
 
 
 class TestServer:
-    """PostgreSQL's word, which comes unasked."""
+    """PostgreSQL's notifications."""
 
     @pytest.fixture(params=["postgresql"])
     def database_url(self, database_url: str) -> str:
         return database_url
 
     def test_it_comes_with_the_commit(self, database: peewee.Database, database_url: str) -> None:
-        told = threading.Event()
-        with running(PgListener(database_url, told.set)):
-            assert told.wait(5)  # its own
-            told.clear()
+        notified = threading.Event()
+        with running(PgListener(database_url, notified.set)):
+            assert notified.wait(5)  # its own
+            notified.clear()
             with database.atomic():
                 enqueue("a")
-                assert not told.wait(0.2)
-            assert told.wait(1)
+                assert not notified.wait(0.2)
+            assert notified.wait(1)
 
     def test_a_connection_that_dies_is_made_again(self, database: peewee.Database, database_url: str) -> None:
         with running(PgListener(database_url, lambda: None)) as word:
@@ -106,12 +106,12 @@ class TestServer:
             assert word.may_have_changed()
             wait_until(lambda: word.pushes, "the server's word to come through again")
 
-    def test_a_word_that_a_pooler_keeps_does_not_count(
+    def test_notifications_that_a_pooler_drops_do_not_count(
         self, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("INFO")
         monkeypatch.setattr(change_notifier, "SILENCE_SECONDS", 0.1)
-        said, told = threading.Event(), threading.Event()
+        said, notified = threading.Event(), threading.Event()
 
         def connect_without_listening(url: str) -> peewee.Database:
             found = connect_database(url)
@@ -120,10 +120,10 @@ class TestServer:
             return found
 
         monkeypatch.setattr(change_notifier, "connect_database", connect_without_listening)
-        word = PgListener(database_url, told.set)
+        word = PgListener(database_url, notified.set)
         word.start()
         assert said.wait(5)
-        assert not told.wait(0.3)
+        assert not notified.wait(0.3)
         assert not word.pushes
         assert word.may_have_changed()
         wait_until(lambda: "No database notifications" in caplog.text, "the log to say so")

@@ -39,7 +39,7 @@ def code_of(device_id: str) -> str:
     return str(Lampi.named(device_id).association_code)
 
 
-def test_a_lapsed_code_is_replaced_and_told() -> None:
+def test_an_expired_code_is_replaced_and_published() -> None:
     register("b827ebba0387")
     old = code_of("b827ebba0387")
     assert rotate_expired(TTL, LATER) == ["b827ebba0387"]
@@ -64,14 +64,14 @@ def test_the_old_code_is_dead_and_the_new_one_lives(ada: User) -> None:
     assert associate_by_code(code_of("b827ebba0387"), ada, LATER).user == ada
 
 
-def test_a_code_lapses_also_where_nobody_replaces_it(ada: User) -> None:
+def test_a_code_expires_also_if_it_is_not_replaced(ada: User) -> None:
     register("b827ebba0387")
     with pytest.raises(UnknownCode):
         associate_by_code(code_of("b827ebba0387"), ada, LATER)
 
 
 def shown_after(hours: float, *, offline: bool) -> str:
-    """Let the daemon look every quarter of an hour, and return the code that the lamp shows at the end."""
+    """Run the rotation every quarter of an hour, and return the code that the lamp shows at the end."""
     if offline:
         register("b827ebba0387", up=False)
     for look in range(round(hours * 4) + 1):
@@ -80,14 +80,14 @@ def shown_after(hours: float, *, offline: bool) -> str:
 
 
 @pytest.mark.parametrize("hours", [0.1, 0.25, 1, 23, 24, 25, 100])
-def test_a_connected_lamp_that_the_broker_takes_for_offline_shows_a_valid_code(ada: User, hours: float) -> None:
+def test_a_connected_lamp_that_the_broker_reports_offline_shows_a_valid_code(ada: User, hours: float) -> None:
     """A bridge may leave a `0` behind while it is up (eclipse-mosquitto#2097); its lamp gets every message."""
     register("b827ebba0387")
     shown = shown_after(hours, offline=True)
     assert associate_by_code(shown[:6], ada, NOW + timedelta(hours=hours)).user == ada
 
 
-def test_the_code_that_was_on_the_screen_lapses_when_its_lamp_is_offline(ada: User) -> None:
+def test_the_code_on_the_screen_expires_while_its_lamp_is_offline(ada: User) -> None:
     register("b827ebba0387")
     seen = code_of("b827ebba0387")
     assert shown_after(0.25, offline=True) != seen
@@ -177,7 +177,7 @@ def test_a_long_time_to_live_holds_for_offline_lamps_too(ada: User) -> None:
     assert associate_by_code(code_of("b827ebba0387"), ada, NOW + timedelta(days=2)).user == ada
 
 
-def test_codes_that_never_lapse(ada: User) -> None:
+def test_codes_that_never_expire(ada: User) -> None:
     register("b827ebba0387")
     announce(CodePolicy(ttl=None))
     assert associate_by_code(code_of("b827ebba0387"), ada, NOW + timedelta(days=3650)).user == ada
@@ -189,7 +189,7 @@ def test_an_owners_lamp_is_left_alone(ada: User) -> None:
     assert rotate_expired(timedelta(0), LATER) == []
 
 
-def test_a_released_lamp_begins_anew(ada: User) -> None:
+def test_a_released_lamp_gets_a_new_code_and_lifetime(ada: User) -> None:
     register("b827ebba0387")
     associate_by_code(code_of("b827ebba0387"), ada, NOW)
     release("b827ebba0387", LATER)

@@ -1,4 +1,4 @@
-"""The daemon's own loop, a round at a time, where a fault must come at one exact point."""
+"""The daemon's loop, one round at a time, for errors at an exact point."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ LAMP = "b827ebba0387"
 
 
 def connect(daemon: Daemon) -> Session:
-    """Have it go on until it is connected to the broker, and return that connection."""
+    """Run rounds until the daemon is connected to the broker, and return the connection."""
 
     def session() -> Session | None:
         daemon._step()
@@ -41,7 +41,7 @@ def daemon(tmp_path: Path, broker: Mosquitto) -> Daemon:
 
 
 def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: Daemon) -> None:
-    """Else an older copy of the database would soon not look older than what the broker was told."""
+    """Otherwise an older copy of the database would soon no longer look older than the broker's mark."""
     first = connect(daemon)
     daemon._inbox.put(ConnectionChanged(first.of_link))
     daemon._inbox.put(Presence(LAMP, up=True))

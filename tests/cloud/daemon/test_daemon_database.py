@@ -1,4 +1,4 @@
-"""The daemon's database connection: what it may create, and what it takes for another database."""
+"""The daemon's database connection: what it may create, and how it detects a replaced database."""
 
 import shutil
 from collections.abc import Iterator

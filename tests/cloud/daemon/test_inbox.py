@@ -1,4 +1,4 @@
-"""The inbox: what waits in it is bounded, and no thread waits for it for ever."""
+"""The inbox: its size is bounded, and no thread waits forever."""
 
 import threading
 import time
@@ -66,7 +66,7 @@ def test_outcomes_come_after_their_connection_and_before_its_presence() -> None:
     assert inbox.take(0, 1) == [outcome(5), UP]
 
 
-def test_whoever_waits_is_woken() -> None:
+def test_waiting_threads_are_woken() -> None:
     inbox = Inbox()
     for event in (UP, outcome(1)):
         threading.Timer(0.05, inbox.put, [event]).start()
@@ -95,7 +95,7 @@ def test_it_is_crowded_where_more_waits_than_is_taken_at_once() -> None:
     assert not inbox.is_crowded
 
 
-def test_presence_waits_for_room(full: Inbox) -> None:
+def test_presence_waits_for_space(full: Inbox) -> None:
     storm = started(lambda: full.put_patiently([UP]))
     storm.join(0.2)
     assert storm.is_alive()
@@ -111,7 +111,7 @@ def test_an_outcome_never_waits(full: Inbox) -> None:
     assert full.take(0, 1) == [outcome(1), UP]
 
 
-def test_nobody_waits_for_room_once_nothing_is_taken(full: Inbox) -> None:
+def test_no_thread_waits_for_space_after_close(full: Inbox) -> None:
     storm = started(lambda: full.put_patiently([UP]))
     full.close()
     storm.join(DEADLINE_SECONDS)

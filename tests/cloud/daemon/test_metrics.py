@@ -1,4 +1,4 @@
-"""The metrics beside the daemon's work: looking at a large database must not keep it from that."""
+"""Metrics: reading statistics from a large database must not keep the daemon from its work."""
 
 import math
 import threading
@@ -13,7 +13,7 @@ from tests.support.ports import free_port
 FIGURES = Statistics(3, 2, 1, 0, 0.0, None, 0, timedelta(minutes=15))
 
 
-def test_what_takes_long_is_looked_at_less_often() -> None:
+def test_slow_statistics_are_read_less_often() -> None:
     port = MetricsPort(Metrics(), free_port())
     port.keep_open(0.0)
     looked: list[float] = []

@@ -82,7 +82,7 @@ def test_subscriptions_that_are_refused_are_named_until_they_are_granted(
     assert broker_faults.current() == []
 
 
-def test_a_broker_that_lets_nobody_in_is_named_until_it_does(broker: HandPlayed, publisher: Publisher) -> None:
+def test_a_refused_connection_is_a_fault_until_it_is_accepted(broker: HandPlayed, publisher: Publisher) -> None:
     broker.lost = True
     publisher.refusals.connection_rejected(NO_RETAIN, 0.0)
     broker.pump()

@@ -1,4 +1,4 @@
-"""The edge detector: what a batch of presence messages changes, and what it does not."""
+"""Presence: what a batch of presence messages changes, and what it does not."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def register(*messages: tuple[str, bool]) -> list[str]:
     return batch.register(NOW)
 
 
-def told() -> list[str]:
+def enqueued() -> list[str]:
     return [message.topic for message in outbox.pending(after=0, limit=10_000)]
 
 
@@ -25,7 +25,7 @@ def connected(device_id: str) -> bool:
     return bool(Lampi.named(device_id).connected)
 
 
-def test_an_unknown_lamp_that_comes_up_is_made_and_told() -> None:
+def test_an_unknown_lamp_that_connects_is_registered_and_published() -> None:
     assert register(("b827ebba0387", True)) == ["b827ebba0387"]
     lampi = Lampi.named("b827ebba0387")
     assert (lampi.connected, lampi.created_at, lampi.user) == (True, NOW, None)
@@ -33,7 +33,7 @@ def test_an_unknown_lamp_that_comes_up_is_made_and_told() -> None:
     assert message.payload == f'{{"associated": false, "code": "{lampi.association_code}"}}'.encode()
 
 
-def test_an_unknown_lamp_that_goes_down_is_nobody() -> None:
+def test_an_unknown_lamp_that_disconnects_is_ignored() -> None:
     assert register(("b827ebba0387", False)) == []
     assert Lampi.select().count() == 0
 
@@ -44,7 +44,7 @@ def test_a_known_lamp_gets_nothing() -> None:
     outbox.remove([1])
     for up in (True, False, True, True):
         assert register(("b827ebba0387", up)) == []
-    assert told() == []
+    assert enqueued() == []
     assert Lampi.named("b827ebba0387").association_code == code
 
 
@@ -61,7 +61,7 @@ def test_up_and_down_within_one_batch_is_still_a_new_lamp() -> None:
     assert not connected("b827ebba0387")
 
 
-def test_the_latest_word_in_a_batch_counts() -> None:
+def test_the_latest_message_in_a_batch_counts() -> None:
     register(("b827ebba0387", True))
     register(("b827ebba0387", False), ("b827ebba0387", True), ("b827ebba0387", False))
     assert not connected("b827ebba0387")
@@ -79,7 +79,7 @@ def test_a_batch_of_thousands_gives_each_its_own_short_code() -> None:
     ids = [f"{number:012x}" for number in range(3000)]
     assert sorted(register(*((device_id, True) for device_id in ids))) == ids
     assert len({lampi.association_code[: lampi.short_code_length] for lampi in Lampi.select()}) == 3000
-    assert len(told()) == 3000
+    assert len(enqueued()) == 3000
 
 
 def test_a_batch_that_failed_can_be_registered_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_a_batch_that_failed_can_be_registered_again(monkeypatch: pytest.MonkeyP
     assert batch.register(NOW) == []
 
 
-def test_other_bridges_are_said_once_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_bridges_are_logged_once_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     others = OtherBridges()
     for _ in range(3):

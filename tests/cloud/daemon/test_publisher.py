@@ -1,4 +1,4 @@
-"""The publisher: from the outbox to a connection that comes and goes."""
+"""The publisher: from the outbox to the broker, across reconnects."""
 
 import pytest
 
@@ -54,7 +54,7 @@ def test_a_newer_version_stays_when_the_older_is_confirmed(publisher: Publisher,
     assert outbox.newest_version() == 0
 
 
-def test_a_new_connection_is_told_all_that_is_unconfirmed(publisher: Publisher, broker: HandPlayed) -> None:
+def test_all_unconfirmed_messages_are_published_on_a_new_connection(publisher: Publisher, broker: HandPlayed) -> None:
     enqueue(("a", b"1"), ("b", b"2"))
     broker.pump()
     broker.accept(1)

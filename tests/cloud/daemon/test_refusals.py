@@ -1,4 +1,4 @@
-"""What the broker refuses of the lamps' messages: kept, named and tried again."""
+"""Refused messages: kept, reported and retried."""
 
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ def broker() -> HandPlayed:
     return HandPlayed()
 
 
-def test_what_is_refused_is_kept_and_said_once(broker: HandPlayed, caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_messages_are_kept_and_logged_once(broker: HandPlayed, caplog: pytest.LogCaptureFixture) -> None:
     refuse_all(broker, 3)
     broker.pump(seconds=0.1)
     assert len(outbox.pending(0, WINDOW)) == 3
@@ -54,7 +54,7 @@ def test_what_is_refused_is_tried_again_at_growing_pauses(broker: HandPlayed) ->
     assert pauses[-1] == pytest.approx(LONGEST_PAUSE_SECONDS, abs=2)
 
 
-def test_once_the_broker_accepts_them_all_are_told_without_a_pause(
+def test_once_the_broker_accepts_them_all_are_published_without_a_pause(
     broker: HandPlayed, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -71,7 +71,7 @@ def test_once_the_broker_accepts_them_all_are_told_without_a_pause(
     assert "The broker accepts all messages again" in caplog.messages
 
 
-def test_one_that_is_refused_is_in_nobodys_way(broker: HandPlayed) -> None:
+def test_a_refused_message_delays_no_other(broker: HandPlayed) -> None:
     refuse_all(broker, 1)
     for number in range(2, 6):
         enqueue((f"other {number}", b"y"))
@@ -83,7 +83,7 @@ def test_one_that_is_refused_is_in_nobodys_way(broker: HandPlayed) -> None:
     assert [each.version for each in outbox.pending(0, WINDOW)] == [1]
 
 
-def test_what_was_refused_and_has_a_newer_version_is_not_told_as_it_was(broker: HandPlayed) -> None:
+def test_a_refused_message_with_a_newer_version_is_not_published(broker: HandPlayed) -> None:
     refuse_all(broker, 1)
     enqueue(("topic 0", b"newer"))
     broker.pump()
@@ -117,7 +117,7 @@ def test_on_a_new_connection_all_is_tried_at_once_and_the_fault_stays_until_it_i
     assert faults() == {}
 
 
-def test_faults_of_an_earlier_daemon_are_forgotten_once_all_is_told(broker: HandPlayed) -> None:
+def test_faults_of_an_earlier_daemon_are_cleared_once_all_is_published(broker: HandPlayed) -> None:
     broker_faults.record({NOT_AUTHORIZED: 7}, NOW, lambda: True)
     enqueue(("a", b"1"))
     broker.pump()
@@ -140,7 +140,7 @@ def test_what_another_daemon_wrote_of_refusals_is_corrected(broker: HandPlayed) 
     assert faults() == {NOT_AUTHORIZED: 1}
 
 
-def test_a_backlog_that_is_partly_mended_is_told_in_one_round(broker: HandPlayed) -> None:
+def test_the_accepted_part_of_a_backlog_is_published_in_one_round(broker: HandPlayed) -> None:
     """The oldest stay refused; those behind them must not wait for a pause per portion."""
     bad, count = 4 * WORTHWHILE, 8 * WORTHWHILE
     refuse_all(broker, WINDOW)

@@ -1,4 +1,4 @@
-"""What is made up for on a new connection, and in what order: first what lamps show, then who is no longer there."""
+"""The resync on a new connection, in order: first lamps' state, then presence."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from cloud.daemon import resync as module
 from cloud.daemon.leader_election import LeaderElection
 from cloud.daemon.mqtt_link import MARK, WINDOW
 from cloud.daemon.resync import MOST_AT_ONCE, Resync
-from cloud.daemon.session import LONGEST_CROWD_SECONDS, Session
+from cloud.daemon.session import LONGEST_BURST_SECONDS, Session
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.mqtt.listener import Session as BrokerSession
 from cloud.services.lamps import register_lamps
@@ -18,7 +18,7 @@ from shared.mqtt.broker_url import BrokerUrl
 from shared.protocol.payloads import HighWaterMark, decode_high_water_mark
 from tests.cloud.conftest import NOW
 from tests.support.publishing import HandPlayed
-from tests.support.replay import confirm_all, our_mark, versions_told
+from tests.support.replay import confirm_all, enqueued_versions, our_mark
 
 HERE, GONE = "b827ebba0387", "b827ebba0388"
 
@@ -29,7 +29,7 @@ class Broker(HandPlayed):
     """Stands for the connection: accepts when the test says so, in order."""
 
     def confirm(self, count: int = WINDOW) -> None:
-        """Have so many accepted that were published, and what waits for that published."""
+        """Accept this many published messages, and publish what was waiting for that."""
         self.accept_next(count)
         self.pump()
 
@@ -60,7 +60,7 @@ def resync(broker: Broker) -> Resync:
 
 
 def know(device_ids: list[str]) -> None:
-    """Have lamps that were told where they stand."""
+    """Register lamps whose state was published."""
     register_lamps(device_ids, NOW)
     confirm_all()
 
@@ -89,57 +89,57 @@ def connected() -> list[str]:
     return [lampi.device_id for lampi in Lampi.select().where(Lampi.connected).order_by(Lampi.device_id)]
 
 
-def told_again(session: Session) -> int:
+def replayed(session: Session) -> int:
     return 0 if session.replay is None else session.replay.replayed
 
 
-def test_in_a_crowd_lamps_are_told_at_once_and_the_roll_is_left_open(resync: Resync, session: Session) -> None:
+def test_in_a_burst_lamps_are_republished_at_once_and_the_snapshot_waits(resync: Resync, session: Session) -> None:
     go_on(resync, session, crowded=True)
-    assert told_again(session) == len(versions_told()) == 2
+    assert replayed(session) == len(enqueued_versions()) == 2
     assert session.is_replayed
     assert connected() == [HERE, GONE]
     assert resync.is_under_way(session)
 
 
-def test_once_it_is_through_who_did_not_come_is_not_there(resync: Resync, session: Session) -> None:
+def test_after_the_burst_lamps_missing_from_the_snapshot_are_offline(resync: Resync, session: Session) -> None:
     go_on(resync, session, crowded=True)
     go_on(resync, session, crowded=False)
     assert connected() == [HERE]
-    assert told_again(session) == len(versions_told()) == 2
+    assert replayed(session) == len(enqueued_versions()) == 2
     assert not resync.is_under_way(session)
 
 
-def test_many_are_told_no_faster_than_it_is_said(resync: Resync, session: Session, broker: Broker) -> None:
+def test_a_replay_is_no_faster_than_the_publisher(resync: Resync, session: Session, broker: Broker) -> None:
     lost = know_many()
     for _ in range(3):  # nothing of it is published
         go_on(resync, session, crowded=False)
-        assert told_again(session) == MOST_AT_ONCE
+        assert replayed(session) == MOST_AT_ONCE
     broker.pump()
     broker.confirm(WINDOW // 2 - 1)  # much is under way
     go_on(resync, session, crowded=False)
-    assert told_again(session) == MOST_AT_ONCE
-    for told in (MOST_AT_ONCE + ROWS_A_STATEMENT, lost):
+    assert replayed(session) == MOST_AT_ONCE
+    for expected in (MOST_AT_ONCE + ROWS_A_STATEMENT, lost):
         broker.confirm()
         assert not session.is_replayed
         go_on(resync, session, crowded=False)
-        assert told_again(session) == told
+        assert replayed(session) == expected
     assert session.is_replayed
 
 
-def test_a_crowd_that_does_not_end_does_not_keep_it_back(
+def test_an_endless_burst_does_not_block_the_snapshot(
     resync: Resync, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost = know_many()
     monkeypatch.setattr(module, "LONGEST_PAUSE_SECONDS", 0.0)
     for _ in range(3):  # and nothing of it is published meanwhile
         go_on(resync, session, crowded=True)
-    assert told_again(session) == lost
+    assert replayed(session) == lost
     assert session.is_replayed
 
 
-def test_it_goes_on_when_the_roll_is_settled_before(resync: Resync, session: Session) -> None:
+def test_the_replay_continues_after_the_snapshot_is_settled(resync: Resync, session: Session) -> None:
     know_many()
-    session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+    session.note_probe(session.word, -LONGEST_BURST_SECONDS)
     go_on(resync, session, crowded=False)
     assert session.snapshot is None
     assert connected() == [HERE]
@@ -150,14 +150,14 @@ def test_the_mark_follows_step_by_step(resync: Resync, session: Session, broker:
     lost = know_many()
     while resync.is_under_way(session) or not broker.publisher.idle:
         go_on(resync, session, crowded=False)
-        session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+        session.note_probe(session.word, -LONGEST_BURST_SECONDS)
         broker.confirm()
     marks = broker.marks()
     assert our_mark(MOST_AT_ONCE + ROWS_A_STATEMENT - 1, (lost, lost + MOST_AT_ONCE)) in marks
     assert marks[-1] == our_mark(2 * lost)
 
 
-def test_until_all_is_told_the_roll_is_left_open(resync: Resync, session: Session) -> None:
+def test_the_snapshot_waits_for_the_end_of_the_replay(resync: Resync, session: Session) -> None:
     know_many()
     go_on(resync, session, crowded=False)
     assert session.snapshot is not None
@@ -165,8 +165,8 @@ def test_until_all_is_told_the_roll_is_left_open(resync: Resync, session: Sessio
     assert GONE in connected()
 
 
-class Hunt:
-    """Stands for the hunt for ghosts, which takes a broker."""
+class FakeSweep:
+    """Stands in for the orphan sweep, which needs a broker."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -177,23 +177,23 @@ class Hunt:
 
 
 @pytest.fixture
-def hunts(monkeypatch: pytest.MonkeyPatch) -> list[Hunt]:
-    """Give the hunts that were begun."""
-    begun: list[Hunt] = []
+def sweeps(monkeypatch: pytest.MonkeyPatch) -> list[FakeSweep]:
+    """Give the sweeps that were started."""
+    begun: list[FakeSweep] = []
 
-    def begin(_broker: BrokerUrl) -> Hunt:
-        begun.append(Hunt())
+    def begin(_broker: BrokerUrl) -> FakeSweep:
+        begun.append(FakeSweep())
         return begun[-1]
 
     monkeypatch.setattr(module, "OrphanSweep", begin)
     return begun
 
 
-def test_what_says_that_this_database_is_an_older_copy_stays_until_all_is_told(
+def test_the_mark_of_a_newer_database_stays_until_the_replay_ends(
     resync: Resync,
     session: Session,
     broker: Broker,
-    hunts: list[Hunt],
+    sweeps: list[FakeSweep],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     lost = know_many()
@@ -201,31 +201,33 @@ def test_what_says_that_this_database_is_an_older_copy_stays_until_all_is_told(
     go_on(resync, session, crowded=False)
     while not session.is_replayed:
         assert outbox.broker_is_suspect()
-        assert hunts == []
+        assert sweeps == []
         broker.confirm()
         assert broker.marks() == []
         go_on(resync, session, crowded=False)
     while not broker.publisher.idle or resync.is_under_way(session):
         broker.confirm()
         go_on(resync, session, crowded=False)
-        session.note_probe(session.word, -LONGEST_CROWD_SECONDS)
+        session.note_probe(session.word, -LONGEST_BURST_SECONDS)
     assert broker.marks()[-1] == our_mark(5000 + lost)
-    assert [hunt.steps for hunt in hunts] == [3]
+    assert [sweep.steps for sweep in sweeps] == [3]
     assert [line for line in caplog.messages if "lost" in line or "Republishing" in line] == [
         "Republishing lamp state in batches",
         f"Republished up to {lost} messages that the broker had lost",
     ]
 
 
-def test_a_hunt_of_an_earlier_connection_is_not_gone_by(resync: Resync, session: Session, hunts: list[Hunt]) -> None:
-    """It read what the broker retained then; it may have lost that since, and have ghosts again."""
+def test_a_sweep_of_an_earlier_connection_is_not_used(
+    resync: Resync, session: Session, sweeps: list[FakeSweep]
+) -> None:
+    """It read what the broker retained then; the broker may have lost that since, and have orphans again."""
     session.mark = our_mark(5000)
     go_on(resync, session, crowded=True)
     again = Session(BrokerSession())
     for _ in range(5):
         go_on(resync, again, crowded=True)
-    assert [hunt.steps for hunt in hunts] == [1]
+    assert [sweep.steps for sweep in sweeps] == [1]
     assert outbox.broker_is_suspect()
     again.note_probe(again.word, 0.0)
     go_on(resync, again, crowded=True)
-    assert [hunt.steps for hunt in hunts] == [1, 1]
+    assert [sweep.steps for sweep in sweeps] == [1, 1]

@@ -1,4 +1,4 @@
-"""What one connection tells: the mark, the roll of lamps that are up, the end of it, and what was dropped."""
+"""State of one connection: the mark, the presence snapshot, the probe, and dropped messages."""
 
 import itertools
 import sqlite3
@@ -10,7 +10,7 @@ import pytest
 from cloud.daemon.presence import PresenceBatch, PresenceSnapshot
 from cloud.daemon.session import (
     FIRST_SUBSCRIBE_PAUSE_SECONDS,
-    LONGEST_CROWD_SECONDS,
+    LONGEST_BURST_SECONDS,
     LONGEST_SUBSCRIBE_PAUSE_SECONDS,
     PROBE_AGAIN_SECONDS,
     Session,
@@ -40,13 +40,13 @@ def test_a_refused_subscription_is_asked_for_again_at_growing_pauses() -> None:
     assert pauses[-1] == pytest.approx(LONGEST_SUBSCRIBE_PAUSE_SECONDS, abs=2)
 
 
-def test_somebody_elses_word_is_not_ours() -> None:
+def test_another_probe_is_ignored() -> None:
     session = Session(BrokerSession())
     session.note_probe(b"another daemon's", 1.0)
     assert not session.all_is_read
 
 
-def test_reading_again_has_a_word_of_its_own() -> None:
+def test_reading_again_uses_a_new_probe() -> None:
     session = Session(BrokerSession())
     old = session.word
     session.note_probe(old, 1.0)
@@ -56,16 +56,16 @@ def test_reading_again_has_a_word_of_its_own() -> None:
     assert session.probe_is_due(0.0)
 
 
-def test_the_roll_waits_for_a_crowd_but_not_for_ever() -> None:
+def test_the_snapshot_waits_during_a_burst_but_not_forever() -> None:
     session = Session(BrokerSession())
     assert not session.snapshot_is_due(False, 1000.0)
     session.note_probe(session.word, 100.0)
     assert session.snapshot_is_due(False, 100.0)
-    assert not session.snapshot_is_due(True, 100.0 + LONGEST_CROWD_SECONDS - 0.1)
-    assert session.snapshot_is_due(True, 100.0 + LONGEST_CROWD_SECONDS)
+    assert not session.snapshot_is_due(True, 100.0 + LONGEST_BURST_SECONDS - 0.1)
+    assert session.snapshot_is_due(True, 100.0 + LONGEST_BURST_SECONDS)
 
 
-def test_dropped_messages_are_said_and_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_dropped_messages_are_logged_and_requested_again(caplog: pytest.LogCaptureFixture) -> None:
     session = Session(BrokerSession())
     assert not session.note_dropped(1000, 1.0)  # from before we came
     assert not session.note_dropped(1000, 11.0)
@@ -87,7 +87,7 @@ def test_another_clients_drops_are_asked_about_ever_more_rarely() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_who_is_not_on_the_roll_is_not_there() -> None:
+def test_lamps_missing_from_the_snapshot_are_offline() -> None:
     ids = [f"{number:012x}" for number in range(6000)]
     batch = PresenceBatch()
     for device_id in ids:
@@ -102,7 +102,7 @@ def test_who_is_not_on_the_roll_is_not_there() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_who_comes_up_while_the_roll_is_settled_is_there() -> None:
+def test_a_lamp_that_connects_while_the_snapshot_is_settled_is_online() -> None:
     ids = [f"{number:012x}" for number in range(12_000)]
     register_lamps(ids, NOW)
     snapshot = PresenceSnapshot()

@@ -1,4 +1,4 @@
-"""Reading published messages back from a broker whose word is not enough."""
+"""Verification: reading published messages back from a broker that can't report refusals."""
 
 import threading
 from collections.abc import Sequence

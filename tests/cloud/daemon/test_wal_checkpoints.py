@@ -1,4 +1,4 @@
-"""SQLite's log: short again after a crowd, and a reader that keeps it long is noticed."""
+"""SQLite's log: truncated after a burst, and a reader that blocks the checkpoint is reported."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import peewee
 import pytest
 
-from cloud.daemon.wal_checkpoints import LOOK_SECONDS, PATIENCE_SECONDS, WalCheckpoints
+from cloud.daemon.wal_checkpoints import CHECK_SECONDS, PATIENCE_SECONDS, WalCheckpoints
 from cloud.db.sqlite import LOG_BYTES
 from cloud.services.lamps import register_lamps
 from cloud.store.lamps import Lampi
@@ -34,7 +34,7 @@ class Kept:
             register_lamps([f"{self._lamps + number:012x}" for number in range(500)], NOW)
             self._lamps += 500
 
-    def step(self, seconds: float = LOOK_SECONDS, *, crowded: bool = False) -> None:
+    def step(self, seconds: float = CHECK_SECONDS, *, crowded: bool = False) -> None:
         self._monotonic += seconds
         self.care.step(self._monotonic, crowded=crowded)
 
@@ -57,7 +57,7 @@ def reader(kept: Kept) -> Iterator[sqlite3.Connection]:
         yield other
 
 
-def test_after_a_crowd_it_is_short_again(kept: Kept) -> None:
+def test_after_a_burst_it_is_short_again(kept: Kept) -> None:
     kept.grow()
     kept.step(crowded=True)
     kept.change()
@@ -67,7 +67,7 @@ def test_after_a_crowd_it_is_short_again(kept: Kept) -> None:
     assert kept.bytes() <= LOG_BYTES
 
 
-def test_a_reader_that_keeps_it_long_is_said_once_and_that_it_is_over(
+def test_a_reader_that_blocks_the_checkpoint_is_logged_once_and_its_end(
     kept: Kept, reader: sqlite3.Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")

@@ -1,4 +1,4 @@
-"""What can be seen on SQLite alone: its locks, its pragmas, its query plans."""
+"""SQLite only: locks, pragmas, query plans."""
 
 import re
 import sqlite3
@@ -17,7 +17,7 @@ from cloud.errors import UnknownCode
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import add_user, associate_by_code
 from cloud.services.lamps import register_lamps
-from cloud.services.ownership import taken_just_now
+from cloud.services.ownership import recently_claimed
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
@@ -132,7 +132,7 @@ def test_an_owners_lamps_are_found_by_their_index(sqlite_database: peewee.Databa
     assert plan == "SEARCH lampi USING INDEX lampi_user_id (user_id=?)"
 
 
-def test_the_daemon_empties_the_log_before_anybody_who_waits_for_an_answer(
+def test_the_daemon_checkpoints_before_a_process_with_a_waiting_user(
     sqlite_database: peewee.SqliteDatabase,
 ) -> None:
     def setting(name: str) -> int:
@@ -147,7 +147,7 @@ def test_the_daemon_empties_the_log_before_anybody_who_waits_for_an_answer(
         sqlite_database.close()  # as the daemon does when its database fails
 
 
-def test_what_an_owner_of_many_got_just_now_is_found_without_the_others(sqlite_database: peewee.Database) -> None:
+def test_a_recent_claim_of_an_owner_of_many_is_found_without_the_others(sqlite_database: peewee.Database) -> None:
     ada = add_user("ada")
-    (plan,) = plans(sqlite_database, "SELECT", lambda: taken_just_now(ada, "b71e09", NOW))
+    (plan,) = plans(sqlite_database, "SELECT", lambda: recently_claimed(ada, "b71e09", NOW))
     assert plan == "SEARCH lampi USING INDEX lampi_user_id (user_id=? AND associated_at>?)"

@@ -67,24 +67,24 @@ def old(empty_database_url: str) -> Iterator[peewee.Database]:
     database.close()
 
 
-def test_each_named_lamp_is_told_and_the_others_are_left_alone(old: peewee.Database) -> None:
+def test_each_named_lamp_is_republished_and_the_others_are_not(old: peewee.Database) -> None:
     upgrade(old)
-    told = [n for n in range(LAMPS) if owner(n) is not None and SHOWN[n % len(NAMES)] is not None]
-    versions = {number: LAMPS + place for place, number in enumerate(told, 1)}
+    named = [n for n in range(LAMPS) if owner(n) is not None and SHOWN[n % len(NAMES)] is not None]
+    versions = {number: LAMPS + place for place, number in enumerate(named, 1)}
     messages = {message.topic: message for message in OutboxMessage.select()}
-    assert messages.keys() == {topic(number) for number in (*told, 2)}
+    assert messages.keys() == {topic(number) for number in (*named, 2)}
     for number, version in versions.items():
         message = messages[topic(number)]
         assert message.version == version
         assert decode_association(message.payload.encode()) == Associated(SHOWN[number % len(NAMES)])
     assert messages[topic(2)].version == 3
     assert messages[topic(0)].enqueued_at == messages[topic(2)].enqueued_at == NOW
-    assert messages[topic(told[-1])].enqueued_at > NOW
+    assert messages[topic(named[-1])].enqueued_at > NOW
     stored = Lampi.select(Lampi.device_id, Lampi.name, Lampi.association_code, Lampi.message_version)
     assert set(stored.tuples()) == {
         (device_id(n), NAMES[n % len(NAMES)], code(n), versions.get(n, n + 1)) for n in range(LAMPS)
     }
-    assert outbox.last_version() == LAMPS + len(told)
+    assert outbox.last_version() == LAMPS + len(named)
 
 
 def test_codes_of_waiting_lamps_alone_are_indexed_and_stay_unique(old: peewee.Database) -> None:

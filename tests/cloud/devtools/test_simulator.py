@@ -10,7 +10,7 @@ CODE = "b71e09c4" * 4
 PRESENCE = "$SYS/broker/connection/b827ebba0387_broker/state"
 
 
-def test_it_is_present_while_it_runs_and_shows_what_it_is_told(broker: Mosquitto) -> None:
+def test_it_is_online_while_it_runs_and_shows_its_messages(broker: Mosquitto) -> None:
     shown: queue.SimpleQueue[tuple[str, Association | None]] = queue.SimpleQueue()
     lamp = SimulatedLamp("b827ebba0387", broker.url, lambda *what: shown.put(what))
     with broker.hear(PRESENCE) as ear:

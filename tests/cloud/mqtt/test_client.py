@@ -221,7 +221,7 @@ def test_a_password_that_is_wrong_is_named_and_never_shown(ledger: Ledger, caplo
     assert "secret" not in caplog.text
 
 
-def test_a_broker_that_ends_each_connection_at_once_is_said_once(
+def test_a_broker_that_ends_each_connection_at_once_is_logged_once(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     with RawBroker() as broker, running(broker.url, ledger):
@@ -237,7 +237,7 @@ def test_a_broker_that_ends_each_connection_at_once_is_said_once(
 
 
 @pytest.mark.parametrize("raw", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\x02\x00"])
-def test_what_is_no_broker_is_said_and_tried_again(
+def test_a_server_that_is_not_a_broker_is_logged_and_retried(
     ledger: Ledger, raw: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     with RawBroker() as broker, running(broker.url, ledger):
@@ -264,7 +264,7 @@ def test_a_fault_in_a_listener_does_not_end_the_connection(
         wait_until(lambda: 2 in ledger.accepted(), "the connection to go on")
 
 
-def test_one_at_a_time_when_told(ledger: Ledger) -> None:
+def test_one_at_a_time_after_narrow(ledger: Ledger) -> None:
     with RawBroker() as broker, running(broker.url, ledger) as client:
         session = broker.accept()
         session.expect(CONNECT)
@@ -297,7 +297,7 @@ def test_a_silent_broker_does_not_hold_up_the_stop(ledger: Ledger, answers: bool
             assert kinds == [PUBLISH, PUBLISH, DISCONNECT]
 
 
-def test_a_host_that_can_t_be_reached_is_said_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_host_is_logged_once(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     with running(BrokerUrl("127.0.0.1", free_port()), ledger):
         wait_until(lambda: "can't be reached" in caplog.text, "it to say so")
     with running(BrokerUrl("a" * 70 + ".invalid", 1883), ledger):

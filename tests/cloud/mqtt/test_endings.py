@@ -1,4 +1,4 @@
-"""What several endings in a row tell of a broker."""
+"""Inferences from how several connections in a row ended."""
 
 import pytest
 

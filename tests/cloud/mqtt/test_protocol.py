@@ -114,7 +114,7 @@ def test_what_was_published_before_the_broker_named_its_limits_is_held_to_them()
     assert protocol.take_outcomes() == Outcomes(refused=[(7, 0x9A)])
 
 
-def test_an_answer_to_nothing_of_ours_changes_nothing() -> None:
+def test_an_unexpected_answer_changes_nothing() -> None:
     protocol = connected()
     protocol.receive(b"\x50\x02\x00\x09\x70\x02\x00\x09\x40\x02\x00\x09\x50\x03\x00\x09\x87")
     assert protocol.to_send() == b"\x62\x03\x00\x09\x92"
@@ -154,8 +154,10 @@ def test_an_old_broker_s_refusal_of_the_version_is_understood() -> None:
 
 
 def test_everything_that_a_connack_can_say() -> None:
-    told = b"\x11\x00\x00\x00\x05\x13\x00\x1e\x1f\x00\x02hi\x26\x00\x01k\x00\x01v\x12\x00\x01c\x22\x00\x0a\x2a\x01"
-    protocol = limited(told)
+    properties = (
+        b"\x11\x00\x00\x00\x05\x13\x00\x1e\x1f\x00\x02hi\x26\x00\x01k\x00\x01v\x12\x00\x01c\x22\x00\x0a\x2a\x01"
+    )
+    protocol = limited(properties)
     assert protocol.connack is not None
     assert (protocol.connack.reason_string, protocol.connack.assigned_client_id) == ("hi", "c")
     assert protocol.connack.limits.keepalive_seconds == 30

@@ -1,4 +1,4 @@
-"""What no broker may send, and what is too large."""
+"""Packets that no broker may send, and packets that are too large."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""How many messages are under way, by what the broker allows and refuses."""
+"""The window: how many messages are in flight, depending on what the broker allows and refuses."""
 
 from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.window import Window

@@ -1,4 +1,4 @@
-"""The socket that does not block: what is kept, what wakes it, and what is heard of a connection that is gone."""
+"""The non-blocking socket: its buffer, its wake-up, and data received before the connection's end."""
 
 import socket
 import threading

@@ -141,7 +141,7 @@ def test_a_copy_that_differs_is_noticed_and_undone(
     assert rows(urls[1])["Lampi"] == []
 
 
-def test_nobody_writes_to_the_source_meanwhile(
+def test_no_process_writes_to_the_source_meanwhile(
     source: peewee.Database, urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = connect_database(urls[0], busy_seconds=0.01)

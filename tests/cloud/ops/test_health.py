@@ -1,4 +1,4 @@
-"""Judging: what is well, what is a warning, what is critical, and how it is said."""
+"""Health checks: what is OK, a warning or critical, and how it is reported."""
 
 from datetime import timedelta
 
@@ -66,7 +66,7 @@ def test_a_broker_that_is_behind(seconds: float, level: Level) -> None:
     assert levels(check_database(figures(pending=1, oldest_seconds=seconds), LIMITS))["outbox"] is level
 
 
-def test_a_leader_that_gets_nothing_done_is_critical() -> None:
+def test_a_leader_without_progress_is_critical() -> None:
     """It renews its lease, and each of its rounds fails."""
     stuck = figures(leader=Leader("process 123 on cloud", renewed_seconds=0.5, worked_seconds=20))
     check = next(check for check in check_database(stuck, LIMITS) if check.subject == "publisher")
@@ -123,7 +123,7 @@ def test_figures_are_written_as_monitoring_systems_read_them() -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_an_empty_database_has_nobody_who_publishes() -> None:
+def test_an_empty_database_has_no_publisher() -> None:
     assert read_statistics(NOW) == Statistics(0, 0, 0, 0, 0.0, None, 0, None)
 
 
@@ -140,7 +140,7 @@ def test_figures_of_a_database(ada: User) -> None:
     policy.announce(CodePolicy(ttl=timedelta(seconds=60), risk=0.001))
     with write_transaction():
         for _ in range(2):
-            guess_counts.add_failure([guess_counts.EVERYBODY], 0.0001, policy.announced(), NOW)
+            guess_counts.add_failure([guess_counts.EVERYONE], 0.0001, policy.announced(), NOW)
     later = NOW + timedelta(seconds=3)
     seen = read_statistics(later)
     assert (seen.lamps, seen.waiting, seen.connected, seen.pending) == (2, 1, 2, 2)

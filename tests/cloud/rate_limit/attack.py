@@ -52,7 +52,7 @@ class Attack:
         return self._outcome
 
     def _replace_codes(self, now: datetime) -> None:
-        """Replace those that would lapse before the next look: a daemon looks every second, and is seldom late."""
+        """Replace codes that would expire before the next check: a daemon checks every second, and is seldom late."""
         while rotate_expired((announced().ttl or timedelta.max) - 2 * _LOOK, now):
             pass
         self._length = Lampi.select(Lampi.short_code_length).where(Lampi.user.is_null()).limit(1).scalar()

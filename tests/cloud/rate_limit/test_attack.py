@@ -12,7 +12,7 @@ import pytest
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.database import open_database
 from cloud.db.schema import upgrade
-from cloud.rate_limit.guess_counts import EVERYBODY, GuessCount
+from cloud.rate_limit.guess_counts import EVERYONE, GuessCount
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import add_user
 from cloud.store.lamps import Lampi, User
@@ -55,7 +55,7 @@ def test_the_attack_fails_and_every_owner_gets_in(hostile: list[User]) -> None:
     assert (outcome.owners_in, outcome.owners_kept_out) == (OWNERS, [])
     assert outcome.looked_up == 5 * ACCOUNTS + 3 * OWNERS  # none was throttled: the codes are long enough
     assert outcome.hits == 0
-    assert sum(row.cost for row in GuessCount.select().where(GuessCount.who == EVERYBODY)) <= 0.001
+    assert sum(row.cost for row in GuessCount.select().where(GuessCount.who == EVERYONE)) <= 0.001
     assert {lampi.short_code_length for lampi in Lampi.select().where(Lampi.user.is_null())} == {9}
 
 

@@ -64,8 +64,8 @@ def test_what_changes_no_code_changes_no_count() -> None:
     assert live_codes(EVER, NOW) == {6: 10}
 
 
-def test_lapsed_codes_are_no_longer_live() -> None:
-    """Never earlier than the codes of offline lamps lapse, at most an hour later."""
+def test_expired_codes_are_no_longer_live() -> None:
+    """Never earlier than the codes of offline lamps expire, at most an hour later."""
     register(5)
     policy = CodePolicy(ttl=TTL)
     assert live_codes(policy, NOW + OFFLINE_TTL) == {6: 5}

@@ -70,7 +70,7 @@ def test_a_full_code_is_never_throttled(ada: User) -> None:
     assert associate_by_code(CODE, ada, NOW, "192.0.2.7").user == ada
 
 
-def test_wrong_full_codes_cost_nobody_anything(ada: User) -> None:
+def test_wrong_full_codes_cost_nothing(ada: User) -> None:
     for _ in range(30):
         with pytest.raises(UnknownCode):
             associate_by_code("f" * 32, ada, NOW)

@@ -1,4 +1,4 @@
-"""What the tests of agreement share."""
+"""Fixtures for the tests of reconciliation."""
 
 import pytest
 

@@ -12,7 +12,7 @@ from cloud.reconciliation.replay import MOST_RANGES, Replay, rest
 from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from tests.cloud.conftest import NOW
-from tests.support.replay import confirm_all, our_mark, told, topic, versions_told
+from tests.support.replay import confirm_all, enqueued, enqueued_versions, our_mark, topic
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -28,11 +28,11 @@ def test_the_mark_goes_up_to_what_is_confirmed() -> None:
     assert outbox.confirmed_up_to() == 12
 
 
-def test_until_all_is_told_the_mark_leaves_out_what_is_not(lamps: list[str]) -> None:
+def test_until_the_replay_ends_the_mark_leaves_out_what_is_missing(lamps: list[str]) -> None:
     replay = Replay(our_mark(2), outbox.last_version())
     assert replay.mark(outbox.confirmed_up_to()) == our_mark(2)
     replay.step(NOW, most=4)
-    assert versions_told() == [11, 12, 13, 14]
+    assert enqueued_versions() == [11, 12, 13, 14]
     assert replay.mark(outbox.confirmed_up_to()) == our_mark(5)  # the sixth was told, but others might share it
     outbox.remove([11, 12])
     assert replay.mark(outbox.confirmed_up_to()) == our_mark(5, (10, 12))
@@ -48,15 +48,15 @@ def test_the_mark_is_never_ahead_of_what_is_confirmed() -> None:
 
 
 def test_one_that_is_broken_off_leaves_only_the_rest_to_the_next(lamps: list[str]) -> None:
-    told_by_each = []
+    enqueued_by_each = []
     mark = our_mark(0)
     for most in (4, 3, 100):
         replay = Replay(mark, outbox.last_version())
         replay.step(NOW, most)
-        told_by_each += [told().keys()]
+        enqueued_by_each += [enqueued().keys()]
         confirm_all()
         mark = replay.mark(outbox.confirmed_up_to())
-    assert told_by_each == [{topic(device_id) for device_id in some} for some in (lamps[:4], lamps[4:7], lamps[7:])]
+    assert enqueued_by_each == [{topic(device_id) for device_id in some} for some in (lamps[:4], lamps[4:7], lamps[7:])]
     assert mark == our_mark(outbox.last_version())
 
 

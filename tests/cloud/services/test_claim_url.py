@@ -70,7 +70,7 @@ def test_without_an_address_the_message_is_as_it_was(database: peewee.Database) 
     assert roll_out_claim_url() == 0
 
 
-def test_a_new_address_is_told_to_all_that_wait_and_only_once(database: peewee.Database, ada: User) -> None:
+def test_a_new_address_is_published_once_to_all_unclaimed_lamps(database: peewee.Database, ada: User) -> None:
     register(LAMPS)
     associate_by_code(Lampi.named("000000000003").association_code, ada, NOW)
     for url in (URL, "https://other.example/associate", None):

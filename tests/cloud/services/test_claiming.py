@@ -28,7 +28,7 @@ def lampi(database: peewee.Database) -> Lampi:
     return made
 
 
-def told() -> dict[str, bytes]:
+def enqueued() -> dict[str, bytes]:
     return {message.topic: message.payload for message in outbox.pending(after=0, limit=100)}
 
 
@@ -37,7 +37,7 @@ def test_the_beginning_of_the_code_is_enough(typed: str, ada: User) -> None:
     assert associate_by_code(typed, ada, NOW).device_id == "b827ebba0387"
     stored = Lampi.named("b827ebba0387")
     assert (stored.user, stored.associated_at) == (ada, NOW)
-    assert told() == {TOPIC: b'{"associated": true}'}
+    assert enqueued() == {TOPIC: b'{"associated": true}'}
 
 
 @pytest.mark.parametrize("typed", ["b71e08", "b71e0a", "000000", "ffffff", "b71e09c5", CODE[:-1] + "5"])
@@ -45,7 +45,7 @@ def test_another_code_takes_nothing(typed: str, ada: User) -> None:
     with pytest.raises(UnknownCode):
         associate_by_code(typed, ada, NOW)
     assert Lampi.named("b827ebba0387").user is None
-    assert told() == {}
+    assert enqueued() == {}
 
 
 def test_a_used_code_is_refused_as_an_unknown_one_is(ada: User, bob: User) -> None:
@@ -81,23 +81,23 @@ def test_release_gives_a_new_code(ada: User) -> None:
     stored = Lampi.named("b827ebba0387")
     assert (stored.user, stored.associated_at) == (None, None)
     assert stored.association_code != CODE
-    assert told() == {TOPIC: f'{{"associated": false, "code": "{stored.association_code}"}}'.encode()}
+    assert enqueued() == {TOPIC: f'{{"associated": false, "code": "{stored.association_code}"}}'.encode()}
     with pytest.raises(UnknownCode):
         associate_by_code("b71e09", ada, NOW)
     assert associate_by_code(stored.association_code, ada, NOW)
 
 
-def test_a_lamp_of_nobody_keeps_its_code_when_released() -> None:
+def test_an_unclaimed_lamp_keeps_its_code_when_released() -> None:
     with pytest.raises(NotAssociated):
         release("b827ebba0387", NOW)
     assert Lampi.named("b827ebba0387").association_code == CODE
-    assert told() == {}
+    assert enqueued() == {}
 
 
 def test_forget_deletes_the_lamp_and_its_message() -> None:
     forget("b827ebba0387")
     assert Lampi.select().count() == 0
-    assert told() == {TOPIC: b""}
+    assert enqueued() == {TOPIC: b""}
 
 
 def test_an_unknown_lamp_is_refused() -> None:

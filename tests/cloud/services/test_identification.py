@@ -1,4 +1,4 @@
-"""A lamp shows which one it is: what the database says meanwhile, and what is published to the lamp."""
+"""Identification: the database's state meanwhile, and what is published to the lamp."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ import peewee
 import pytest
 
 from cloud.daemon.code_rotation import rotate_expired
-from cloud.daemon.maintenance import LOOK_SECONDS, Maintenance
+from cloud.daemon.maintenance import CHECK_SECONDS, Maintenance
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import connect_database, database_proxy, write_transaction
@@ -23,7 +23,7 @@ from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from shared.protocol.payloads import Associated, Association, Unassociated, decode_association
 from tests.cloud.conftest import NOW
-from tests.support.replay import heal
+from tests.support.replay import replay_lost
 
 LAMP = "b827ebba0387"
 END = NOW + IDENTIFY_FOR
@@ -44,8 +44,8 @@ def register(*device_ids: str) -> None:
     batch.register(NOW)
 
 
-def told() -> Association | None:
-    """Return what the lamp is being told; it must be what the database says."""
+def enqueued() -> Association | None:
+    """Return the lamp's pending message, which must match the database."""
     (message,) = [message for message in outbox.pending(after=0, limit=10_000) if LAMP in message.topic]
     said = decode_association(message.payload)
     assert said == association_of(Lampi.named(LAMP), announced_terms())
@@ -54,14 +54,14 @@ def told() -> Association | None:
 
 def test_the_member_comes_and_goes(lamp: Lampi) -> None:
     identify(LAMP, NOW)
-    assert told() == Unassociated(lamp.association_code, identify=SHOWN_END)
+    assert enqueued() == Unassociated(lamp.association_code, identify=SHOWN_END)
     assert end_identifying(END - timedelta(microseconds=1)) == []
     assert end_identifying(END) == [LAMP]
-    assert told() == Unassociated(lamp.association_code)
+    assert enqueued() == Unassociated(lamp.association_code)
     assert end_identifying(END) == []
 
 
-def test_a_flood_says_nothing_more(lamp: Lampi) -> None:
+def test_a_flood_of_requests_publishes_nothing_more(lamp: Lampi) -> None:
     identify(LAMP, NOW)
     said = outbox.last_version()
     for tenth in range(100):
@@ -69,10 +69,10 @@ def test_a_flood_says_nothing_more(lamp: Lampi) -> None:
     assert outbox.last_version() == said
     identify(LAMP, END)
     assert outbox.last_version() == said + 1
-    assert told() == Unassociated(lamp.association_code, identify="2026-11-23T12:00:20.000Z")
+    assert enqueued() == Unassociated(lamp.association_code, identify="2026-11-23T12:00:20.000Z")
 
 
-def test_of_many_who_ask_at_once_one_is_heard(lamp: Lampi) -> None:
+def test_of_many_concurrent_requests_one_counts(lamp: Lampi) -> None:
     said = outbox.last_version()
     together = Barrier(8)
 
@@ -96,32 +96,32 @@ def test_asking_again_needs_no_lock(lamp: Lampi, database_url: str) -> None:
     other.close()
 
 
-def test_only_a_lamp_that_nobody_owns_shows_it(ada: User, lamp: Lampi) -> None:
+def test_only_an_unclaimed_lamp_shows_it(ada: User, lamp: Lampi) -> None:
     with pytest.raises(UnknownLamp):
         identify("b827ebba0388", NOW)
     identify(LAMP, NOW)
     associate_by_code(lamp.association_code, ada, NOW)
-    assert told() == Associated()
+    assert enqueued() == Associated()
     with pytest.raises(AlreadyAssociated):
         identify(LAMP, NOW + SECOND)
     assert end_identifying(END) == []
     release(LAMP, NOW + SECOND)
-    assert told() == Unassociated(Lampi.named(LAMP).association_code)
+    assert enqueued() == Unassociated(Lampi.named(LAMP).association_code)
 
 
 def test_a_new_code_meanwhile_keeps_it(lamp: Lampi) -> None:
     identify(LAMP, NOW)
     assert rotate_expired(SECOND, NOW + SECOND) == [LAMP]
-    said = told()
+    said = enqueued()
     assert isinstance(said, Unassociated)
     assert (said.identify, said.code == lamp.association_code) == (SHOWN_END, False)
 
 
-def test_a_broker_that_forgot_is_told_what_the_database_says(lamp: Lampi) -> None:
+def test_a_broker_that_lost_its_store_gets_the_current_state(lamp: Lampi) -> None:
     identify(LAMP, NOW)
     outbox.remove([message.version for message in outbox.pending(after=0, limit=10)])
-    assert heal(None, NOW) == 1
-    assert told() == Unassociated(lamp.association_code, identify=SHOWN_END)
+    assert replay_lost(None, NOW) == 1
+    assert enqueued() == Unassociated(lamp.association_code, identify=SHOWN_END)
 
 
 def test_what_a_wrong_clock_wrote_ends_at_once_and_does_not_bar_the_way(lamp: Lampi) -> None:
@@ -130,7 +130,7 @@ def test_what_a_wrong_clock_wrote_ends_at_once_and_does_not_bar_the_way(lamp: La
     assert end_identifying(NOW) == [LAMP]
     identify(LAMP, ahead)
     identify(LAMP, NOW)
-    assert told() == Unassociated(lamp.association_code, identify=SHOWN_END)
+    assert enqueued() == Unassociated(lamp.association_code, identify=SHOWN_END)
 
 
 def test_thousands_end_in_batches_and_without_a_pause(lamp: Lampi) -> None:
@@ -143,9 +143,9 @@ def test_thousands_end_in_batches_and_without_a_pause(lamp: Lampi) -> None:
     assert not Lampi.select().where(Lampi.identify_until.is_null(False)).exists()
     upkeep.step(END, 0.0)
     identify(LAMP, END)
-    upkeep.step(END + IDENTIFY_FOR, LOOK_SECONDS / 2)
+    upkeep.step(END + IDENTIFY_FOR, CHECK_SECONDS / 2)
     assert Lampi.named(LAMP).identify_until is not None
-    upkeep.step(END + IDENTIFY_FOR, LOOK_SECONDS)
+    upkeep.step(END + IDENTIFY_FOR, CHECK_SECONDS)
     assert Lampi.named(LAMP).identify_until is None
 
 

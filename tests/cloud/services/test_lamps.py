@@ -1,4 +1,4 @@
-"""Lamps, users, and the two verbs that users of LAMPI know."""
+"""Lamps, users, and the two methods of LAMPI's model."""
 
 import itertools
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ def lampi(database: peewee.Database) -> Lampi:
     return made
 
 
-def told() -> list[tuple[str, bytes]]:
+def enqueued() -> list[tuple[str, bytes]]:
     return [(message.topic, message.payload) for message in outbox.pending(after=0, limit=100)]
 
 
@@ -45,17 +45,17 @@ def test_a_new_lamp_has_a_code_and_no_owner(lampi: Lampi) -> None:
     assert not stored.connected
 
 
-def test_publish_unassociated_msg_has_the_lamp_told_its_code(lampi: Lampi) -> None:
+def test_publish_unassociated_msg_publishes_the_code(lampi: Lampi) -> None:
     lampi.publish_unassociated_msg()
-    assert told() == [(TOPIC, unassociated(lampi.association_code))]
+    assert enqueued() == [(TOPIC, unassociated(lampi.association_code))]
 
 
-def test_associating_gives_the_owner_and_tells_the_lamp(lampi: Lampi, ada: User) -> None:
+def test_associating_sets_the_owner_and_publishes_it(lampi: Lampi, ada: User) -> None:
     lampi.associate_and_publish_associated_msg(ada, NOW)
     stored = Lampi.named("b827ebba0387")
     assert (stored.user, stored.associated_at) == (ada, NOW)
     assert (lampi.user, lampi.associated_at) == (ada, NOW)
-    assert told() == [(TOPIC, b'{"associated": true}')]
+    assert enqueued() == [(TOPIC, b'{"associated": true}')]
 
 
 def test_a_lamp_has_one_owner(lampi: Lampi, ada: User, bob: User) -> None:
@@ -71,7 +71,7 @@ def test_an_object_older_than_the_association_can_not_undo_it(lampi: Lampi, ada:
     lampi.associate_and_publish_associated_msg(ada, NOW)
     with pytest.raises(AlreadyAssociated):
         stale.publish_unassociated_msg()
-    assert told() == [(TOPIC, b'{"associated": true}')]
+    assert enqueued() == [(TOPIC, b'{"associated": true}')]
 
 
 def test_an_object_older_than_the_code_publishes_the_code_of_now(lampi: Lampi, ada: User) -> None:
@@ -79,7 +79,7 @@ def test_an_object_older_than_the_code_publishes_the_code_of_now(lampi: Lampi, a
     lampi.associate_and_publish_associated_msg(ada, NOW)
     release("b827ebba0387", NOW)
     stale.publish_unassociated_msg()
-    assert told() == [(TOPIC, unassociated(Lampi.named("b827ebba0387").association_code))]
+    assert enqueued() == [(TOPIC, unassociated(Lampi.named("b827ebba0387").association_code))]
 
 
 def test_a_forgotten_lamp_is_refused(lampi: Lampi, ada: User) -> None:
@@ -94,7 +94,7 @@ def test_a_forgotten_lamp_is_refused(lampi: Lampi, ada: User) -> None:
 def test_deleting_a_lamp_has_its_retained_message_cleared(lampi: Lampi) -> None:
     lampi.publish_unassociated_msg()
     assert lampi.delete_instance() == 1
-    assert told() == [(TOPIC, b"")]
+    assert enqueued() == [(TOPIC, b"")]
     assert Lampi.select().count() == 0
 
 

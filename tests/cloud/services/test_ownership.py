@@ -19,7 +19,7 @@ from cloud.store.lamps import DEFAULT_NAME, Lampi, User
 from shared.protocol.payloads import Associated, decode_association
 from tests.cloud.conftest import NOW
 from tests.support.older_schema import OlderLampi
-from tests.support.replay import heal
+from tests.support.replay import replay_lost
 
 LAMP = "b827ebba0387"
 
@@ -31,20 +31,20 @@ def lampi(database: peewee.Database, ada: User) -> Lampi:
     return Lampi.named(LAMP)
 
 
-def told() -> object:
+def enqueued() -> object:
     (message,) = outbox.pending(after=0, limit=10)
     return decode_association(message.payload)
 
 
-def test_a_rename_tells_the_screen_and_the_same_name_again_does_not(lampi: Lampi, ada: User) -> None:
-    assert told() == Associated()
+def test_a_rename_is_published_and_the_same_name_again_is_not(lampi: Lampi, ada: User) -> None:
+    assert enqueued() == Associated()
     rename(ada, LAMP, "  Küche 💡 ")
-    assert told() == Associated("Küche 💡")
+    assert enqueued() == Associated("Küche 💡")
     version = outbox.last_version()
     rename(ada, LAMP, "Küche 💡")
     assert outbox.last_version() == version
     rename(ada, LAMP, DEFAULT_NAME)
-    assert told() == Associated()
+    assert enqueued() == Associated()
 
 
 def test_what_the_rename_says_and_what_it_writes_are_one_transaction(lampi: Lampi, ada: User) -> None:
@@ -54,18 +54,18 @@ def test_what_the_rename_says_and_what_it_writes_are_one_transaction(lampi: Lamp
     assert (stored.name, stored.message_version) == ("Kitchen", message.version)
 
 
-def test_a_broker_that_forgot_is_told_the_name_again(lampi: Lampi, ada: User) -> None:
+def test_the_name_is_replayed_to_a_broker_that_lost_its_store(lampi: Lampi, ada: User) -> None:
     rename(ada, LAMP, "Kitchen")
     outbox.remove([message.version for message in outbox.pending(after=0, limit=10)])
-    assert heal(None, NOW) == 1
-    assert told() == Associated("Kitchen")
+    assert replay_lost(None, NOW) == 1
+    assert enqueued() == Associated("Kitchen")
 
 
 def test_the_next_owner_does_not_get_the_last_ones_name(lampi: Lampi, ada: User, bob: User) -> None:
     rename(ada, LAMP, "Ada's bedroom")
     release(LAMP, NOW)
     associate_by_code(Lampi.named(LAMP).association_code, bob, NOW)
-    assert told() == Associated()
+    assert enqueued() == Associated()
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_name_that_was_set_past_the_rules_never_makes_a_message_that_readers_r
     assert decode_association(association_of(lampi, ClaimTerms()).encode()) == Associated(shown)
 
 
-def test_an_upgrade_tells_the_names_that_were_given_before(empty_database_url: str) -> None:
+def test_an_upgrade_publishes_earlier_names(empty_database_url: str) -> None:
     from cloud.db.database import open_database  # noqa: PLC0415
 
     database = open_database(empty_database_url, create=True)
@@ -107,7 +107,7 @@ def test_names_are_in_an_order_that_people_know(database: peewee.Database, ada: 
 
 
 @pytest.mark.parametrize(("ttl", "good_for"), [(timedelta(minutes=15), 900), (None, None)])
-def test_a_lamp_that_waits_is_told_how_long_a_code_is_good(
+def test_the_code_lifetime_is_published_to_unclaimed_lamps(
     database: peewee.Database, ttl: timedelta | None, good_for: int | None
 ) -> None:
     policy.announce(CodePolicy(ttl=ttl))

@@ -161,13 +161,13 @@ class Association(RuleBasedStateMachine):
 
     @rule()
     def rotation(self) -> None:
-        lapsed = {
+        expired = {
             device_id
             for device_id, lamp in self.lamps.items()
             if lamp.owner is None and self.now - self.issued_at[lamp.code] >= lamp.ttl  # type: ignore[operator]
         }
-        assert set(rotate_expired(TTL, self.now)) == lapsed
-        for device_id in lapsed:
+        assert set(rotate_expired(TTL, self.now)) == expired
+        for device_id in expired:
             before = self.lamps[device_id].code
             self.new_code(device_id)
             assert self.lamps[device_id].code != before

@@ -34,7 +34,7 @@ def run(database_url: str) -> Run:
     return lambda *words: CliRunner().invoke(commands, words, env={"LAMPI_DATABASE_URL": database_url})
 
 
-def told(selection: Selection | None = None) -> list[tuple[str, str | None, str | None, str | None, str]]:
+def rows_of(selection: Selection | None = None) -> list[tuple[str, str | None, str | None, str | None, str]]:
     rows = audit_log.read(selection or Selection())
     return [(row.event, row.device_id, row.user_name, row.reason, row.source) for row in rows]
 
@@ -49,7 +49,7 @@ def test_all_that_is_done_is_in_it(lampi: Lampi, bob: User) -> None:
     with pytest.raises(UnknownCode):
         associate_by_code("000000", bob, NOW, HERE)
     forget(LAMP, NOW, HERE)
-    assert told()[2:] == [
+    assert rows_of()[2:] == [
         ("user added", None, "Ada L.", None, HERE),
         ("associated", LAMP, "Ada L.", None, HERE),
         ("refused", LAMP, "bob", "already has an owner", "command line (root)"),
@@ -63,7 +63,7 @@ def test_all_that_is_done_is_in_it(lampi: Lampi, bob: User) -> None:
 def test_what_is_done_in_the_shell_is_in_it(lampi: Lampi, ada: User) -> None:
     lampi.associate_and_publish_associated_msg(ada)
     lampi.delete_instance()
-    assert [(event, source) for event, _, _, _, source in told()[1:]] == [
+    assert [(event, source) for event, _, _, _, source in rows_of()[1:]] == [
         ("associated", "shell"),
         ("forgotten", "shell"),
     ]
@@ -77,7 +77,7 @@ def test_no_code_is_in_it(lampi: Lampi, ada: User) -> None:
 
 
 def test_a_change_that_fails_is_not_in_it(lampi: Lampi, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = told()
+    before = rows_of()
     monkeypatch.setattr(outbox, "put", lambda _messages: 1 / 0)
     for act in (
         lambda: associate_by_code("b71e09", ada, NOW),
@@ -86,14 +86,14 @@ def test_a_change_that_fails_is_not_in_it(lampi: Lampi, ada: User, monkeypatch: 
     ):
         with pytest.raises(ZeroDivisionError):
             act()
-    assert told() == before
+    assert rows_of() == before
 
 
 @pytest.mark.parametrize("statement", ["UPDATE history SET source = 'elsewhere'", "DELETE FROM history"])
 def test_the_database_refuses_to_change_it(database: peewee.Database, ada: User, statement: str) -> None:
     with pytest.raises(peewee.DatabaseError, match="history is append-only"):
         database.execute_sql(statement)
-    assert len(told()) == 1
+    assert len(rows_of()) == 1
 
 
 def test_nor_can_it_be_written_over(database: peewee.Database, ada: User) -> None:
@@ -111,7 +111,7 @@ def test_postgresql_refuses_to_empty_it(database: peewee.Database, ada: User) ->
     if isinstance(database, peewee.PostgresqlDatabase):
         with pytest.raises(peewee.DatabaseError, match="history is append-only"):
             database.execute_sql("TRUNCATE history")
-    assert len(told()) == 1
+    assert len(rows_of()) == 1
 
 
 @pytest.mark.parametrize(("typed", "error"), [("000000", TooManyGuesses), ("0" * 32, UnknownCode)])
@@ -124,22 +124,22 @@ def test_a_flood_of_refusals_stays_small(
             associate_by_code(typed, ada, NOW, HERE)
         if number > 10:
             assert refused.type is error
-    reasons = [reason for _, _, _, reason, _ in told() if reason]
+    reasons = [reason for _, _, _, reason, _ in rows_of() if reason]
     assert len(reasons) == (6 if error is TooManyGuesses else 3)
     with pytest.raises((UnknownCode, TooManyGuesses)):
         associate_by_code(typed, ada, NOW + timedelta(days=2), HERE)
-    assert len(told()) == 1 + len(reasons) + 1
+    assert len(rows_of()) == 1 + len(reasons) + 1
 
 
 def test_a_part_of_it(lampi: Lampi, ada: User) -> None:
     Lampi.create(device_id="b827ebba0388")
     for number, device_id in enumerate([LAMP, "b827ebba0388", LAMP]):
         rotate_code(device_id, NOW + timedelta(hours=number))
-    assert len(told(Selection(device_id=LAMP))) == 2
-    assert len(told(Selection(since=NOW + timedelta(hours=1)))) == 2
-    assert [device_id for _, device_id, *_ in told(Selection(newest=2))] == ["b827ebba0388", LAMP]
+    assert len(rows_of(Selection(device_id=LAMP))) == 2
+    assert len(rows_of(Selection(since=NOW + timedelta(hours=1)))) == 2
+    assert [device_id for _, device_id, *_ in rows_of(Selection(newest=2))] == ["b827ebba0388", LAMP]
     assert [row.at for row in audit_log.read(Selection(LAMP, newest=1))] == [NOW + timedelta(hours=2)]
-    assert told(Selection(newest=100)) == told()
+    assert rows_of(Selection(newest=100)) == rows_of()
 
 
 def test_a_long_one_comes_in_order(database: peewee.Database) -> None:
@@ -147,8 +147,8 @@ def test_a_long_one_comes_in_order(database: peewee.Database) -> None:
     History.insert_many(
         {"at": NOW, "event": AuditEvent.ROTATED, "device_id": device_id, "source": HERE} for device_id in ids
     ).execute()
-    assert [device_id for _, device_id, *_ in told()] == ids
-    assert len(told(Selection(newest=1700))) == 1700
+    assert [device_id for _, device_id, *_ in rows_of()] == ids
+    assert len(rows_of(Selection(newest=1700))) == 1700
 
 
 def test_the_command_tells_it(run: Run, lampi: Lampi, ada: User) -> None:

@@ -1,4 +1,4 @@
-"""What a person may type, and what can't be a code."""
+"""Codes: generation, valid input and malformed input."""
 
 import itertools
 from collections.abc import Iterable

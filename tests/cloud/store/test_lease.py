@@ -39,7 +39,7 @@ def test_renewing_keeps_it() -> None:
     assert second.acquire(NOW + LONG) == first.holder
 
 
-def test_giving_it_back_lets_the_next_one_have_it_at_once() -> None:
+def test_after_resigning_the_next_one_gets_it_at_once() -> None:
     first, second = PublisherLease(), PublisherLease()
     first.acquire(NOW)
     second.resign()

@@ -19,7 +19,7 @@ from cloud.store.lamps import Lampi
 from tests.cloud.conftest import NOW
 from tests.support.plans import plans
 from tests.support.publishing import HandPlayed
-from tests.support.replay import heal, our_mark, topic
+from tests.support.replay import our_mark, replay_lost, topic
 
 GROWING = "lampi|outbox_message|forgotten|history|guess_count|webhook_event"
 """Not the users: they are counted, up to a limit."""
@@ -79,7 +79,7 @@ HOT: dict[str, Callable[[], object]] = {
     "rotating nothing": lambda: rotate_expired(timedelta(hours=1), NOW),
     "rotating": lambda: rotate_expired(timedelta(seconds=1), NOW + timedelta(seconds=1)),
     "looking for what is over": lambda: Maintenance().step(NOW, 1.0),
-    "healing": lambda: heal(None, NOW),
+    "replay": lambda: replay_lost(None, NOW),
 }
 
 

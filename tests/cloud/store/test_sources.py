@@ -1,4 +1,4 @@
-"""Where something comes from, as history says it and guesses are counted by."""
+"""Sources of requests, as recorded in the audit log and used for rate limits."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""The webhook's outbox: written with the change, kept in order for each lamp, and never for ever."""
+"""The webhook's outbox: written with the change, in order for each lamp, and limited in time."""
 
 import json
 from contextlib import suppress
@@ -46,7 +46,7 @@ def due(now: datetime) -> tuple[str, str] | None:
     return None if event is None else (event.device_id, json.loads(event.body)["type"])
 
 
-def test_owners_that_come_and_go_are_told_without_a_code(ada: User) -> None:
+def test_associations_and_releases_are_sent_without_a_code(ada: User) -> None:
     codes = [Lampi.named(LAMP).association_code]
     associate_by_code(codes[0], ada, NOW)
     release(LAMP, NOW + SECOND)
@@ -59,13 +59,13 @@ def test_owners_that_come_and_go_are_told_without_a_code(ada: User) -> None:
     assert not any(code[:6] in event.body for event in WebhookEvent.select() for code in codes)
 
 
-def test_a_lamp_that_is_forgotten_is_told_of_only_where_somebody_loses_it(ada: User) -> None:
+def test_forgetting_a_lamp_is_sent_only_if_it_had_an_owner(ada: User) -> None:
     associate_by_device_id(LAMP, ada, NOW)
     WebhookEvent.delete().execute()
     forget(LAMP)
     forget(OTHER)
-    (told,) = bodies()
-    assert (told["type"], told["data"]) == ("lamp.released", {"device_id": LAMP, "name": "My LAMPI", "user": "ada"})
+    (sent,) = bodies()
+    assert (sent["type"], sent["data"]) == ("lamp.released", {"device_id": LAMP, "name": "My LAMPI", "user": "ada"})
 
 
 def test_nothing_is_written_of_what_did_not_happen(ada: User) -> None:
@@ -79,7 +79,7 @@ def test_nothing_is_written_of_what_did_not_happen(ada: User) -> None:
     assert bodies() == []
 
 
-def test_nothing_is_written_for_nobody(ada: User) -> None:
+def test_nothing_is_written_without_a_receiver(ada: User) -> None:
     announce_receiver(False)
     associate_by_device_id(LAMP, ada, NOW)
     announce_receiver(True)

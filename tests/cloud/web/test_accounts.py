@@ -43,14 +43,14 @@ def test_a_page_that_can_t_check_more_passwords_says_when_to_try_again(
     assert Reader(app).sign_in("ada").status == 422
 
 
-def test_home_is_where_one_has_something_to_do(reader: Reader, as_ada: Reader) -> None:
+def test_home_redirects_to_lamps_or_sign_in(reader: Reader, as_ada: Reader) -> None:
     assert reader.open("/").location == "/sign-in"
     assert as_ada.open("/").location == "/lamps"
     for page in ("/sign-in", "/sign-up"):
         assert as_ada.open(page).location == "/lamps"
 
 
-def test_one_gets_where_one_was_going(reader: Reader) -> None:
+def test_sign_in_redirects_to_the_requested_page(reader: Reader) -> None:
     reader.open("/password")
     assert "Sign in to continue." in reader.open("/sign-in").text
     assert reader.sign_up().location == "/password"
@@ -106,7 +106,7 @@ def test_bytes_that_are_no_text_are_refused(reader: Reader) -> None:
     assert User.select().count() == 0
 
 
-def test_unknown_names_and_wrong_passwords_are_told_alike(reader: Reader, bob: User) -> None:
+def test_unknown_names_and_wrong_passwords_get_the_same_error(reader: Reader, bob: User) -> None:
     """Bob has no password."""
     Reader(reader.app).sign_up()
     answers = {name: reader.sign_in(name, "wrong horse battery") for name in ("ada", "bob", "nobody")}
@@ -139,11 +139,11 @@ def test_a_changed_password_signs_out_everywhere_else(app: Flask) -> None:
     here, there = Reader(app), Reader(app)
     here.sign_up()
     there.sign_in()
-    wrong = here.send("/password", {"present": "wrong horse", "new": "new horse battery"})
+    wrong = here.send("/password", {"current": "wrong horse", "new": "new horse battery"})
     assert "Incorrect current password." in wrong.text
-    assert "must have 10 to 200 characters" in here.send("/password", {"present": PASSWORD, "new": "short"}).text
+    assert "must have 10 to 200 characters" in here.send("/password", {"current": PASSWORD, "new": "short"}).text
     assert there.open("/lamps").status == 200
-    assert here.send("/password", {"present": PASSWORD, "new": "new horse battery"}).location == "/lamps"
+    assert here.send("/password", {"current": PASSWORD, "new": "new horse battery"}).location == "/lamps"
     assert "Password changed. You are signed out everywhere else." in here.open("/lamps").text
     assert there.open("/lamps").location == "/sign-in"
 

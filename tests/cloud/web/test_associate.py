@@ -50,7 +50,7 @@ def test_code_then_this_lamp_then_yours(as_ada: Reader, ada: User, typed: str) -
     assert "This lamp is yours" in as_ada.open(YOURS).text
 
 
-def test_the_page_tells_when_the_lamp_knows(as_ada: Reader) -> None:
+def test_the_page_shows_when_the_lamp_is_up_to_date(as_ada: Reader) -> None:
     find(as_ada)
     as_ada.send("/associate/this-lamp")
     assert "The lamp service is unavailable." in as_ada.open(YOURS).text
@@ -174,7 +174,7 @@ def test_a_code_that_was_replaced_meanwhile_associates_nothing(as_ada: Reader) -
     assert owner() is None
 
 
-def test_a_code_that_lapsed_meanwhile_associates_nothing(as_ada: Reader, clock: Clock) -> None:
+def test_a_code_that_expired_meanwhile_associates_nothing(as_ada: Reader, clock: Clock) -> None:
     announce(CodePolicy(ttl=timedelta(minutes=15)))
     clock.pass_by(timedelta(minutes=10))
     find(as_ada)

@@ -1,4 +1,4 @@
-"""The database away: a page that says so, and that is a page again when the database is back."""
+"""The database is unavailable: the page says so, and recovers with the database."""
 
 import tempfile
 from collections.abc import Iterator

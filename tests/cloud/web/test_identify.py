@@ -1,4 +1,4 @@
-"""What the page says of the lamp's screen during identification."""
+"""What the page says about the lamp's screen during identification."""
 
 from datetime import timedelta
 
@@ -14,29 +14,29 @@ from tests.support.pages import Reader
 def test_the_page_says_what_to_look_for_and_only_what_can_be_seen(as_ada: Reader, lampi: Lampi, clock: Clock) -> None:
     as_ada.send("/associate", {"code": CODE})
 
-    def told() -> tuple[str, str]:
+    def advice() -> tuple[str, str]:
         before = as_ada.open("/associate/this-lamp").text
         as_ada.send("/associate/identify", page="/associate/this-lamp")
         return before, as_ada.open("/associate/this-lamp").text
 
-    before, again = told()
+    before, again = advice()
     assert "Check that the lamp's screen shows the same four characters" in before
     assert "The screen can't light up because the lamp service is unavailable." in before
     assert "The lamp service is unavailable, so the lamp's screen can't light up." in again
     daemon = PublisherLease()
     daemon.acquire(NOW)
-    before, again = told()
+    before, again = advice()
     assert "The screen lights up for a few seconds and asks “Is this the lamp?”" in before
     assert "The lamp's screen is still asking “Is this the lamp?”" in again
     clock.pass_by(IDENTIFY_FOR)
     daemon.acquire(clock.now)
-    before, again = told()
+    before, again = advice()
     assert "The screen has stopped asking “Is this the lamp?” Press “Light up again” to repeat it." in before
     assert "The lamp's screen asks “Is this the lamp?” again." in again
     assert "The screen lights up for a few seconds and asks “Is this the lamp?”" in again
     daemon.resign()
     Lampi.update(connected=False).execute()
-    before, again = told()
+    before, again = advice()
     assert "The screen can't light up. Check that the lamp is switched on and connected to the network." in before
     assert "The lamp is not connected, so its screen can't light up." in again
 

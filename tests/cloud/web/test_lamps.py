@@ -19,7 +19,7 @@ def hers(lampi: Lampi, ada: User) -> Lampi:
     return claiming.associate_by_code(CODE, ada, NOW)
 
 
-def test_my_lamps_and_nobody_else_s(as_ada: Reader, as_bob: Reader) -> None:
+def test_my_lamps_and_no_one_else_s(as_ada: Reader, as_bob: Reader) -> None:
     page = as_ada.open("/lamps").text
     assert "My LAMPI" in page
     assert LAMP in page
@@ -45,7 +45,7 @@ def test_many_lamps_come_a_page_at_a_time(as_ada: Reader, ada: User) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 30, "1.5", ""])
-def test_pages_that_are_none(as_ada: Reader, number: str) -> None:
+def test_invalid_page_numbers(as_ada: Reader, number: str) -> None:
     assert as_ada.open(f"/lamps?page={number}").status == 200
 
 
@@ -57,7 +57,7 @@ def test_a_lamp_gets_another_name(as_ada: Reader) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\nb", "a\0b", "a\N{RIGHT-TO-LEFT OVERRIDE}b"])
-def test_names_that_are_none(as_ada: Reader, name: str) -> None:
+def test_invalid_names(as_ada: Reader, name: str) -> None:
     refused = as_ada.send(f"/lamps/{LAMP}/rename", {"name": name})
     assert refused.status == 422
     assert "one line of 1 to 100 visible characters" in refused.text
@@ -107,7 +107,7 @@ def test_to_release_twice_is_to_release_once(as_ada: Reader) -> None:
 
 @pytest.mark.parametrize("what", ["rename", "release", "yours"])
 @pytest.mark.parametrize("device_id", [LAMP, "b827eb000000", "x", "%00", "%ff", "..", "' or 1=1", "<b>", "x" * 2000])
-def test_a_lamp_of_somebody_else_is_as_if_it_was_not_there(as_bob: Reader, what: str, device_id: str) -> None:
+def test_another_users_lamp_is_not_found(as_bob: Reader, what: str, device_id: str) -> None:
     asked = as_bob.open(f"/lamps/{device_id}/{what}")
     assert asked.status == 404
     if what != "yours":
@@ -125,7 +125,7 @@ def test_no_database_is_asked_for_what_can_t_be_an_id(as_ada: Reader, device_id:
     assert as_ada.open(f"/lamps/{device_id}/rename").status == 404
 
 
-def test_a_lamp_of_nobody_s_is_not_there_either(as_ada: Reader) -> None:
+def test_an_unclaimed_lamp_is_not_found_either(as_ada: Reader) -> None:
     waiting("b827eb11c0de", "0123456789abcdef" * 2)
     assert as_ada.open("/lamps/b827eb11c0de/release").status == 404
 

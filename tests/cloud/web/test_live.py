@@ -1,4 +1,4 @@
-"""Learning of changes: what counts as one, and how it reaches a browser."""
+"""Live updates: what counts as a change, and how it reaches a browser."""
 
 import time
 from collections.abc import Iterator
@@ -116,7 +116,7 @@ def test_who_is_not_signed_in_learns_nothing(reader: Reader, as_ada: Reader, clo
     assert as_ada.open("/live").status == 401
 
 
-def test_streams_beyond_the_most_are_told_to_ask_instead(
+def test_streams_beyond_the_limit_are_refused(
     as_ada: Reader, as_bob: Reader, ada: User, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "MOST_STREAMS", 3)
@@ -140,7 +140,7 @@ def test_all_streams_end_when_the_watcher_stops(as_ada: Reader, ada: User, app: 
     assert as_ada.open("/live").status == 503
 
 
-def test_a_stream_says_something_now_and_then_and_ends_after_a_while(
+def test_a_stream_sends_keepalives_and_ends_after_its_lifetime(
     as_ada: Reader, ada: User, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "LOOK_SECONDS", 0.01)
@@ -151,7 +151,7 @@ def test_a_stream_says_something_now_and_then_and_ends_after_a_while(
     assert set(chunks) == {":\n\n"}
 
 
-def test_nobody_looks_before_somebody_waits(as_ada: Reader, ada: User, watcher: Watcher) -> None:
+def test_the_database_is_polled_only_while_a_stream_is_open(as_ada: Reader, ada: User, watcher: Watcher) -> None:
     as_ada.open("/lamps")
     assert watcher._thread is None
     stream = Stream(as_ada, "")

@@ -1,4 +1,4 @@
-"""What attackers try, and what keeps them out."""
+"""Attacks on the page, and the defences against them."""
 
 import re
 
@@ -41,7 +41,7 @@ def test_over_https_a_request_from_another_site_is_refused(app: Flask, ada: User
     assert reader.send_bare("/sign-in", fields).status == 422
 
 
-def test_a_browser_that_hides_where_it_comes_from_is_told_so(app: Flask) -> None:
+def test_a_browser_that_hides_where_it_comes_from_is_reported_so(app: Flask) -> None:
     reader = Reader(app, https=True)
     fields = {"csrf_token": reader.token_of("/sign-in")}
     assert "didn't send the Referer header" in reader.send_bare("/sign-in", fields, headers={}).text
@@ -55,7 +55,7 @@ def test_a_get_changes_nothing(as_ada: Reader) -> None:
 
 
 @pytest.mark.parametrize("elsewhere", ELSEWHERE)
-def test_nobody_is_sent_elsewhere(app: Flask, elsewhere: str) -> None:
+def test_redirects_stay_on_the_site(app: Flask, elsewhere: str) -> None:
     reader = Reader(app)
     for name in ("next", "url", "to"):
         reader.open("/sign-in", query_string={name: elsewhere})

@@ -39,22 +39,22 @@ def failing(url: str) -> NotDelivered:
 
 def test_a_library_for_receivers_verifies_it(there: WebhookReceiver) -> None:
     deliver(EVENT, receiver_at(there.url), utc_now())
-    told = there.next()
-    assert (told.path, told.body) == ("/hook?key=abc", EVENT.body.encode())
-    assert told.headers["Content-Type"] == "application/json"
-    headers = {name.lower(): value for name, value in told.headers.items()}
-    Webhook(SECRET).verify(told.body, headers)
+    delivery = there.next()
+    assert (delivery.path, delivery.body) == ("/hook?key=abc", EVENT.body.encode())
+    assert delivery.headers["Content-Type"] == "application/json"
+    headers = {name.lower(): value for name, value in delivery.headers.items()}
+    Webhook(SECRET).verify(delivery.body, headers)
     with pytest.raises(WebhookVerificationError):
-        Webhook(SECRET).verify(told.body.replace(b"associated", b"released"), headers)
+        Webhook(SECRET).verify(delivery.body.replace(b"associated", b"released"), headers)
     with pytest.raises(WebhookVerificationError):
-        Webhook(f"whsec_{base64.b64encode(b'x' * 24).decode()}").verify(told.body, headers)
+        Webhook(f"whsec_{base64.b64encode(b'x' * 24).decode()}").verify(delivery.body, headers)
 
 
-def test_an_old_one_that_somebody_sends_again_is_refused_by_it(there: WebhookReceiver) -> None:
+def test_a_replayed_old_delivery_is_refused_by_it(there: WebhookReceiver) -> None:
     deliver(EVENT, receiver_at(there.url), utc_now() - timedelta(minutes=6))
-    told = there.next()
+    delivery = there.next()
     with pytest.raises(WebhookVerificationError):
-        Webhook(SECRET).verify(told.body, {name.lower(): value for name, value in told.headers.items()})
+        Webhook(SECRET).verify(delivery.body, {name.lower(): value for name, value in delivery.headers.items()})
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])

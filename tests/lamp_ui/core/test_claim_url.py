@@ -46,7 +46,7 @@ def test_it_is_shown_as_one_types_it_and_scanned_with_the_full_code(
         f"https://a.example/{'a' * 482}",
     ],
 )
-def test_what_nobody_can_use_is_not_shown(url: str | None) -> None:
+def test_an_unusable_address_is_not_shown(url: str | None) -> None:
     assert shown_address(url) is None
     assert scanned_address(url, CODE) is None
 

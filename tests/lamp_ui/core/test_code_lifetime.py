@@ -1,4 +1,4 @@
-"""How long a code is still good: known where the screen was there when it was issued, and never guessed."""
+"""The remaining lifetime of a code: known if the screen was connected when it was issued, and never guessed."""
 
 from math import inf
 
@@ -25,8 +25,8 @@ def test_the_last_minute_is_counted_in_steps() -> None:
         *(None, None, 60, 50, 50, 10, 10, None),
     ]
     assert (life.next_at(940), life.next_at(951), life.next_at(999)) == (950, 960, 1000)
-    assert not life.lapsed(999.9)
-    assert life.lapsed(1000)
+    assert not life.expired(999.9)
+    assert life.expired(1000)
     assert life.next_at(1000) == inf
 
 
@@ -37,9 +37,9 @@ def test_a_message_that_may_have_been_retained_for_long_says_nothing(reconnected
         life.connect()
     life.receive(Unassociated(OTHER, good_for=900), 200)
     assert life.next_at(200) == inf
-    assert not life.lapsed(10_000)
+    assert not life.expired(10_000)
     life.receive(FRESH, 300)
-    assert life.lapsed(1200)
+    assert life.expired(1200)
 
 
 def test_the_same_code_again_goes_on_as_it_was() -> None:
@@ -51,15 +51,15 @@ def test_the_same_code_again_goes_on_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("then", [Unassociated(OTHER), Associated(), None])
-def test_codes_that_never_lapse_and_lamps_without_one_have_no_end(then: Unassociated | Associated | None) -> None:
+def test_codes_that_never_expire_and_lamps_without_a_code_have_no_end(then: Unassociated | Associated | None) -> None:
     life = life_after_hearing_of_it()
     life.receive(then, 500)
-    assert (life.next_at(990), life.at(990).seconds_left, life.lapsed(5000)) == (inf, None, False)
+    assert (life.next_at(990), life.at(990).seconds_left, life.expired(5000)) == (inf, None, False)
 
 
 def test_another_time_to_live_for_the_same_code_counts_from_when_it_was_issued() -> None:
     life = life_after_hearing_of_it()
     life.receive(Unassociated(CODE, good_for=600), 200)
-    assert (life.lapsed(699), life.lapsed(700)) == (False, True)
+    assert (life.expired(699), life.expired(700)) == (False, True)
     life.receive(Unassociated(CODE), 300)
-    assert not life.lapsed(10_000)
+    assert not life.expired(10_000)

@@ -1,4 +1,4 @@
-"""The words: one catalogue, every language complete, and what is compiled is what is written."""
+"""Translations: one catalogue, every language complete, and compiled files that match their sources."""
 
 import re
 from string import Formatter
@@ -9,7 +9,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from lamp_ui.core.i18n import CATALOGUES, DEFAULT_LANGUAGE, LANGUAGES, hue_name, load_words, percent, spoken_here
+from lamp_ui.core.i18n import CATALOGUES, DEFAULT_LANGUAGE, LANGUAGES, hue_name, language_of, load_words, percent
 
 OTHERS = sorted(LANGUAGES.keys() - {DEFAULT_LANGUAGE})
 KEYWORDS = {"say": None, "_say": None}
@@ -86,4 +86,4 @@ def test_hues_and_shares_have_words() -> None:
     ],
 )
 def test_the_language_is_that_of_the_environment(environment: dict[str, str], language: str) -> None:
-    assert spoken_here(environment) == language
+    assert language_of(environment) == language

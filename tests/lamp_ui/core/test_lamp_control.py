@@ -1,4 +1,4 @@
-"""What the finger asks and what the lamp says: neither gets into the other's way, and neither is invented."""
+"""The user's requests and the lamp's reports: kept apart, and never invented."""
 
 from math import inf
 

@@ -82,7 +82,7 @@ def test_the_hint_says_whether_the_code_can_be_used(events: list[Event], hint: s
     assert (popup.code_groups, popup.hint) == (("b71", "e09"), hint)
 
 
-def test_a_new_code_is_announced_before_the_old_one_lapses() -> None:
+def test_a_new_code_is_announced_before_the_old_one_expires() -> None:
     presenter = presenter_after(*UP, AssociationChanged(Unassociated(CODE, good_for=900)))
 
     def hint(now: float) -> str:

@@ -76,7 +76,7 @@ def test_a_machine_without_a_network() -> None:
             "The cloud has not reported yet who owns this lamp. Check that its daemon is running.",
         ),
         (
-            Known(CLOUD, 0, code_lapsed=True),
+            Known(CLOUD, 0, code_expired=True),
             "The code has expired without a new one. Check that the cloud's daemon is running.",
         ),
         (
@@ -85,7 +85,7 @@ def test_a_machine_without_a_network() -> None:
         ),
         (
             Known(LinkState(up=True, bridge_up=True, trouble=Trouble.REFUSED), 0),
-            "The lamp's broker does not let this screen listen. Check its access rules.",
+            "The lamp's broker refuses this screen. Check its access rules.",
         ),
     ],
 )

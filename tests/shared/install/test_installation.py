@@ -1,4 +1,4 @@
-"""Laying out files: what is missing is made, and what was changed by hand stays."""
+"""Installing files: missing ones are created, and those that were changed by hand are kept."""
 
 import errno
 import grp
@@ -88,7 +88,7 @@ def test_a_second_time_changes_nothing(install: Install, tmp_path: Path) -> None
     assert tree(tmp_path) == before
 
 
-def test_what_nobody_changed_is_renewed(install: Install, conf: Path) -> None:
+def test_unchanged_files_are_updated(install: Install, conf: Path) -> None:
     install(file(b"one"))
     said = install(file(b"two"))
     assert said == [f"update {CONF}: unchanged since its installation"]
@@ -126,7 +126,7 @@ def test_a_link_stays_wherever_it_leads(install: Install, conf: Path, target: st
     assert conf.is_symlink()
 
 
-def test_a_mode_that_was_changed_stays_and_is_said(install: Install, conf: Path) -> None:
+def test_a_changed_mode_is_kept_and_reported(install: Install, conf: Path) -> None:
     install(Folder(CONF.parent, 0o750, US), file(b"one"))
     conf.chmod(0o600)
     conf.parent.chmod(0o700)
@@ -243,14 +243,14 @@ def test_folders_above_are_open_whatever_the_umask(install: Install, conf: Path)
     }
 
 
-def test_a_place_that_can_not_be_written_is_said(install: Install, tmp_path: Path) -> None:
+def test_an_unwritable_path_is_reported(install: Install, tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "etc").write_text("a file where a folder must be")
     with pytest.raises(CantInstall, match="Not a directory"):
         install(file(b"one"))
 
 
-def test_whoever_may_not_write_is_told_how_to(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_write_access_is_reported_with_advice(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(folder: Path, *_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 

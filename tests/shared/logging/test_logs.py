@@ -1,4 +1,4 @@
-"""The log: a line a record, on standard error, in UTC."""
+"""The log: one line per record, on standard error, in UTC."""
 
 import json
 import re

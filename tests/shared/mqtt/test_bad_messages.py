@@ -1,4 +1,4 @@
-"""Bad messages on a link to the broker: told, counted, and never deafening."""
+"""Bad messages from the broker: logged, counted, and never the end of reception."""
 
 import logging
 import queue
@@ -15,7 +15,7 @@ from tests.support.broker import Mosquitto
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 
-def test_bad_messages_are_each_told_once_and_the_next_good_one_is_received(
+def test_bad_messages_are_each_logged_once_and_the_next_good_one_is_received(
     broker: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -44,7 +44,7 @@ def test_bad_messages_are_each_told_once_and_the_next_good_one_is_received(
     assert "hunter2" not in caplog.text
 
 
-def test_a_receiver_that_raises_is_reported_and_hears_the_next_message(
+def test_a_receiver_that_raises_is_logged_and_gets_the_next_message(
     broker: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -111,7 +111,7 @@ def test_a_flood_of_bad_messages_is_two_lines_in_the_log(broker: Mosquitto, capl
     ]
 
 
-def test_what_was_counted_is_told_at_the_end(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_counts_are_logged_at_the_end(broker: Mosquitto, caplog: pytest.LogCaptureFixture) -> None:
     heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
     def receive(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Where the broker is, as a setting says it."""
+"""Broker URLs."""
 
 import contextlib
 import socket
@@ -38,15 +38,15 @@ def test_what_a_url_names(text: str, broker: BrokerUrl) -> None:
         ("", "must start with"),
         ("localhost:1883", "must start with"),
         ("http://localhost", "must start with"),
-        ("mqtt://", "names no host"),
-        ("mqtt://:1883", "names no host"),
+        ("mqtt://", "has no host"),
+        ("mqtt://:1883", "has no host"),
         ("mqtt://localhost:0", "port"),
         ("mqtt://localhost:65536", "port"),
         ("mqtt://localhost:-1", "port"),
         ("mqtt://localhost:http", "port"),
-        ("mqtt://localhost/topic", "more in it"),
-        ("mqtt://localhost?x", "more in it"),
-        ("mqtt://localhost#x", "more in it"),
+        ("mqtt://localhost/topic", "more parts than"),
+        ("mqtt://localhost?x", "more parts than"),
+        ("mqtt://localhost#x", "more parts than"),
         ("mqtt://[::1", "not a URL"),
         (f"mqtt://{'a' * 70}.com", "host"),
         ("mqtt://a..b", "host"),

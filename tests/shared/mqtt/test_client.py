@@ -105,7 +105,7 @@ def test_a_broker_that_starts_later_is_found(tmp_path: Path, caplog: pytest.LogC
     assert all("closed the connection" in line for line in more)
 
 
-def test_a_refused_password_is_said_once_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_password_is_logged_once_and_retried(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "ann", "right"], check=True, capture_output=True)

@@ -25,7 +25,7 @@ def seconds_to_stop(link: MqttClient) -> float:
     return time.monotonic() - began
 
 
-def test_a_topic_that_is_not_utf8_is_told_once_and_the_next_message_received(
+def test_a_topic_that_is_not_utf8_is_logged_once_and_the_next_message_received(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -101,7 +101,7 @@ def test_what_was_published_before_an_outage_is_not_sent_again(qos: int) -> None
     assert confirmed.empty()
 
 
-def test_an_outage_is_said_once_however_often_it_tries(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_logged_once_however_often_it_retries(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     connected: queue.SimpleQueue[bool] = queue.SimpleQueue()
     with RawBroker() as broker, running(MqttClient(broker.url, "test", on_connection=connected.put)):

@@ -52,7 +52,7 @@ def test_a_broker_that_was_away_in_between_is_no_rival() -> None:
     assert (told.told, told.watch.pause) == ([], 1)
 
 
-def test_a_refused_subscription_is_told_until_the_next_connection() -> None:
+def test_a_refused_subscription_is_reported_until_the_next_connection() -> None:
     told = Told()
     told.watch.accepted(0)
     told.watch.refused()

@@ -1,4 +1,4 @@
-"""How codes look."""
+"""The format of codes."""
 
 import pytest
 from hypothesis import given

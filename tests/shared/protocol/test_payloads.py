@@ -124,7 +124,7 @@ def test_unknown_members_are_no_fault() -> None:
         ({"associated": False, "code": CODE, "short_code_length": "8"}, "'short_code_length' is not a whole number"),
     ],
 )
-def test_a_faulty_association_is_refused_and_told_why(members: dict[str, object], reason: str) -> None:
+def test_an_invalid_association_is_refused_with_the_reason(members: dict[str, object], reason: str) -> None:
     with pytest.raises(BadPayload, match=reason) as refusal:
         decode_association(written(members))
     assert CODE[:6] not in str(refusal.value)
@@ -176,7 +176,7 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
         ({"client": "\ud800"}, "'client' is not text"),
     ],
 )
-def test_a_faulty_configuration_is_refused_and_told_why(members: dict[str, object], reason: str) -> None:
+def test_an_invalid_configuration_is_refused_with_the_reason(members: dict[str, object], reason: str) -> None:
     with pytest.raises(BadPayload, match=reason):
         decode_lamp_config(written(members))
 

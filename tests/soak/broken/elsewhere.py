@@ -1,4 +1,4 @@
-"""Not broken, but far away: each process believes that it is on a machine of its own, as with several servers."""
+"""Not broken, but remote: each process believes that it runs on a separate machine, as with several servers."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What of WCAG 2.2, levels A and AA, a program can check on a page: axe-core, run in the browser."""
+"""Automatic checks of WCAG 2.2, levels A and AA, by axe-core in the browser."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the tests of backups share."""
+"""Fixtures for the tests of backups."""
 
 import os
 import stat

@@ -164,7 +164,7 @@ def test_a_file_that_is_no_whole_backup_changes_nothing(
         assert open_database(elsewhere).get_tables() == []
 
 
-def test_a_backup_of_the_other_kind_is_told_where_to_go(
+def test_a_backup_of_the_other_kind_is_refused_with_advice(
     sqlite_database: peewee.Database, postgres: Postgres, file: Path
 ) -> None:
     run("backup", str(file), url=str(f"sqlite:///{sqlite_database.database}"))

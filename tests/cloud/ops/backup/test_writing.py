@@ -62,13 +62,13 @@ def test_a_file_that_comes_meanwhile_is_left_alone(lampi: Lampi, file: Path) -> 
 
 
 @pytest.mark.parametrize("path", ["nowhere/lampi.backup", "backups/x/y"])
-def test_a_place_where_nothing_can_be_written_is_said(lampi: Lampi, database_url: str, file: Path, path: str) -> None:
+def test_an_unwritable_folder_is_reported(lampi: Lampi, database_url: str, file: Path, path: str) -> None:
     target = file.parent.parent / path
     refused = run("backup", str(target), url=database_url)
     assert (refused.exit_code, f"Can't write {target}: No such file" in refused.stderr) == (1, True)
 
 
-def test_every_backup_while_somebody_writes_is_of_one_instant(sqlite_database: peewee.Database, tmp_path: Path) -> None:
+def test_every_backup_during_writes_is_consistent(sqlite_database: peewee.Database, tmp_path: Path) -> None:
     url = f"sqlite:///{sqlite_database.database}"
     program = (
         "import itertools, sys\n"
@@ -101,7 +101,7 @@ def test_every_backup_while_somebody_writes_is_of_one_instant(sqlite_database: p
     assert counts[-1] > counts[0]
 
 
-def test_a_password_does_not_stand_on_a_command_line(
+def test_a_password_is_on_no_command_line(
     lampi: Lampi, postgres: Postgres, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = tmp_path / "tools"

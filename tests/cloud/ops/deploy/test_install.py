@@ -1,4 +1,4 @@
-"""`lampi-cloud install`: the tree of a server, and that its files are what the programs that read them want."""
+"""`lampi-cloud install`: the files of a server, and whether the programs that read them accept them."""
 
 import errno
 import os
@@ -203,7 +203,7 @@ def test_a_host_that_is_none_is_refused_before_anything_is_done(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_whoever_may_not_write_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_write_access_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(folder: Path, *_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 

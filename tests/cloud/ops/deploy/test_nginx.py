@@ -1,4 +1,4 @@
-"""nginx's configuration: the spelling of HTTP/2 that a version understands."""
+"""nginx's configuration: the HTTP/2 syntax for each version."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The authorities: what they sign, write down and take back."""
+"""The authorities: what they sign, record and revoke."""
 
 import stat
 from datetime import timedelta
@@ -55,7 +55,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
     assert Authorities.create(tmp_path / "ca", NOW).issue_lamp(LAMP, NOW)
 
 
-def test_the_present_folder_is_filled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_folder_is_filled_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ca").mkdir()
     monkeypatch.chdir(tmp_path / "ca")
     Authorities.create(Path(), NOW)
@@ -106,7 +106,7 @@ def test_the_broker_s_certificate_names_it_and_this_machine(authorities: Authori
     assert names.get_values_for_type(x509.DNSName) == ["cloud.example.com", "localhost"]
     assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.1", "::2", "127.0.0.1", "::1"]
     assert _usages(made) == [ExtendedKeyUsageOID.SERVER_AUTH]
-    # A Pi without a clock lives in the year of its image.
+    # A Pi without a battery-backed clock boots with its image's date.
     assert made.not_valid_before_utc < NOW - 4 * YEAR
     assert made.not_valid_after_utc < NOW + 3 * YEAR
 
@@ -122,7 +122,7 @@ def test_nothing_outlives_its_authority(authorities: Authorities) -> None:
     assert _read(authorities.issue_lamp(LAMP, late)).not_valid_after_utc == authorities.ends_at("lamps")
 
 
-def test_the_list_is_good_for_as_long_as_the_authority(authorities: Authorities) -> None:
+def test_the_list_is_valid_as_long_as_the_authority(authorities: Authorities) -> None:
     """With an expired list, OpenSSL rejects every client."""
     assert _listed(authorities.revocation_list("lamps")).next_update_utc == authorities.ends_at("lamps")
 
@@ -153,7 +153,7 @@ def test_what_has_expired_leaves_the_list(authorities: Authorities) -> None:
     assert len(list(_listed(authorities.revoke("lamps", [OTHER], NOW + 11 * YEAR)))) == 1
 
 
-def test_who_has_nothing_is_refused_and_then_nobody_is_taken_back(authorities: Authorities) -> None:
+def test_an_unknown_name_is_refused_and_nothing_is_revoked(authorities: Authorities) -> None:
     authorities.issue_lamp(LAMP, NOW)
     with pytest.raises(NotProvisioned, match=OTHER):
         authorities.revoke("lamps", [LAMP, OTHER], NOW)
@@ -163,7 +163,7 @@ def test_who_has_nothing_is_refused_and_then_nobody_is_taken_back(authorities: A
     assert authorities.shut_out("lamps", NOW) == []
 
 
-def test_who_is_provisioned_again_is_not_shut_out_any_more(authorities: Authorities) -> None:
+def test_a_lamp_that_is_provisioned_again_is_no_longer_denied(authorities: Authorities) -> None:
     authorities.issue_lamp(LAMP, NOW)
     authorities.revoke("lamps", [LAMP], NOW)
     assert authorities.shut_out("lamps", NOW) == [LAMP]
@@ -194,7 +194,7 @@ def test_what_is_not_there_or_not_whole_is_one_line(authorities: Authorities, tm
     with pytest.raises(NoAuthority, match="are not a valid authority"):
         Authorities(authorities.folder).issue_lamp(LAMP, NOW)
     (authorities.folder / "issued.db").write_text("no database at all, but long enough to be looked at" * 50)
-    with pytest.raises(NoAuthority, match=r"issued\.db fails"):
+    with pytest.raises(NoAuthority, match=r"issued\.db: file is not a database"):
         authorities.issue_program("lampi-daemon", NOW)
     (tmp_path / "file").write_text("")
     with pytest.raises(CantWrite):

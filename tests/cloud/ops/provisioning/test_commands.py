@@ -1,4 +1,4 @@
-"""`lampi-cloud ca`, `provision` and `deprovision` as they are typed."""
+"""The commands `lampi-cloud ca`, `provision` and `deprovision`."""
 
 import stat
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Lamps' folders: whole or not at all, kept while they are good, by one process or by many."""
+"""Lamps' folders: complete or absent, kept while valid, written by one process or by many."""
 
 import os
 import signal
@@ -113,7 +113,7 @@ def test_what_is_good_is_kept(authorities: Authorities, out: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["lamp.key", "ca.crt", "../conf.d/lampi-bridge.conf", "../../lampi/lampi-ui.env"])
-def test_a_folder_that_lacks_something_is_made_anew(authorities: Authorities, out: Path, missing: str) -> None:
+def test_an_incomplete_folder_is_created_again(authorities: Authorities, out: Path, missing: str) -> None:
     _provision(authorities, out, LAMP)
     place = (out / LAMP / CERTIFICATE).parent / missing
     place.unlink()
@@ -121,7 +121,7 @@ def test_a_folder_that_lacks_something_is_made_anew(authorities: Authorities, ou
     assert place.is_file()
 
 
-def test_a_key_that_is_another_certificate_s_is_made_anew(authorities: Authorities, out: Path) -> None:
+def test_a_folder_with_a_wrong_key_is_created_again(authorities: Authorities, out: Path) -> None:
     _provision(authorities, out, LAMP, OTHER)
     (out / LAMP / CERTIFICATE).with_name("lamp.key").write_bytes(
         (out / OTHER / CERTIFICATE).with_name("lamp.key").read_bytes()
