@@ -1,7 +1,7 @@
 """From the commit of an association until the lamp, behind a real bridge, receives it.
 
 Beside it a bare `mosquitto_pub` with the same message through the same bridge, from the start of that process; the two
-take turns, at random moments. Idle, and while new lamps come up at a steady rate.
+take turns, at random moments. Idle, and while new lamps connect at a steady rate.
 """
 
 import contextlib

@@ -38,7 +38,7 @@ def mosquitto(folder: Path, *lines: str) -> Iterator[Mosquitto]:
 
 @contextmanager
 def burst(tmp_path: Path, broker: Mosquitto, port: int | None = None) -> Iterator[tuple[Cloud, DaemonProcess]]:
-    """Run a daemon, and have many new lamps come up at once."""
+    """Run a daemon, and connect many new lamps at once."""
     cloud = made_cloud(tmp_path / "cloud", port or broker.port)
     with cloud.daemon() as daemon:
         come_up(broker)

@@ -50,7 +50,7 @@ class Actions:
         self._made = 0
 
     def appear(self, count: int) -> None:
-        """Have so many new lamps come up."""
+        """Connect this many new lamps."""
         for _ in range(count):
             self._made += 1
             device_id = f"b827eb{self._made:06x}"

@@ -110,7 +110,7 @@ class Loop:
         return code_in(heard.payload)
 
     def new_lamp(self, device_id: str) -> str:
-        """Have a new lamp come up; return its code."""
+        """Connect a new lamp; return its code."""
         self.up(device_id)
         return self.new_code(device_id)
 

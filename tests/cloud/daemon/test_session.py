@@ -107,7 +107,7 @@ def test_a_lamp_that_connects_while_the_snapshot_is_settled_is_online() -> None:
     register_lamps(ids, NOW)
     snapshot = PresenceSnapshot()
     assert not snapshot.settle(NOW)  # the first page
-    late = [ids[0], ids[-1], ids[-257]]  # one of it, and two of the last, which share a part of the roll
+    late = [ids[0], ids[-1], ids[-257]]  # one of it, and two of the last, which share a part of the snapshot
     batch = PresenceBatch()
     for device_id in late:
         batch.add(device_id, True)

@@ -52,10 +52,10 @@ def retry_refused() -> None:
     broker.pump(LONGEST_PAUSE_SECONDS)
 
 
-def settle_roll() -> None:
-    roll = PresenceSnapshot()
-    roll.add(KNOWN[0])
-    while not roll.settle(NOW):
+def settle_snapshot() -> None:
+    snapshot = PresenceSnapshot()
+    snapshot.add(KNOWN[0])
+    while not snapshot.settle(NOW):
         pass
 
 
@@ -74,7 +74,7 @@ HOT: dict[str, Callable[[], object]] = {
     "trying again what was refused": retry_refused,
     "looking whether a sample is lost": lambda: outbox.versions_of([topic(device_id) for device_id in KNOWN]),
     "looking for what is new": outbox.newest_version,
-    "roll call": settle_roll,
+    "presence snapshot": settle_snapshot,
     "associating and releasing": associate,
     "rotating nothing": lambda: rotate_expired(timedelta(hours=1), NOW),
     "rotating": lambda: rotate_expired(timedelta(seconds=1), NOW + timedelta(seconds=1)),

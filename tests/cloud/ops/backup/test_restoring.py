@@ -48,7 +48,7 @@ def test_a_sqlite_database_that_was_there_is_set_aside_with_its_last_change(
     url = f"sqlite:///{tmp_path}/lampi.db"
     run("backup", str(file), url=url)
     register_lamps([LAMP], NOW)
-    with closing(sqlite3.connect(tmp_path / "lampi.db")) as page:  # open, and at rest: it would go on in the old one
+    with closing(sqlite3.connect(tmp_path / "lampi.db")) as page:  # open and idle: it would continue in the old one
         page.execute("SELECT * FROM lampi").fetchall()
         refused = run("restore", str(file), url=url)
         assert (refused.exit_code, "stop the daemons, the web page" in refused.stderr) == (1, True)
