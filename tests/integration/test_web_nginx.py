@@ -31,6 +31,7 @@ LIES = {
     "Forwarded": "for=203.0.113.66;proto=http;host=evil.example",
     "X-Forwarded-Proto": "http",
     "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Prefix": "/evil",
     "X-Real-IP": "203.0.113.66",
 }
 
@@ -197,7 +198,8 @@ def test_codes_are_in_no_log_even_when_the_page_is_away(nginx: Nginx, cloud: Clo
     web.stop()
     away = browser.ask("GET", f"/associate?code={code}", headers={"Referer": f"https://{HOST}/associate?code={code}"})
     assert (away.status, away.getheader("Retry-After")) == (503, "5")
-    assert b"Service temporarily unavailable." in away.read()
+    assert away.getheader("Content-Type") == "text/html; charset=utf-8"
+    assert b"<h1 class=\"centre\">Service temporarily unavailable</h1>" in away.read()
     wait_until(lambda: nginx.logs().count("GET /associate") == 2, "nginx to log both")
     assert code[:6] not in nginx.logs()
     web.start()
@@ -205,3 +207,51 @@ def test_codes_are_in_no_log_even_when_the_page_is_away(nginx: Nginx, cloud: Clo
 
 def test_too_much_is_refused_before_it_reaches_the_page(nginx: Nginx) -> None:
     assert Browser(nginx).ask("POST", "/sign-in", "x" * 40_000).status == 413
+
+
+def test_while_the_page_is_away_programs_get_problem_details(nginx: Nginx, web: WebProcess) -> None:
+    browser = Browser(nginx)
+    there = browser.ask("GET", "/api/v1/lamps")
+    assert (there.status, there.getheader("Content-Type")) == (401, "application/problem+json")
+    web.stop()
+    for method, body in (("GET", ""), ("POST", "{}")):
+        away = browser.ask(method, "/api/v1/lamps", body)
+        assert (away.status, away.getheader("Retry-After")) == (503, "5")
+        assert away.getheader("Content-Type") == "application/problem+json"
+        assert json.loads(away.read())["status"] == 503
+    form = browser.ask("POST", "/sign-in", "name=ada")
+    assert (form.status, b"<h1" in form.read()) == (503, True)
+    assert browser.ask("GET", "/lampi-unavailable.html").status == 503
+    web.start()
+
+
+def test_the_page_while_the_program_is_away_is_ours_and_goes_when_it_is_back(
+    page: Page, tmp_path: Path, cloud: Cloud, browser: PlaywrightBrowser
+) -> None:
+    with WebProcess(cloud, "--trusted-proxy", "127.0.0.1") as web, Nginx(tmp_path / "nginx", web.port) as nginx:
+        port = web.port
+        web.stop()
+        for scheme in ("dark", "light"):
+            context = browser.new_context(ignore_https_errors=True, color_scheme=scheme, viewport=PHONE)
+            page = context.new_page()
+            requested: list[str] = []
+            page.on("request", lambda request: requested.append(request.url) if "data:" not in request.url else None)
+            answer = page.goto(f"https://127.0.0.1:{nginx.port}/sign-in?x=1")
+            assert answer is not None
+            assert answer.status == 503
+            expect(page.get_by_role("heading", name="Service temporarily unavailable")).to_be_visible()
+            assert set(requested) == {f"https://127.0.0.1:{nginx.port}/sign-in?x=1"}
+            assert axe.violations(page) == []
+            assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
+        with WebProcess(cloud, "--trusted-proxy", "127.0.0.1", port=port):
+            expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=15_000)
+            assert page.url.endswith("/sign-in?x=1")
+
+
+def test_the_page_while_the_program_is_away_has_the_colours_of_the_others() -> None:
+    def rules(path: Path) -> set[str]:
+        return {line.strip() for line in path.read_text().splitlines() if line.strip().startswith((".", "--", "h1", "main"))}
+
+    style = package_files.UNAVAILABLE_PAGE
+    assert len(rules(style)) > 20
+    assert rules(style) - rules(Path("cloud/web/static/page.css")) == set()

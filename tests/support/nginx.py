@@ -4,11 +4,12 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
-from cloud.ops.deploy import nginx
+from cloud.ops.deploy import nginx, package_files
 from tests.support.broker import listens
 from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
@@ -37,7 +38,8 @@ http {{
 class Nginx:
     """Stands before a page on a loopback port, with TLS on ``port`` and without on ``plain_port``."""
 
-    def __init__(self, folder: Path, page_port: int) -> None:
+    def __init__(self, folder: Path, page_port: int, replaced: Mapping[str, str] = MappingProxyType({})) -> None:
+        """``replaced`` are parts of the shipped configuration with what stands there instead."""
         folder.mkdir(parents=True)
         self.folder = folder
         self.port, self.plain_port = free_port(), free_port()
@@ -52,6 +54,8 @@ class Nginx:
             "127.0.0.1:8000": f"127.0.0.1:{page_port}",
             "/etc/nginx/lampi": str(folder),
             "/var/log/nginx": str(folder),
+            "/usr/local/share/lampi/unavailable.html": str(package_files.UNAVAILABLE_PAGE),
+            **replaced,
         }.items():
             assert there in configuration
             configuration = configuration.replace(there, here)
