@@ -37,7 +37,7 @@ class Visitor(UserMixin):
 
     @property
     def page_session(self) -> str:
-        """Return the session's name in pages, by which a browser's tabs find each other. It doesn't reveal the token."""
+        """Return the session's name in pages, by which a browser's tabs find each other; the token stays secret."""
         return hashlib.sha256(f"page {self.token}".encode()).hexdigest()[:16]
 
 

@@ -60,7 +60,10 @@ def pages(watcher: Watcher) -> Blueprint:
 
 def _same_session() -> None:
     """Refuse a page that was rendered for another session of this browser, so that it reloads."""
-    if current_user.is_authenticated and request.args.get("session", current_user.page_session) != current_user.page_session:
+    if (
+        current_user.is_authenticated
+        and request.args.get("session", current_user.page_session) != current_user.page_session
+    ):
         abort(401)
 
 

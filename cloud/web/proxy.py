@@ -2,8 +2,8 @@
 
 import logging
 import re
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from waitress.proxy_headers import proxy_headers_middleware
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from cloud.auth import api_tokens
 from cloud.db.timestamps import utc_now
+from cloud.ops.deploy import package_files
 from cloud.services import claiming
 from cloud.store.lamps import Lampi
 from tests.support.cloud import Cloud
@@ -31,21 +32,17 @@ def web(cloud: Cloud) -> Iterator[WebProcess]:
 
 @pytest.fixture
 def nginx(tmp_path: Path, web: WebProcess) -> Iterator[Nginx]:
-    """Give an nginx with the page below `PREFIX` and nothing else."""
-    replaced = {
-        "location / {": f"location {PREFIX}/ {{",
-        "location = /live {": f"location = {PREFIX}/live {{",
-        "location /api/ {": f"location {PREFIX}/api/ {{",
-        'X-Forwarded-Prefix "";': f"X-Forwarded-Prefix {PREFIX};",
-        f"proxy_pass http://127.0.0.1:{web.port};\n        proxy_buffering": (
-            f"proxy_pass http://127.0.0.1:{web.port}/live;\n        proxy_buffering"
-        ),
-        f"proxy_pass http://127.0.0.1:{web.port};\n        error_page": (
-            f"proxy_pass http://127.0.0.1:{web.port}/api/;\n        error_page"
-        ),
-        f"proxy_pass http://127.0.0.1:{web.port};\n": f"proxy_pass http://127.0.0.1:{web.port}/;\n",
-    }
-    with Nginx(tmp_path / "nginx", web.port, replaced) as running:
+    """Give an nginx with the page below `PREFIX`, in the locations that the document has."""
+    document = (package_files.PROJECT / "cloud/ops/deploy/README.md").read_text(encoding="utf-8")
+    locations = document.partition("### Below a sub-path")[2].split("```")[1]
+    for there, here in {
+        "127.0.0.1:8000": f"127.0.0.1:{web.port}",
+        "/var/log/nginx": str(tmp_path / "nginx"),
+        "/usr/local/share/lampi/unavailable.html": str(package_files.UNAVAILABLE_PAGE),
+    }.items():
+        assert there in locations
+        locations = locations.replace(there, here)
+    with Nginx(tmp_path / "nginx", web.port, locations=locations) as running:
         yield running
 
 
@@ -55,10 +52,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
         yield made
 
 
-
-def test_the_whole_story_below_a_sub_path(
-    context: BrowserContext, page: Page, nginx: Nginx, cloud: Cloud
-) -> None:
+def test_the_whole_story_below_a_sub_path(context: BrowserContext, page: Page, nginx: Nginx, cloud: Cloud) -> None:
     url = f"https://127.0.0.1:{nginx.port}{PREFIX}"
     outside: list[str] = []
     failed: list[str] = []
@@ -123,7 +117,7 @@ def test_a_sub_path_from_elsewhere_than_the_proxy_is_ignored(cloud: Cloud, web: 
         assert ask(without_proxy, "/", headers).getheader("Location") == "/sign-in"
 
 
-@pytest.mark.parametrize("prefix", ["//evil.example", "https://evil.example", "/..", "/a/../b", "lamps", "/a?b", "/a, /b"])
+@pytest.mark.parametrize("prefix", ["//evil.example", "https://x", "/..", "/a/../b", "lamps", "/a?b", "/a, /b"])
 def test_a_sub_path_that_is_none_is_refused_plainly(web: WebProcess, prefix: str) -> None:
     answer = ask(web, "/", {"X-Forwarded-Prefix": prefix})
     assert (answer.status, answer.getheader("Location")) == (400, None)
@@ -133,3 +127,13 @@ def test_a_sub_path_that_is_none_is_refused_plainly(web: WebProcess, prefix: str
 @pytest.mark.parametrize("prefix", ["", "/"])
 def test_the_root_is_no_sub_path(web: WebProcess, prefix: str) -> None:
     assert ask(web, "/", {"X-Forwarded-Prefix": prefix}).getheader("Location") == "/sign-in"
+
+
+def test_while_the_program_is_away_its_page_is_there(page: Page, nginx: Nginx, web: WebProcess, cloud: Cloud) -> None:
+    web.stop()
+    answer = page.goto(f"https://127.0.0.1:{nginx.port}{PREFIX}/sign-in")
+    assert answer is not None
+    assert answer.status == 503
+    expect(page.get_by_role("heading", name="Service temporarily unavailable")).to_be_visible()
+    with WebProcess(cloud, "--trusted-proxy", "127.0.0.1", port=web.port):
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=15_000)

@@ -1,7 +1,5 @@
 """Many tabs of one browser: one event stream for all of them, none for hidden ones."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
@@ -83,11 +81,11 @@ def streams(context: BrowserContext, web: WebProcess, cloud: Cloud) -> Streams:
 
 
 @pytest.fixture
-def tabs(page: Page, context: BrowserContext, web: WebProcess, streams: Streams) -> Iterator[list[Page]]:
+def tabs(page: Page, context: BrowserContext, web: WebProcess, streams: Streams) -> list[Page]:
     """Give three visible tabs, the first of which holds the stream."""
     sign_up(page, web.url, "grace")
     streams.wait_for(1, requested=1)
-    yield [page, *(open_tab(context, web) for _ in range(2))]
+    return [page, *(open_tab(context, web) for _ in range(2))]
 
 
 def open_tab(context: BrowserContext, web: WebProcess) -> Page:
@@ -105,8 +103,9 @@ def show(tab: Page, visible: bool) -> None:
     """Hide a tab or show it. Playwright keeps all tabs visible, so what the page is told of it is replaced."""
     tab.evaluate(
         """visible => {
+          const state = visible ? 'visible' : 'hidden'
           Object.defineProperty(document, 'hidden', { value: !visible, configurable: true })
-          Object.defineProperty(document, 'visibilityState', { value: visible ? 'visible' : 'hidden', configurable: true })
+          Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
           document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))
         }""",
         visible,
@@ -174,8 +173,9 @@ def test_a_hidden_tab_has_no_stream_and_is_up_to_date_when_it_is_shown(
 
 @pytest.mark.parametrize("without", [WITHOUT_LOCKS, WITHOUT_CHANNELS])
 def test_in_an_older_browser_each_visible_tab_has_a_stream(
-    page: Page, context: BrowserContext, web: WebProcess, cloud: Cloud, streams: Streams, without: str
+    page: Page, web: WebProcess, cloud: Cloud, streams: Streams, without: str
 ) -> None:
+    context = page.context
     context.add_init_script(without)
     sign_up(page, web.url, "grace")
     other = open_tab(context, web)

@@ -4,9 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from cloud.ops.deploy import nginx, package_files
@@ -38,8 +37,8 @@ http {{
 class Nginx:
     """Stands before a page on a loopback port, with TLS on ``port`` and without on ``plain_port``."""
 
-    def __init__(self, folder: Path, page_port: int, replaced: Mapping[str, str] = MappingProxyType({})) -> None:
-        """``replaced`` are parts of the shipped configuration with what stands there instead."""
+    def __init__(self, folder: Path, page_port: int, *, locations: str = "") -> None:
+        """Lay out the shipped configuration; with ``locations``, these stand there in place of its own."""
         folder.mkdir(parents=True)
         self.folder = folder
         self.port, self.plain_port = free_port(), free_port()
@@ -55,11 +54,12 @@ class Nginx:
             "/etc/nginx/lampi": str(folder),
             "/var/log/nginx": str(folder),
             "/usr/local/share/lampi/unavailable.html": str(package_files.UNAVAILABLE_PAGE),
-            **replaced,
         }.items():
             assert there in configuration
             configuration = configuration.replace(there, here)
         configuration = re.sub(r"    listen \[::\]:443 .*\n", "", configuration)
+        if locations:
+            configuration = configuration[: configuration.index("    location / {")] + locations + "}\n"
         (folder / "lampi.conf").write_text(configuration)
         user = "user root;" if os.geteuid() == 0 else ""  # nginx warns of it where it can't matter
         (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user))
