@@ -1,5 +1,6 @@
 """The API as part of a Flask application. All responses under `/api` are JSON, including errors."""
 
+import json
 import logging
 from http import HTTPStatus
 from pathlib import Path
@@ -55,7 +56,12 @@ class DeviceIdConverter(BaseConverter):
 
 
 def _document() -> Response:
-    return Response(DOCUMENT.read_bytes(), content_type="application/json")
+    document = DOCUMENT.read_bytes()
+    if request.script_root:
+        described = json.loads(document)
+        described["servers"] = [{"url": request.script_root}]
+        document = json.dumps(described).encode()
+    return Response(document, content_type="application/json")
 
 
 def _open_database() -> None:

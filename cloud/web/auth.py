@@ -1,5 +1,6 @@
 """Authentication of browser requests, sign-in and sign-out."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -34,6 +35,11 @@ class Visitor(UserMixin):
         """Return the session token, which Flask-Login stores in the cookie."""
         return self.token
 
+    @property
+    def page_session(self) -> str:
+        """Return the session's name in pages, by which a browser's tabs find each other; the token stays secret."""
+        return hashlib.sha256(f"page {self.token}".encode()).hexdigest()[:16]
+
 
 class Access:
     """Loads the signed-in user and redirects everyone else to the sign-in page."""
@@ -58,7 +64,7 @@ class Access:
         if request.blueprint == "live":
             abort(401)
         if request.method == "GET" and len(request.path) <= LONGEST_PATH and request.path.isprintable():
-            session["next"] = request.path  # never from a parameter, to rule out open redirects
+            session["next"] = request.path  # below the sub-path; never from a parameter, to rule out open redirects
         flash("Sign in to continue.")
         return redirect(url_for("accounts.sign_in"))
 
@@ -85,7 +91,7 @@ def let_in(user: User) -> AnyResponse:
     session.update(kept)
     session.permanent = True
     login_user(Visitor(user, token))
-    return redirect(session.pop("next", None) or url_for("lamps.mine"))
+    return redirect(request.script_root + session.pop("next") if "next" in session else url_for("lamps.mine"))
 
 
 def leave() -> None:

@@ -14,6 +14,7 @@ class SecureCookies(SecureCookieSessionInterface):
     """Flask's signed cookie, with the secret stored in the database.
 
     Over HTTPS it has the prefix `__Host-`, so that neither a subdomain nor a plain HTTP response can overwrite it.
+    Below a sub-path it is sent for that path only, which `__Host-` doesn't allow; the prefix is `__Secure-` there.
     """
 
     def __init__(self, store: Store) -> None:
@@ -27,8 +28,14 @@ class SecureCookies(SecureCookieSessionInterface):
         return None
 
     def get_cookie_name(self, app: Flask) -> str:
-        """Return the cookie's name, with `__Host-` over HTTPS."""
-        return "__Host-lampi" if self.get_cookie_secure(app) else "lampi"
+        """Return the cookie's name, with `__Host-` over HTTPS, or `__Secure-` below a sub-path."""
+        if not self.get_cookie_secure(app):
+            return "lampi"
+        return "__Secure-lampi" if request.script_root else "__Host-lampi"
+
+    def get_cookie_path(self, app: Flask) -> str:  # noqa: ARG002 - Flask's signature
+        """Return the sub-path of the page, or /."""
+        return (request.script_root if has_request_context() else "") or "/"
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
         """Return whether the cookie is restricted to HTTPS."""

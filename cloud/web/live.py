@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, request
+from flask_login import current_user
 
 from cloud.services.page_state import states_of
 from cloud.web.auth import current_time, later, signed_in, the_user
@@ -31,6 +32,7 @@ LOOK_SECONDS = 1.0
 def pages(watcher: Watcher) -> Blueprint:
     """Return the blueprint with the stream and the polling endpoint."""
     live = Blueprint("live", __name__)
+    live.before_request(_same_session)
 
     @live.get("/live")
     @signed_in
@@ -54,6 +56,15 @@ def pages(watcher: Watcher) -> Blueprint:
         return Response(current_state(), mimetype="text/plain")
 
     return live
+
+
+def _same_session() -> None:
+    """Refuse a page that was rendered for another session of this browser, so that it reloads."""
+    if (
+        current_user.is_authenticated
+        and request.args.get("session", current_user.page_session) != current_user.page_session
+    ):
+        abort(401)
 
 
 def current_state() -> str:

@@ -14,6 +14,7 @@ from waitress.server import create_server
 from cloud.errors import UserError
 from cloud.web.app import LARGEST_REQUEST, create_app
 from cloud.web.live import MOST_STREAMS
+from cloud.web.proxy import behind_proxy
 from cloud.web.settings import WebSettings
 from cloud.web.watch import Watcher
 
@@ -23,8 +24,6 @@ PAGE_THREADS = 16
 MOST_CLIENTS = 1000
 MOST_RECEIVED = 2 * LARGEST_REQUEST
 """Bytes. The server rejects larger bodies unread; those above `LARGEST_REQUEST` get the 413 error page."""
-
-_FORWARDED = {"x-forwarded-for", "x-forwarded-proto"}
 
 
 def serve(settings: WebSettings, host: str, port: int) -> None:
@@ -36,18 +35,9 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
     app = create_app(settings)
     watcher: Watcher = app.extensions["watcher"]
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # briefly queued requests are normal
-    proxy = (
-        {
-            "trusted_proxy": settings.trusted_proxy,
-            "trusted_proxy_count": settings.proxy_count,
-            "trusted_proxy_headers": _FORWARDED,
-        }
-        if settings.trusted_proxy
-        else {}
-    )
     try:
         server = create_server(
-            app,
+            behind_proxy(app, settings),
             host=host,
             port=port,
             threads=PAGE_THREADS + MOST_STREAMS,
@@ -55,9 +45,8 @@ def serve(settings: WebSettings, host: str, port: int) -> None:
             max_request_body_size=MOST_RECEIVED,
             channel_request_lookahead=1,  # needed to detect that a browser has left its stream
             asyncore_use_poll=True,
-            clear_untrusted_proxy_headers=True,
+            clear_untrusted_proxy_headers=False,  # `behind_proxy` does it
             ident="LAMPI",
-            **proxy,
         )
     except OSError as fault:
         raise UserError(f"Can't listen on {host}, port {port}: {fault.strerror}.") from None

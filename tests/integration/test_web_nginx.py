@@ -31,6 +31,7 @@ LIES = {
     "Forwarded": "for=203.0.113.66;proto=http;host=evil.example",
     "X-Forwarded-Proto": "http",
     "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Prefix": "/evil",
     "X-Real-IP": "203.0.113.66",
 }
 
@@ -197,7 +198,8 @@ def test_codes_are_in_no_log_even_when_the_page_is_away(nginx: Nginx, cloud: Clo
     web.stop()
     away = browser.ask("GET", f"/associate?code={code}", headers={"Referer": f"https://{HOST}/associate?code={code}"})
     assert (away.status, away.getheader("Retry-After")) == (503, "5")
-    assert b"Service temporarily unavailable." in away.read()
+    assert away.getheader("Content-Type") == "text/html; charset=utf-8"
+    assert b'<h1 class="centre">Service temporarily unavailable</h1>' in away.read()
     wait_until(lambda: nginx.logs().count("GET /associate") == 2, "nginx to log both")
     assert code[:6] not in nginx.logs()
     web.start()

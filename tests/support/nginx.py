@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cloud.ops.deploy import nginx
+from cloud.ops.deploy import nginx, package_files
 from tests.support.broker import listens
 from tests.support.ports import free_port
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
@@ -37,7 +37,8 @@ http {{
 class Nginx:
     """Stands before a page on a loopback port, with TLS on ``port`` and without on ``plain_port``."""
 
-    def __init__(self, folder: Path, page_port: int) -> None:
+    def __init__(self, folder: Path, page_port: int, *, locations: str = "") -> None:
+        """Lay out the shipped configuration; with ``locations``, these stand there in place of its own."""
         folder.mkdir(parents=True)
         self.folder = folder
         self.port, self.plain_port = free_port(), free_port()
@@ -52,10 +53,13 @@ class Nginx:
             "127.0.0.1:8000": f"127.0.0.1:{page_port}",
             "/etc/nginx/lampi": str(folder),
             "/var/log/nginx": str(folder),
+            "/usr/local/share/lampi/unavailable.html": str(package_files.UNAVAILABLE_PAGE),
         }.items():
             assert there in configuration
             configuration = configuration.replace(there, here)
         configuration = re.sub(r"    listen \[::\]:443 .*\n", "", configuration)
+        if locations:
+            configuration = configuration[: configuration.index("    location / {")] + locations + "}\n"
         (folder / "lampi.conf").write_text(configuration)
         user = "user root;" if os.geteuid() == 0 else ""  # nginx warns of it where it can't matter
         (folder / "nginx.conf").write_text(_MAIN.format(folder=folder, user=user))

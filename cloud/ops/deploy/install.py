@@ -93,6 +93,8 @@ def rows(service: str, page: str | None = None, nginx_version: nginx.Version | N
     if page is not None:
         laid_out += [
             File(PAGE, f"{page}\n".encode()),
+            Folder(Path("/usr/local/share/lampi")),
+            _file(package_files.UNAVAILABLE_PAGE, "/usr/local/share/lampi/unavailable.html"),
             File(Path("/etc/nginx/conf.d/lampi.conf"), nginx.configuration(page, nginx_version).encode()),
         ]
     if service == "systemd":

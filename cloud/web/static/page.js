@@ -2,6 +2,7 @@
 'use strict'
 
 const POLL_MILLISECONDS = 3000
+const POLLS_BEFORE_STREAM = 20
 const live = () => document.querySelector('[data-live]')
 let fetching = false
 let again = false
@@ -30,7 +31,7 @@ async function renew () {
     }
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
     const fresh = page.querySelector('[data-live]')
-    if (!answer.ok || !fresh) {
+    if (!answer.ok || fresh?.dataset.session !== live().dataset.session) { // signed out, or signed in as another user
       location.reload()
       return
     }
@@ -52,25 +53,102 @@ async function renew () {
   }
 }
 
-async function look () {
+// Returns the server's state hash after updating the page to it, undefined if there was no answer.
+async function look ({ stream, session }) {
   try {
-    const answer = await fetch('/live/state')
+    const answer = await fetch(`${stream}/state?session=${session}`)
     if (answer.status === 401) location.reload()
-    if (answer.ok && await answer.text() !== live().dataset.live) await renew()
+    if (!answer.ok) return
+    const state = await answer.text()
+    changed(state)
+    return state
   } catch {
     // no network: retry
   }
-  setTimeout(look, POLL_MILLISECONDS)
 }
 
+function changed (state) {
+  if (fetching || state !== live().dataset.live) renew()
+}
+
+// Keeps the page up to date while it is visible. A Web Lock elects one visible tab of the browser, which receives the
+// events and passes them on to the others: over HTTP/1.1 a browser has only six connections to a server.
 function follow () {
-  const events = new EventSource('/live?seen=' + live().dataset.live)
-  events.addEventListener('change', renew)
-  events.onerror = () => {
-    if (events.readyState === EventSource.CLOSED) look()
+  const source = { ...live().dataset }
+  const name = `lampi ${source.stream} ${source.session}` // tabs of another session have their own
+  const shared = 'locks' in navigator && 'BroadcastChannel' in window
+  const channel = shared ? new BroadcastChannel(name) : null
+  let visit = null
+  if (channel) channel.onmessage = event => { if (visit) changed(event.data) }
+
+  // Receives events until the signal: from a stream, or by polling while the server refuses one.
+  function receive (signal) {
+    return new Promise(resolve => {
+      let events
+      let timer
+      const open = () => {
+        events = new EventSource(`${source.stream}?seen=${live().dataset.live}&session=${source.session}`)
+        events.addEventListener('change', event => {
+          changed(event.data)
+          channel?.postMessage(event.data)
+        })
+        events.onerror = () => { if (events.readyState === EventSource.CLOSED) poll(POLLS_BEFORE_STREAM) }
+      }
+      const poll = async left => {
+        const state = await look(source)
+        if (signal.aborted) return
+        if (state) channel?.postMessage(state)
+        timer = setTimeout(() => left > 1 ? poll(left - 1) : open(), POLL_MILLISECONDS)
+      }
+      if (signal.aborted) {
+        resolve()
+        return
+      }
+      signal.addEventListener('abort', () => {
+        events?.close()
+        clearTimeout(timer)
+        resolve()
+      })
+      channel?.postMessage(live().dataset.live) // a tab may have missed an event while no tab received any
+      if ('EventSource' in window) open()
+      else poll(Infinity)
+    })
   }
-  addEventListener('pagehide', () => events.close())
+
+  async function show () {
+    visit = new AbortController()
+    const { signal } = visit
+    if (!shared) {
+      await receive(signal)
+      return
+    }
+    try {
+      const received = await navigator.locks.request(name, { ifAvailable: true }, lock => lock && receive(signal).then(() => true))
+      if (received || signal.aborted) return
+      look(source) // an event may have passed since the page was rendered
+      await navigator.locks.request(name, { signal }, () => receive(signal))
+    } catch {
+      if (!signal.aborted) receive(signal) // the browser denies locks to this page
+    }
+  }
+
+  function hide () {
+    visit?.abort()
+    visit = null
+  }
+
+  addEventListener('visibilitychange', () => {
+    hide()
+    if (document.hidden) return
+    look(source)
+    show()
+  })
+  addEventListener('pagehide', () => {
+    hide()
+    channel?.close()
+  })
   addEventListener('pageshow', event => { if (event.persisted) location.reload() })
+  if (!document.hidden) show()
 }
 
 // On the "Service temporarily unavailable" page: reloads as soon as the service responds.
@@ -89,7 +167,4 @@ async function awaitReturn () {
 
 showTimes(document)
 if (document.querySelector('[data-away]')) setTimeout(awaitReturn, POLL_MILLISECONDS)
-if (live()) {
-  if ('EventSource' in window) follow()
-  else look()
-}
+if (live()) follow()
