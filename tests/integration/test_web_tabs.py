@@ -1,5 +1,8 @@
 """Many tabs of one browser: one event stream for all of them, none for hidden ones."""
 
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, expect
 
@@ -10,6 +13,7 @@ from tests.support.browsing import RawStream, cookie_for
 from tests.support.cloud import Cloud
 from tests.support.loop import opened_database
 from tests.support.pages import PASSWORD
+from tests.support.tabs import TabbedBrowser
 from tests.support.waiting import wait_until
 from tests.support.web import WebProcess, follow, sign_up
 from tests.support.web_album import LAMP, MORE
@@ -20,17 +24,18 @@ TABS = 10
 LIVE_MILLISECONDS = 1000
 LOADS_MILLISECONDS = 3000
 BACK_MILLISECONDS = 10_000
+POLL_MILLISECONDS = 3000
 
 WITHOUT_LOCKS = "delete Navigator.prototype.locks"
 WITHOUT_CHANNELS = "delete window.BroadcastChannel"
 
 
 class Streams:
-    """The event streams of a browser: those that it asked for and has, and those that the server holds."""
+    """The event streams that a browser asked for and has."""
 
-    def __init__(self, context: BrowserContext, web: WebProcess, cloud: Cloud) -> None:
+    def __init__(self, context: BrowserContext) -> None:
         self.requested = 0
-        self._context, self._web, self._cloud = context, web, cloud
+        self._context = context
         self._open: list[Request] = []
         context.on("request", self._begin)
         context.on("requestfailed", self._end)
@@ -55,29 +60,31 @@ class Streams:
 
         wait_until(is_there, f"{number} streams")
 
-    def wait_for_server(self, number: int, user: str = "grace") -> None:
-        """Wait until the server holds so many of a user: the others up to its limit can still be opened.
 
-        Only at a test's end: meanwhile the server refuses the browser's.
-        """
-        cookie = cookie_for(self._cloud, user)
-        wait_until(lambda: MOST_STREAMS_OF_ONE - self._free(cookie) == number, f"{number} streams at the server")
+def wait_for_server(web: WebProcess, cookie: str, number: int) -> None:
+    """Wait until the server holds so many streams of a user: the others up to its limit can still be opened.
 
-    def _free(self, cookie: str) -> int:
-        opened: list[RawStream] = []
-        try:
-            while len(opened) < MOST_STREAMS_OF_ONE:
-                opened.append(RawStream(self._web.url, cookie))
-        except AssertionError:
-            pass  # refused with 503
+    Only at a test's end: meanwhile the server refuses the browser's.
+    """
+    opened: list[RawStream] = []
+
+    def all_others_are_open() -> bool:
+        with suppress(AssertionError):  # refused with 503: one that ended is not free yet
+            opened.append(RawStream(web.url, cookie))
+        return len(opened) == MOST_STREAMS_OF_ONE - number
+
+    try:
+        wait_until(all_others_are_open, f"{number} streams at the server")
+        with pytest.raises(AssertionError, match="503"):
+            opened.append(RawStream(web.url, cookie))
+    finally:
         for stream in opened:
             stream.close()
-        return len(opened)
 
 
 @pytest.fixture
-def streams(context: BrowserContext, web: WebProcess, cloud: Cloud) -> Streams:
-    return Streams(context, web, cloud)
+def streams(context: BrowserContext) -> Streams:
+    return Streams(context)
 
 
 @pytest.fixture
@@ -132,12 +139,12 @@ def test_ten_tabs_have_one_stream_and_all_follow(
     for tab in [*tabs, eleventh]:
         expect_lamp(tab, MORE["b827eb11c0de"])
     streams.wait_for(1, requested=1)
-    streams.wait_for_server(1)
+    wait_for_server(web, cookie_for(cloud, "grace"), 1)
     assert all(tab.evaluate("window.stays") for tab in tabs)
 
 
 def test_another_tab_takes_over_when_the_one_with_the_stream_is_closed(
-    tabs: list[Page], cloud: Cloud, streams: Streams
+    tabs: list[Page], web: WebProcess, cloud: Cloud, streams: Streams
 ) -> None:
     tabs[0].goto("about:blank")
     streams.wait_for(1, requested=2)
@@ -148,11 +155,11 @@ def test_another_tab_takes_over_when_the_one_with_the_stream_is_closed(
     streams.wait_for(1, requested=3)
     claim(cloud, "b827eb11c0de")
     expect_lamp(tabs[2], MORE["b827eb11c0de"])
-    streams.wait_for_server(1)
+    wait_for_server(web, cookie_for(cloud, "grace"), 1)
 
 
 def test_a_hidden_tab_has_no_stream_and_is_up_to_date_when_it_is_shown(
-    tabs: list[Page], cloud: Cloud, streams: Streams
+    tabs: list[Page], web: WebProcess, cloud: Cloud, streams: Streams
 ) -> None:
     show(tabs[0], False)
     streams.wait_for(1, requested=2)
@@ -160,15 +167,46 @@ def test_a_hidden_tab_has_no_stream_and_is_up_to_date_when_it_is_shown(
     for tab in tabs[1:]:
         expect_lamp(tab)
     expect(tabs[0].get_by_text("No lamps yet")).to_be_visible()
-    for tab in tabs[1:]:
-        show(tab, False)
+    show(tabs[1], False)
+    streams.wait_for(1, requested=3)
+    show(tabs[2], False)
     streams.wait_for(0, requested=3)
     claim(cloud, "b827eb11c0de")
     for tab in tabs:
         show(tab, True)
         expect_lamp(tab, MORE["b827eb11c0de"])
     streams.wait_for(1, requested=4)
-    streams.wait_for_server(1)
+    wait_for_server(web, cookie_for(cloud, "grace"), 1)
+
+
+def test_as_a_person_goes_through_tabs_the_one_in_front_has_the_stream(
+    tmp_path: Path, web: WebProcess, cloud: Cloud
+) -> None:
+    with opened_database(cloud):
+        claiming.add_user("grace")
+    cookie = cookie_for(cloud, "grace")
+    with TabbedBrowser(tmp_path / "chromium") as browser:
+        first, second, third = (browser.open(f"{web.url}/lamps", cookie) for _ in range(3))
+        for tab in (first, second, third):
+            wait_until(lambda tab=tab: "No lamps yet" in tab.text, "a page")  # type: ignore[misc]
+        assert [tab.is_visible for tab in (first, second, third)] == [False, False, True]
+        claim(cloud)
+        wait_until(lambda: "My LAMPI" in third.text, "the tab in front to follow")
+        assert ["My LAMPI" in tab.text for tab in (first, second)] == [False, False]
+        first.bring_to_front()
+        wait_until(lambda: "My LAMPI" in first.text, "the first tab to be up to date")
+        claim(cloud, "b827eb11c0de")
+        wait_until(lambda: "Bedside" in first.text, "the first tab to follow")
+        assert "Bedside" not in third.text
+        first.close()
+        second.bring_to_front()
+        wait_until(lambda: "Bedside" in second.text, "the second tab to be up to date")
+        claim(cloud, "b827eb5a1e5c")
+        wait_until(lambda: "b827eb5a1e5c" in second.text, "the second tab to follow")
+        wait_for_server(web, cookie, 1)
+        browser.open("about:blank")
+        wait_until(lambda: not second.is_visible, "the second tab to be hidden")
+        wait_for_server(web, cookie, 0)
 
 
 @pytest.mark.parametrize("without", [WITHOUT_LOCKS, WITHOUT_CHANNELS])
@@ -205,6 +243,21 @@ def test_tabs_follow_while_the_server_refuses_streams(
     expect(page.get_by_text(MORE["b827eb11c0de"])).to_be_hidden()
 
 
+def test_a_tab_asks_for_a_stream_again_after_a_minute(page: Page, web: WebProcess, streams: Streams) -> None:
+    page.clock.install()
+    page.route("**/live?seen=*", lambda route: route.fulfill(status=503))
+    sign_up(page, web.url, "grace")
+    page.clock.run_for(POLL_MILLISECONDS)
+    page.unroute("**/live?seen=*")
+
+    def asks_again() -> bool:
+        page.clock.run_for(POLL_MILLISECONDS)
+        return streams.requested == 2
+
+    wait_until(asks_again, "another stream")
+    streams.wait_for(1, requested=2)
+
+
 def test_tabs_of_two_users_of_one_browser_share_nothing(
     tabs: list[Page], context: BrowserContext, web: WebProcess, cloud: Cloud, streams: Streams
 ) -> None:
@@ -237,7 +290,7 @@ def test_a_page_that_the_back_button_brings_is_up_to_date(
     for tab in tabs:
         expect_lamp(tab, MORE["b827eb11c0de"])
     streams.wait_for(1, requested=2)
-    streams.wait_for_server(1)
+    wait_for_server(web, cookie_for(cloud, "grace"), 1)
 
 
 def test_all_tabs_follow_again_after_a_restart_of_the_server(tabs: list[Page], web: WebProcess, cloud: Cloud) -> None:

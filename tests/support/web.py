@@ -17,7 +17,7 @@ from tests.support.pages import PASSWORD
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 CHROMIUM = "/usr/bin/chromium"
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -96,7 +96,7 @@ def chromium(folder: Path) -> Iterator[Browser]:
     home = os.environ | {"HOME": str(folder)}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=_FLAGS, env={name: value for name, value in home.items() if value}
+            executable_path=CHROMIUM, args=FLAGS, env={name: value for name, value in home.items() if value}
         )
         try:
             yield browser

@@ -139,9 +139,7 @@ function follow () {
 
   addEventListener('visibilitychange', () => {
     hide()
-    if (document.hidden) return
-    look(source)
-    show()
+    if (!document.hidden) show()
   })
   addEventListener('pagehide', () => {
     hide()

@@ -158,3 +158,14 @@ def test_the_database_is_polled_only_while_a_stream_is_open(as_ada: Reader, ada:
     assert (watcher._thread is not None, watcher.count(ada.id)) == (True, 1)
     stream.close()
     assert (watcher.count(), watcher._states.get(ada.id)) == (0, None)
+
+
+def test_a_page_of_another_session_is_refused(as_ada: Reader, as_bob: Reader, watcher: Watcher) -> None:
+    """Each session has its own name in its pages, which a browser's tabs share events under."""
+    ours, theirs = (
+        reader.open("/lamps").html.partition('data-session="')[2].partition('"')[0] for reader in (as_ada, as_bob)
+    )
+    assert len(ours) == len(theirs) == 16
+    for path in ("/live/state", "/live"):
+        assert [as_ada.open(f"{path}?session={session}").status for session in (theirs, "")] == [401, 401]
+    assert as_ada.open(f"/live/state?session={ours}").status == 200
