@@ -10,11 +10,12 @@ ROOTS_OWN = ("LAMPI_BROKER_RELOAD", "LAMPI_CA_FOLDER", "LAMPI_MOSQUITTO_FOLDER")
 """Settings by which root's commands run a program, or write to a folder."""
 
 
-def load(file: Path, environment: MutableMapping[str, str], *, as_root: bool) -> list[str]:
+def load(file: Path, environment: MutableMapping[str, str], *, as_root: bool, root: int = 0) -> list[str]:
     """Add a file's settings to the environment, which takes precedence; return warnings.
 
     Only `LAMPI_` names are settings: others, such as `LD_PRELOAD`, are ignored. So are `ROOTS_OWN` ``as_root`` if
-    another user can change the file: that user would otherwise become root at the next `deprovision`.
+    another user can change the file: that user would otherwise become root at the next `deprovision`. ``root`` is
+    root's user id.
 
     Raises:
         BadSettings: see `read_settings_file`.
@@ -22,7 +23,7 @@ def load(file: Path, environment: MutableMapping[str, str], *, as_root: bool) ->
     settings = read_settings_file(file)
     foreign = [name for name in settings if not name.startswith("LAMPI_")]
     warnings = [f"{file}: {name} is ignored; only names that begin with LAMPI_ are settings." for name in foreign]
-    unsafe = [name for name in ROOTS_OWN if name in settings] if as_root and _others_can_change(file) else []
+    unsafe = [name for name in ROOTS_OWN if name in settings] if as_root and _others_can_change(file, root) else []
     warnings += [
         f"{file}: {name} is ignored, because users other than root can change this file. "
         f"Run: chown root:lampi {file}; chmod 640 {file}"
@@ -33,10 +34,10 @@ def load(file: Path, environment: MutableMapping[str, str], *, as_root: bool) ->
     return warnings
 
 
-def _others_can_change(file: Path) -> bool:
+def _others_can_change(file: Path, root: int) -> bool:
     """Return whether a user other than root can write to the file, or replace it."""
     places = [file.resolve(), *file.resolve().parents]
-    return any(found.st_uid != 0 or _is_open(found) for found in map(os.stat, places))
+    return any(found.st_uid not in (0, root) or _is_open(found) for found in map(os.stat, places))
 
 
 def _is_open(found: os.stat_result) -> bool:

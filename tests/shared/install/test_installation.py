@@ -169,7 +169,9 @@ def test_on_the_machine_itself_owners_are_set_before_a_file_has_its_name(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ours", "record"]
 
 
-def test_a_file_that_decides_who_is_root_is_secured_also_when_it_was_there(tmp_path: Path) -> None:
+def test_a_file_that_decides_who_is_root_is_secured_also_when_it_was_there(
+    tmp_path: Path, owners: dict[Path, str]
+) -> None:
     place = tmp_path / "ours"
     place.write_text("by hand")
     place.chmod(0o666)
@@ -179,6 +181,7 @@ def test_a_file_that_decides_who_is_root_is_secured_also_when_it_was_there(tmp_p
         Installation(tmp_path / "record", None, dry_run=dry_run, say=said.append).install([row])
     assert [line for line in said if line.startswith("secure")] == [f"secure {place}  {US} 0640"] * 2
     assert (place.read_text(), place.stat().st_mode & 0o7777) == ("by hand", 0o640)
+    assert owners[place] == str(US)
 
 
 @pytest.mark.parametrize(
