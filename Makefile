@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Packages of Debian 12 and Raspberry Pi OS that PyPI doesn't have.
 RUN_PACKAGES := mosquitto libgl1 libgl1-mesa-dri libmtdev1
 TEST_PACKAGES := $(RUN_PACKAGES) mosquitto-clients xvfb xdotool tesseract-ocr zbar-tools systemd postgresql redis-server \
-    logrotate chromium fonts-roboto-unhinted nginx-light curl pgbouncer prometheus
+    logrotate chromium fonts-roboto-unhinted nginx-light curl pgbouncer prometheus gcc libc6-dev mosquitto-dev libmosquitto-dev
 
 NPM_FOLDERS := tests/support/axe tests/support/cluster
 NODE_MODULES := $(NPM_FOLDERS:=/node_modules)
@@ -119,6 +119,10 @@ brokers: .venv/test-ready ## Run the security and bridge suites against Debian 1
 screenshots: .venv/test-ready ## Take screenshots of every state of the touchscreen into lamp_ui/screenshots
 	@$(call install,$(TEST_PACKAGES))
 	exec $(BIN)/python -m tests.support.album lamp_ui/screenshots
+
+.PHONY: translations
+translations: .venv/test-ready ## Add new texts to the translations, remove unused ones, and compile them
+	@exec $(BIN)/python -m tests.support.catalogues
 
 .PHONY: bench
 bench: .venv/test-ready ## Compare the cloud with a baseline and paho alone, into tests/benchmarks/RESULTS.md

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from cloud.db.url import parse_database_url, shown_url
 from cloud.mqtt.packets import LEVELS
-from cloud.rate_limit.policy import CodePolicy
+from cloud.rate_limit.policy import CodePolicy, StockScreens
+from cloud.services.resets import LampReset
 from cloud.store.claim_url import parse_claim_url
 from cloud.webhook.requests import HOW_TO_MAKE_A_SECRET, Receiver, parse_secret, parse_url
 from shared.logs import parse_format, parse_level
@@ -19,7 +20,7 @@ from shared.settings import SettingsReader
 
 DEFAULT_BROKER = BrokerUrl("localhost", 1883)
 DEFAULT_DATABASE_URL = "sqlite:///lampi.db"
-DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER,)
+DEFAULT_PRESENCE_FILTERS = (topics.PRESENCE_FILTER, topics.STRIPPED_PRESENCE_FILTER)
 DEFAULT_CODES = CodePolicy()
 DEFAULT_MQTT_LEVELS = LEVELS["auto"]
 WEBHOOK_URL, WEBHOOK_SECRET = "LAMPI_WEBHOOK_URL", "LAMPI_WEBHOOK_SECRET"
@@ -36,9 +37,11 @@ class CloudSettings:
     codes: CodePolicy = DEFAULT_CODES
     webhook: Receiver | None = None
     presence_filters: tuple[str, ...] = DEFAULT_PRESENCE_FILTERS
+    bridge_names: topics.BridgeNames = topics.COURSE_BRIDGES
     claim_url: str | None = None
     mqtt_levels: tuple[int, ...] = DEFAULT_MQTT_LEVELS
     metrics_port: int | None = None
+    lamp_reset: LampReset = LampReset.AFTER_A_DAY
 
     @property
     def shown_database_url(self) -> str:
@@ -109,6 +112,30 @@ def parse_short_code_length(text: str) -> tuple[int, int]:
         ) from None
 
 
+def parse_stock_screens(text: str) -> StockScreens:
+    """Parse which lamps get stock treatment.
+
+    Raises:
+        ValueError: neither `auto`, `yes` nor `no`.
+    """
+    try:
+        return StockScreens(text.strip().lower())
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not one of {', '.join(StockScreens)}") from None
+
+
+def parse_lamp_reset(text: str) -> LampReset:
+    """Parse whether lamps can be released at their screens.
+
+    Raises:
+        ValueError: neither `at-once`, `after-a-day` nor `never`.
+    """
+    try:
+        return LampReset(text.strip().lower())
+    except ValueError:
+        raise ValueError(f"{quoted(text)} is not one of {', '.join(LampReset)}") from None
+
+
 def _whole(text: str, lowest: int, highest: int, unit: str) -> int:
     digits = text.strip()
     if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and lowest <= int(digits) <= highest):
@@ -157,6 +184,7 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         guesses_per_source=reader.read("LAMPI_GUESSES_PER_SOURCE", parse_guesses, usual.guesses_per_source),
         shortest=lengths[0],
         longest=lengths[1],
+        stock_screens=reader.read("LAMPI_STOCK_SCREENS", parse_stock_screens, usual.stock_screens),
     )
     settings = CloudSettings(
         broker=read_broker(reader, DEFAULT_BROKER),
@@ -164,11 +192,13 @@ def read_settings(values: Mapping[str, str]) -> CloudSettings:
         log_level=reader.read("LAMPI_LOG_LEVEL", parse_level, "INFO"),
         log_format=reader.read("LAMPI_LOG_FORMAT", parse_format, "text"),
         presence_filters=reader.read("LAMPI_PRESENCE_FILTERS", topics.parse_presence_filters, DEFAULT_PRESENCE_FILTERS),
+        bridge_names=reader.read("LAMPI_BRIDGE_SUFFIXES", topics.parse_bridge_suffixes, topics.COURSE_BRIDGES),
         webhook=_read_webhook(reader),
         codes=codes,
         claim_url=reader.read("LAMPI_CLAIM_URL", parse_claim_url, None),
         mqtt_levels=reader.read("LAMPI_MQTT_VERSION", parse_mqtt_version, DEFAULT_MQTT_LEVELS),
         metrics_port=reader.read("LAMPI_METRICS_PORT", parse_metrics_port, None),
+        lamp_reset=reader.read("LAMPI_LAMP_RESET", parse_lamp_reset, LampReset.AFTER_A_DAY),
     )
     reader.finish()
     return settings

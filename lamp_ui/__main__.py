@@ -13,7 +13,7 @@ from lamp_ui.platform.kivy_config import NO_CONFIG, apply, find_config, read_con
 from lamp_ui.platform.signals import EndSignals
 from lamp_ui.settings import Config, read_config
 from shared.logs import start_logging
-from shared.protocol.topics import lamp_prefix
+from shared.protocol.topics import COURSE_BRIDGES, lamp_prefix
 from shared.settings import BadSettings, misspelt
 from shared.terminal import escape_unshowable
 
@@ -75,6 +75,13 @@ _NO_DISPLAY = (
     metavar="PREFIX",
     help=f"Prefix of the lamp's topics; empty ('') behind a bridge that strips it. "
     f"[env: {settings.TOPIC_PREFIX}, which may be set to an empty string; default: {lamp_prefix('<id>')}]",
+)
+@click.option(
+    "--bridge-suffixes",
+    settings.BRIDGE_SUFFIXES,
+    metavar="SUFFIXES",
+    help=f"What the bridge's name has after the device id, comma-separated. "
+    f"[env: {settings.BRIDGE_SUFFIXES}; default: {','.join(COURSE_BRIDGES.suffixes)}]",
 )
 @click.option(
     "--log-level",

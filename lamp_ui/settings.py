@@ -10,7 +10,7 @@ from shared.mqtt import broker_settings
 from shared.mqtt.broker_settings import read_broker
 from shared.mqtt.broker_url import BrokerUrl, parse_broker_url
 from shared.protocol.device_id import own_device_id, read_device_id
-from shared.protocol.topics import lamp_prefix
+from shared.protocol.topics import COURSE_BRIDGES, BridgeNames, lamp_prefix, parse_bridge_suffixes
 from shared.settings import SettingsReader
 
 BROKER_URL = broker_settings.BROKER_URL
@@ -19,6 +19,7 @@ BROKER_CERTIFICATE = broker_settings.CERTIFICATE
 BROKER_KEY = broker_settings.KEY
 DEVICE_ID = "LAMPI_DEVICE_ID"
 TOPIC_PREFIX = "LAMPI_TOPIC_PREFIX"
+BRIDGE_SUFFIXES = "LAMPI_BRIDGE_SUFFIXES"
 LOG_LEVEL = "LAMPI_LOG_LEVEL"
 LOG_FORMAT = "LAMPI_LOG_FORMAT"
 SIZE = "LAMPI_SIZE"
@@ -26,7 +27,7 @@ LANGUAGE = "LAMPI_LANGUAGE"
 MOTION = "LAMPI_MOTION"
 DIM_AFTER = "LAMPI_DIM_AFTER_SECONDS"
 _BROKER = (BROKER_URL, BROKER_CA, BROKER_CERTIFICATE, BROKER_KEY)
-NAMES = (*_BROKER, DEVICE_ID, TOPIC_PREFIX, LOG_LEVEL, LOG_FORMAT, SIZE, LANGUAGE, MOTION, DIM_AFTER)
+NAMES = (*_BROKER, DEVICE_ID, TOPIC_PREFIX, BRIDGE_SUFFIXES, LOG_LEVEL, LOG_FORMAT, SIZE, LANGUAGE, MOTION, DIM_AFTER)
 
 DEFAULT_BROKER_URL = "mqtt://localhost:1883"
 DEFAULT_LOG_LEVEL = "INFO"
@@ -52,9 +53,9 @@ class WindowSize:
 class Config:
     """The touchscreen's configuration.
 
-    ``topic_prefix`` is the prefix of the lamp's topics, empty behind a bridge that strips it. ``window_size`` is for
-    desktops; None leaves it to Kivy's configuration, as on the Pi. ``motion`` enables fading and pulsing. The screen
-    dims after ``dim_after_seconds`` without a touch; 0 means never.
+    ``topic_prefix`` is the prefix of the lamp's topics, empty behind a bridge that strips it; ``bridge_names`` says how
+    that bridge may be named. ``window_size`` is for desktops; None leaves it to Kivy's configuration, as on the Pi.
+    ``motion`` enables fading and pulsing. The screen dims after ``dim_after_seconds`` without a touch; 0 means never.
     """
 
     broker: BrokerUrl
@@ -66,6 +67,7 @@ class Config:
     language: str
     motion: bool
     dim_after_seconds: float
+    bridge_names: BridgeNames = COURSE_BRIDGES
 
 
 def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = own_device_id) -> Config:
@@ -89,6 +91,7 @@ def read_config(values: Mapping[str, str], find_device_id: Callable[[], str] = o
         language=settings.read(LANGUAGE, parse_language, language_of(values)),
         motion=settings.read(MOTION, parse_switch, True),
         dim_after_seconds=settings.read(DIM_AFTER, parse_dim_after, DEFAULT_DIM_AFTER_SECONDS),
+        bridge_names=settings.read(BRIDGE_SUFFIXES, parse_bridge_suffixes, COURSE_BRIDGES),
     )
     settings.finish()
     return config

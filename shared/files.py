@@ -19,10 +19,16 @@ def make_folder(folder: Path) -> None:
     Raises:
         OSError: it can't be created.
     """
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    try:
+        folder.mkdir(mode=0o755)  # so that others can't write to it meanwhile
+    except FileExistsError:
+        if not folder.is_dir():  # otherwise another process has made it meanwhile
+            raise
+    else:
+        folder.chmod(0o755)  # adds what the umask removed
 
 
 @contextmanager

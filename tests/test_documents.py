@@ -258,7 +258,7 @@ def test_every_option_beside_a_setting_exists() -> None:
 
 def test_every_command_is_documented_and_every_documented_one_exists() -> None:
     blocks = "\n".join(code_blocks(text) for text in DOCUMENTS.values())
-    named = set(re.findall(r"\blampi-cloud (?:--?\S+ )*([a-z][a-z-]*)(?: ([a-z]+)\b)?", blocks))
+    named = set(re.findall(r"\blampi-cloud (?:--?\S+ )*([a-z][a-z-]*)(?: ([a-z][a-z-]*)\b)?", blocks))
     groups = {name.split()[0] for name in command_names() if " " in name}
     documented = {f"{first} {second}".strip() if first in groups else first for first, second in named} - groups
     assert documented == command_names()

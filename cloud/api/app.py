@@ -13,7 +13,9 @@ from werkzeug.routing import BaseConverter, RequestRedirect
 
 from cloud import errors
 from cloud.api import problems
+from cloud.api.lamp_states import states
 from cloud.api.lamps import lamps
+from cloud.api.offers import offers
 from cloud.api.problems import Problem
 from cloud.db.database import database_proxy, drop_connections, one_line
 
@@ -31,6 +33,8 @@ def register_api(app: Flask) -> None:
     app.url_map.converters["device_id"] = DeviceIdConverter
     api = Blueprint("api", __name__, url_prefix=f"{ROOT}v1")
     api.register_blueprint(lamps)
+    api.register_blueprint(offers)
+    api.register_blueprint(states)
     api.add_url_rule("/openapi.json", view_func=_document)
     api.before_request(_open_database)
     api.teardown_request(_close_database)
@@ -47,6 +51,8 @@ def register_api(app: Flask) -> None:
     if (forms := app.extensions.get("csrf")) is not None:
         forms.exempt(api)
         forms.exempt(lamps)
+        forms.exempt(offers)
+        forms.exempt(states)
 
 
 class DeviceIdConverter(BaseConverter):
@@ -103,11 +109,21 @@ def problem_of(refusal: errors.UserError) -> Problem:
         case errors.BadLampName():
             found = problems.bad_member("name", str(refusal))
         case errors.UnknownCode() | errors.AlreadyAssociated():  # clients must not learn which of the two it is
-            found = Problem(HTTPStatus.CONFLICT, "unknown-code", str(errors.UnknownCode()))
+            found = Problem(HTTPStatus.CONFLICT, "unknown-code", f"{errors.UnknownCode()} {errors.UnknownCode.hint}")
+        case errors.OwnOffer():
+            found = Problem(HTTPStatus.CONFLICT, "own-offer", str(refusal))
+        case errors.NoResetRequest():
+            found = Problem(HTTPStatus.CONFLICT, "no-reset-request", str(refusal))
         case errors.TooManyGuesses():
             headers = problems.retry_after(refusal.retry_after)
             found = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-guesses", str(refusal), headers=headers)
-        case errors.UnknownLamp():
+        case errors.TooManyChanges():
+            headers = problems.retry_after(refusal.retry_after)
+            found = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-changes", str(refusal), headers=headers)
+        case errors.TooManyRequests():
+            headers = problems.retry_after(refusal.retry_after)
+            found = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", str(refusal), headers=headers)
+        case errors.UnknownLamp() | errors.NotOffered():
             found = Problem(HTTPStatus.NOT_FOUND, "", str(refusal))
         case errors.UnusableDatabase():
             found = problems.database_away()

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
 from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -47,6 +48,21 @@ def read_text_member(name: str) -> str:
     Raises:
         Problem: 415, 413, 400 or 422, depending on what is wrong with the body.
     """
+    members = read_members({name})
+    value = members.get(name)
+    if name not in members:
+        raise bad_member(name, f"{name!r} is required.")
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise bad_member(name, f"{name!r} must be a string of at most {LONGEST_TEXT} characters.")
+    return value
+
+
+def read_members(known: Collection[str]) -> dict[str, Any]:
+    """Return the members of the current request's body, all of which must be ``known``.
+
+    Raises:
+        Problem: 415, 413, 400 or 422, depending on what is wrong with the body.
+    """
     if request.mimetype != JSON or request.mimetype_params.get("charset", "utf-8").lower() != "utf-8":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "", f"Send the body as {JSON}.")
     request.max_content_length = MAX_BYTES
@@ -56,13 +72,8 @@ def read_text_member(name: str) -> str:
         raise too_large() from None
     except BadPayload as bad:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-body", f"The body is {bad}.") from None
-    _refuse_others(members, {name})
-    value = members.get(name)
-    if name not in members:
-        raise bad_member(name, f"{name!r} is required.")
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise bad_member(name, f"{name!r} must be a string of at most {LONGEST_TEXT} characters.")
-    return value
+    refuse_others(members, known)
+    return members
 
 
 def too_large() -> Problem:
@@ -76,7 +87,7 @@ def read_page(most: int) -> tuple[str, int]:
     Raises:
         Problem: 422, a parameter is invalid.
     """
-    _refuse_others(request.args, {"after", "limit"})
+    refuse_others(request.args, {"after", "limit"})
     for name, values in request.args.lists():
         if len(values) > 1:
             raise bad_member(name, f"{name!r} must not be repeated.")
@@ -94,10 +105,15 @@ def refuse_parameters() -> None:
     Raises:
         Problem: 422, there is a parameter.
     """
-    _refuse_others(request.args, ())
+    refuse_others(request.args, ())
 
 
-def _refuse_others(given: Collection[str], known: Collection[str]) -> None:
+def refuse_others(given: Collection[str], known: Collection[str]) -> None:
+    """Reject members or parameters that are not ``known``.
+
+    Raises:
+        Problem: 422, there is one.
+    """
     for name in given:
         if name not in known:
             raise bad_member(name[:LONGEST_TEXT].encode(errors="replace").decode(), "Unknown member or parameter.")

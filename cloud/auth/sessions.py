@@ -2,14 +2,19 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
-from peewee import CharField, Desc, ForeignKeyField
+from peewee import CharField, Desc, ForeignKeyField, ModelSelect, TextField
 
+from cloud.auth.passkeys import Passkey, is_registered
+from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import Table, write_transaction
 from cloud.db.timestamps import TimestampField, credible
-from cloud.errors import WrongPassword
-from cloud.store.lamps import User
+from cloud.errors import BadPasskey, UnknownSession, WrongPassword
+from cloud.store import offers
+from cloud.store.users import User, has_same_password
 
 IDLE_FOR = timedelta(days=7)
 """Idle time after which a session expires."""
@@ -28,37 +33,61 @@ class BrowserSession(Table):
     user = ForeignKeyField(User, on_delete="CASCADE")
     started_at: datetime = TimestampField(index=True)
     seen_at: datetime = TimestampField(index=True)
+    user_agent = TextField(default="")
 
     class Meta:
         table_name = "sign_in"
+
+    @property
+    def name(self) -> str:
+        """The session's name in the list of its user: the beginning of the hash, which lets no one in."""
+        return str(self.token_hash)[:NAME_LENGTH]
 
 
 MOST_OF_A_USER = 20
 """Sessions of one user. A further one ends the one that was idle for longest."""
 
+NAME_LENGTH = 16
+LONGEST_USER_AGENT = 300
 
-def begin(user: User, now: datetime) -> str:
-    """Start a session and return its token. Expired sessions are deleted.
+
+def begin(user: User, now: datetime, user_agent: str = "", passkey: Passkey | None = None) -> str:
+    """Start a session and return its token. A batch of expired sessions is deleted.
 
     ``user`` is as it was when the password was verified: its hash must still be the stored one. Otherwise a sign-in
     with the old password could end up with a session after the password was changed, and with it all sessions ended.
+    ``passkey`` is the one that was verified, if any: it must still be registered.
 
     Raises:
         WrongPassword: the password was changed meanwhile.
+        BadPasskey: the passkey was removed meanwhile.
     """
     token = secrets.token_urlsafe(32)
     with write_transaction():
-        if not User.select().where((User.id == user.id) & (User.password_hash == user.password_hash)).exists():
+        if not has_same_password(user):
             raise WrongPassword
-        BrowserSession.delete().where(
-            (BrowserSession.seen_at <= now - IDLE_FOR) | (BrowserSession.started_at <= now - LASTS_FOR)
-        ).execute()
-        own = BrowserSession.select(BrowserSession.token_hash).where(BrowserSession.user == user)
-        surplus = own.order_by(Desc(BrowserSession.seen_at)).offset(MOST_OF_A_USER - 1)
-        ended = [token_hash for (token_hash,) in surplus.limit(MOST_OF_A_USER).tuples()]
-        BrowserSession.delete().where(BrowserSession.token_hash.in_(ended)).execute()
-        BrowserSession.create(token_hash=_hash(token), user=user, started_at=now, seen_at=now)
+        if passkey is not None and not is_registered(passkey):
+            raise BadPasskey
+        hashes = BrowserSession.select(BrowserSession.token_hash)
+        for column, until in ((BrowserSession.seen_at, now - IDLE_FOR), (BrowserSession.started_at, now - LASTS_FOR)):
+            expired: Any = column <= until
+            _delete(hashes.where(expired).order_by(column).limit(ROWS_A_STATEMENT))  # a batch: a user is waiting
+        own = hashes.where(BrowserSession.user == user).order_by(Desc(BrowserSession.seen_at))
+        _delete(own.offset(MOST_OF_A_USER - 1).limit(MOST_OF_A_USER))
+        BrowserSession.create(
+            token_hash=_hash(token),
+            user=user,
+            started_at=now,
+            seen_at=now,
+            user_agent=user_agent[:LONGEST_USER_AGENT],
+        )
     return token
+
+
+def _delete(chosen: ModelSelect) -> None:
+    hashes = [token_hash for (token_hash,) in chosen.tuples()]
+    if hashes:
+        BrowserSession.delete().where(BrowserSession.token_hash.in_(hashes)).execute()
 
 
 def user_of(token: str, now: datetime) -> User | None:
@@ -69,7 +98,7 @@ def user_of(token: str, now: datetime) -> User | None:
         .where(BrowserSession.token_hash == _hash(token))
         .get_or_none()
     )
-    if found is None or found.started_at <= now - LASTS_FOR or not now - IDLE_FOR < found.seen_at <= credible(now):
+    if found is None or not _is_live(found, now):
         return None
     if found.seen_at <= now - NOTED_EVERY:
         with write_transaction():
@@ -78,16 +107,58 @@ def user_of(token: str, now: datetime) -> User | None:
     return user
 
 
+def sessions_of(user: User, now: datetime) -> list[BrowserSession]:
+    """Return a user's sessions, the one that was seen last first."""
+    found = BrowserSession.select().where(BrowserSession.user == user).order_by(Desc(BrowserSession.seen_at))
+    return [session for session in found if _is_live(session, now)]
+
+
+def name_of(token: str) -> str:
+    """Return the name of the session with this token."""
+    return _hash(token)[:NAME_LENGTH]
+
+
+def key_of(token: str) -> str:
+    """Return the key of the session with this token, which lets no one in."""
+    return _hash(token)
+
+
+def live_among(keys: Collection[str]) -> set[str]:
+    """Return which of these sessions, by their keys, have not been ended."""
+    found = BrowserSession.select(BrowserSession.token_hash).where(BrowserSession.token_hash.in_(list(keys)))
+    return {key for (key,) in found.tuples()}
+
+
 def end(token: str) -> None:
     """End the session with this token."""
     with write_transaction():
         BrowserSession.delete().where(BrowserSession.token_hash == _hash(token)).execute()
 
 
-def end_all(user: User) -> None:
-    """End all sessions of a user."""
+def end_named(user: User, name: str) -> None:
+    """End a user's session, effective immediately.
+
+    Raises:
+        UnknownSession: the user has no session with this name.
+    """
     with write_transaction():
+        own = BrowserSession.select().where(BrowserSession.user == user)
+        named = next((session for session in own if session.name == name), None)
+        if named is None:
+            raise UnknownSession(f"{user.name} has no such session.")
+        offers.end_all(user)  # a stranger who was signed in may have made those
+        named.delete_instance()
+
+
+def end_all(user: User) -> None:
+    """End all sessions of a user, and their offers of lamps: a stranger who was signed in may have made those."""
+    with write_transaction():
+        offers.end_all(user)
         BrowserSession.delete().where(BrowserSession.user == user).execute()
+
+
+def _is_live(session: BrowserSession, now: datetime) -> bool:
+    return session.started_at > now - LASTS_FOR and now - IDLE_FOR < session.seen_at <= credible(now)
 
 
 def _hash(token: str) -> str:

@@ -45,7 +45,15 @@ def adopt() -> None:
     *BROKER,
     *("database_url", "log_level", "log_format", "mqtt_version", "metrics_port"),
     *("code_ttl", "short_code_length", "guess_risk", "guess_window", "guesses_per_user", "guesses_per_source"),
-    *("claim_url", "presence_filters", "webhook_url", "webhook_secret"),
+    *(
+        "lamp_reset",
+        "stock_screens",
+        "claim_url",
+        "presence_filters",
+        "bridge_suffixes",
+        "webhook_url",
+        "webhook_secret",
+    ),
 )
 def daemon(migrate: bool, **options: str | None) -> None:
     """Run the daemon in the foreground, for supervisord or systemd."""

@@ -10,6 +10,15 @@ from cloud.cli.options import DeviceId, with_database
 from cloud.db.timestamps import shown_instant
 from cloud.store.audit_log import AuditEvent, History, Selection, read
 
+_OF_OWNER = (
+    AuditEvent.RELEASED,
+    AuditEvent.OFFERED,
+    AuditEvent.OFFER_WITHDRAWN,
+    AuditEvent.RESET_REQUESTED,
+    AuditEvent.RESET,
+)
+_LINKS = {AuditEvent.USER_ADDED: "", **dict.fromkeys(_OF_OWNER, " of")}
+
 
 class Instant(click.ParamType[datetime]):
     """A timestamp as a command-line argument: ISO 8601, UTC if it has no time zone."""
@@ -51,8 +60,9 @@ def _in_words(row: History) -> str:
     lamp = f" {row.device_id}" if row.device_id else ""
     if row.user_name is None:
         return what + lamp
-    by = {AuditEvent.RELEASED: " of", AuditEvent.USER_ADDED: ""}.get(AuditEvent(row.event), " by")
-    return f"{what}{lamp}{by} {row.user_name}"
+    by = _LINKS.get(AuditEvent(row.event), " by")
+    to = f" to {row.new_owner}" if row.new_owner else ""
+    return f"{what}{lamp}{by} {row.user_name}{to}"
 
 
 def _print_json(rows: Iterable[History]) -> None:
@@ -70,6 +80,7 @@ def _as_json(row: History) -> dict[str, object]:
         "event": row.event,
         "device_id": row.device_id,
         "user": row.user_name,
+        "new_owner": row.new_owner,
         "reason": row.reason,
         "source": row.source,
     }

@@ -13,7 +13,7 @@ from cloud.ops.provisioning.provision import read_address
 from shared.install.installation import CantInstall, Installation
 
 _START = {
-    "supervisord": "systemctl restart mosquitto && supervisorctl update",
+    "supervisord": "systemctl daemon-reload && systemctl restart mosquitto && supervisorctl update",
     "systemd": "systemctl daemon-reload && systemctl restart mosquitto && systemctl enable --now lampi-daemon",
 }
 _START_PAGE = {

@@ -32,12 +32,12 @@ def lamps(as_json: bool) -> None:
 @click.option("--user", "user_name", required=True, help="The new owner.")
 @with_database
 def associate(code: str | None, device_id: str | None, user_name: str) -> None:
-    """Associate a lamp with a user, by the CODE on its screen or by its device id."""
+    """Associate a lamp with a user, by the CODE on its screen or of an offer, or by its device id."""
     if (code is None) == (device_id is None):
         raise click.UsageError("Give either CODE or --device-id.")
     user = claiming.user_named(user_name)
     if code is not None:
-        lampi = claiming.associate_by_code(code, user, utc_now(), command_line())
+        lampi = claiming.associate_by_code(code, user, utc_now(), command_line(), by_operator=True)
     else:
         lampi = claiming.associate_by_device_id(str(device_id), user, utc_now(), command_line())
     click.echo(f"The lamp {lampi.device_id} ({lampi.name}) now belongs to {user.name}.")
@@ -75,9 +75,19 @@ def identify(device_id: str) -> None:
 @click.argument("device_id", type=DeviceId())
 @with_database
 def forget(device_id: str) -> None:
-    """Delete a lamp and clear its retained message; if it connects again, it is registered as new."""
-    claiming.forget(device_id, utc_now(), command_line())
+    """Delete a lamp and its retained messages; if it connects again, it is registered as new.
+
+    A connected lamp is registered again when its bridge or the daemon reconnects to the broker. Until then its screen
+    shows no code.
+    """
+    forgotten = claiming.forget(device_id, utc_now(), command_line())
     click.echo(f"Deleted the lamp {device_id}.")
+    if forgotten.connected:
+        click.echo(
+            f"Warning: the lamp {device_id} is connected. Its screen shows no code, and it is registered again, with a "
+            "new code, when its bridge or the daemon reconnects to the broker. To get the code now, restart the lamp.",
+            err=True,
+        )
 
 
 def _as_json(lampi: Lampi) -> dict[str, object]:
@@ -88,6 +98,7 @@ def _as_json(lampi: Lampi) -> dict[str, object]:
         "connected": lampi.connected,
         "created_at": shown_instant(lampi.created_at),
         "associated_at": shown_instant(lampi.associated_at),
+        "stock_screen": lampi.stock_screen,
     }
 
 

@@ -23,6 +23,7 @@ Command = Callable[..., Any]
 BROKER = ("broker_url", "broker_ca", "broker_certificate", "broker_key")
 
 _HELP = {
+    "bridge_suffixes": ("SUFFIXES", "What bridges' names have after the device id; default _broker."),
     "broker_url": ("URL", "mqtt://user:password@host:port or mqtts://..."),
     "broker_ca": ("FILE", "CA certificate of the broker."),
     "broker_certificate": ("FILE", "Client certificate for the broker."),
@@ -34,6 +35,7 @@ _HELP = {
     "guess_window": ("SECONDS", "How long a wrong code counts; default one day."),
     "guesses_per_source": ("N", "Wrong codes allowed per address and window; default 100."),
     "guesses_per_user": ("N", "Wrong codes allowed per user and window; default 10."),
+    "lamp_reset": ("WORD", "Whether lamps can be released on their screens: at-once, after-a-day or never."),
     "log_format": ("FORMAT", "text or json"),
     "log_level": ("LEVEL", "DEBUG, INFO, WARNING or ERROR"),
     "metrics_port": ("PORT", "Loopback port for Prometheus metrics; 0 to disable."),
@@ -42,6 +44,7 @@ _HELP = {
     "proxy_count": ("N", "Number of proxies that a request passes; default 1."),
     "short_code_length": ("LENGTH", "Length of codes on screens: minimum such as 6, or range such as 6-6."),
     "sign_up": ("WORD", "Whether people can create accounts: open or closed."),
+    "stock_screens": ("WORD", "Which lamps may have the course's screen: auto, yes (all) or no (none)."),
     "trusted_proxy": ("ADDRESS", "Address of the reverse proxy whose X-Forwarded-For is trusted."),
     "webhook_secret": ("SECRET", "Secret that signs webhook requests: whsec_ and base64."),
     "webhook_url": ("URL", "Endpoint for events about associated and released lamps."),

@@ -18,6 +18,14 @@ from cloud.ops.provisioning.rules import write_shut_out
 from shared.protocol.device_id import read_device_id
 
 _MOST_FAULTS = 10
+_NOW_STOCK = (
+    "Changed folders are now for stock lamps: their bridge strips the topic prefix. Install them again on the Pi, and "
+    "restart its touchscreen."
+)
+_NO_LONGER_STOCK = (
+    "Changed folders are no longer for stock lamps: their bridge keeps the topic prefix, which the LAMPI course's "
+    "programs can't read. Install them again on the Pi, and restart its touchscreen; or use --stock."
+)
 
 
 @click.command("provision")
@@ -31,10 +39,13 @@ _MOST_FAULTS = 10
     help="Address of the broker for lamps; default: the address given to `ca server`.  [LAMPI_CLOUD_ADDRESS]",
 )
 @click.option("--renew", is_flag=True, help="Also renew folders that are still valid.")
+@click.option(
+    "--stock", is_flag=True, help="For the LAMPI course's screen or service: topics without prefix on the lamp."
+)
 @ca_option
 @mosquitto_option
 def provision_command(
-    device_ids: Sequence[str], *, out: Path, address: str | None, renew: bool, ca: Path, mosquitto: Path
+    device_ids: Sequence[str], *, out: Path, address: str | None, renew: bool, stock: bool, ca: Path, mosquitto: Path
 ) -> None:
     """Create a folder for each lamp's Raspberry Pi with certificate and configuration; - reads ids from standard input.
 
@@ -47,7 +58,7 @@ def provision_command(
     if address is None:
         raise BadName("The broker's address for lamps is unknown: run `lampi-cloud ca server HOST` or give --cloud.")
     made: Counter[Outcome] = Counter()
-    order = Order(out, read_address(address), renew)
+    order = Order(out, read_address(address), renew, stock)
     with click.progressbar(
         length=len(wanted), label="Provisioning", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
@@ -56,10 +67,13 @@ def provision_command(
             bar.update(1)
     with authorities.locked():
         rules_changed = write_shut_out(authorities, mosquitto, utc_now())
-    counts = ", ".join(f"{made[outcome]} {outcome.value}" for outcome in Outcome)
+    shown = [outcome for outcome in Outcome if outcome is not Outcome.CHANGED or made[outcome]]
+    counts = ", ".join(f"{made[outcome]} {outcome.value}" for outcome in shown)
     click.echo(
         f"{_counted(len(wanted))} in {out}: {counts}. Each folder's README.txt explains how to install it on the Pi."
     )
+    if made[Outcome.CHANGED]:
+        click.echo(_NOW_STOCK if stock else _NO_LONGER_STOCK)
     if rules_changed:
         click.echo("Some lamps had been revoked before; restart Mosquitto to let them connect again.")
 

@@ -13,6 +13,7 @@ _WORDS = {
     "missing": "the broker has no retained message for this lamp",
     "stale": "the broker's retained message differs",
     "ghost": "the broker retains a message for a lamp that is not in the database",
+    "leftover": "the broker retains messages that a lamp wrote that is not in the database",
 }
 
 
@@ -27,7 +28,7 @@ def reconcile(dry_run: bool, as_json: bool, **broker: str | None) -> None:
     with click.progressbar(
         length=count_lamps(), label="Comparing", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
-        drift = find_drift(settings.broker, bar.update)
+        drift = find_drift(settings.broker, settings.bridge_names, bar.update)
     if not dry_run:
         repair(drift, utc_now())
     _print(drift, dry_run=dry_run, as_json=as_json)
@@ -42,7 +43,7 @@ def _print(drift: Drift, *, dry_run: bool, as_json: bool) -> None:
         return
     for kind, device_ids in found.items():
         for device_id in device_ids:
-            click.echo(f"{kind:<8}{device_id}  {_WORDS[kind]}")
+            click.echo(f"{kind:<9}{device_id}  {_WORDS[kind]}")
     if not drift:
         click.echo("No differences: the broker agrees with the database for every lamp.")
     else:

@@ -10,13 +10,13 @@ from cloud.store import codes
 from cloud.store.lamps import Lampi, User
 
 _BANNER = """\
-Lampi and User are peewee models; association has associate_by_code, associate_by_device_id, release and forget.
-Examples:
-    Lampi.select().count()
+Lampi and User are peewee models, which have no `objects`. Look, get, delete:
+    list(Lampi.select())
     lampi = Lampi.get(Lampi.device_id == "b827ebba0387")
-    for lampi in list(Lampi.select()): lampi.publish_unassociated_msg()    # list() finishes reading before writing
-    lampi.delete_instance()       # also clears the retained message
-The running daemon publishes changes. Ctrl-D exits."""
+    lampi.delete_instance()       # also withdraws the lamp's message, as Lampi.delete().where(...).execute() does
+association has associate_by_code, associate_by_device_id, release and forget.
+The running daemon publishes changes made by these methods. After save(), insert() or update(): lampi-cloud reconcile.
+Ctrl-D exits."""
 
 
 @click.command()

@@ -1,8 +1,8 @@
 """Protects the broker's lamps from an empty database.
 
 An empty database on a broker with lamps is rarely a new cloud. Usually its URL is mistyped, a disk is not mounted, or
-the file was moved away; publishing from it would take every lamp from its owner. So nothing is registered and nothing
-is published until an operator adopts the lamps.
+the file was moved away; publishing from it would take every lamp from its owner. The same goes for the broker of a
+LAMPI course site. So nothing is registered and nothing is published until an operator imports or adopts the lamps.
 """
 
 import logging
@@ -21,7 +21,7 @@ from shared.mqtt.broker_url import BrokerUrl
 from shared.mqtt.messages import Message
 from shared.protocol import topics
 from shared.protocol.errors import BadPayload
-from shared.protocol.payloads import CLEARED, decode_high_water_mark
+from shared.protocol.payloads import WITHDRAWN, decode_high_water_mark
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,8 @@ class AdoptionGuard:
             if has_lamps:
                 log.critical(
                     "The broker has lamps of another database, and this one is empty: changing nothing. "
-                    "Restore the right database, or run 'lampi-cloud adopt' to register the lamps as new"
+                    "Restore the right database; or, if the lamps are those of a LAMPI course site, run "
+                    "'lampi-cloud import-course'; or run 'lampi-cloud adopt' to register the lamps as new"
                 )
             if self._of is session:
                 self._has_lamps = has_lamps
@@ -133,7 +134,7 @@ def _has_foreign(batches: Iterator[list[Message]], origin: str) -> bool:
 def _is_foreign(message: Message, origin: str) -> bool:
     """Return whether a retained message is from another database, or from a cloud without a mark."""
     if message.topic != topics.HIGH_WATER_MARK:
-        return message.payload != CLEARED
+        return message.payload != WITHDRAWN
     try:
         return decode_high_water_mark(message.payload).origin != origin
     except BadPayload:

@@ -22,30 +22,31 @@ CHECK_SECONDS = 1.0
 def rotate_expired(ttl: timedelta, now: datetime) -> list[str]:
     """Rotate up to one batch of codes that are expired or from the future; return their lamps' device ids.
 
+    Codes of lamps with stock treatment don't expire.
+
     Presence doesn't matter: a lamp that the broker reports as offline may be connected and show its code.
     """
     offline = Lampi.code_issued_offline
     # Four queries: with one condition for all, SQLite would read all unassociated lamps.
     for kind, lifetime in ((~offline, ttl), (offline, offline_ttl(ttl))):
         for when in (Lampi.code_issued_at <= now - lifetime, Lampi.code_issued_at > credible(now)):
-            due = Lampi.select().where(Lampi.user.is_null() & when & kind)
+            due = Lampi.select().where(Lampi.user.is_null() & when & kind & ~Lampi.stock_screen)
             if rotated := _rotate(due.order_by(Lampi.code_issued_at).limit(bulk.ROWS_A_STATEMENT), now):
                 return rotated
     return []
 
 
-def rotate_offline(connected: Sequence[str], now: datetime) -> None:
-    """Rotate the codes that were issued while these lamps were offline; call it in the transaction that connects them.
+def replace_unseen(connected: Sequence[str], now: datetime) -> None:
+    """Replace the codes that were issued while these lamps were offline; call it in the transaction that connects them.
 
-    From now on people see these lamps' codes, so they must expire as soon as others. Where codes never expire, they
-    are kept: a stock screen ignores a new one.
+    From now on people see these lamps' codes, so they must expire as soon as others. Where codes never expire, lamps
+    keep them; with stock treatment, they never do.
     """
     if announced().ttl is None:
         return
-    unseen = "SELECT device_id FROM lampi WHERE code_issued_offline AND user_id IS NULL AND device_id {}"
-    device_ids = [device_id for (device_id,) in bulk.rows_among(unseen, connected)]
-    for chunk in chunked(device_ids, bulk.ROWS_A_STATEMENT):
-        _rotate(Lampi.select().where(Lampi.device_id.in_(chunk)), now)
+    for chunk in chunked(connected, bulk.ROWS_A_STATEMENT):
+        unseen = Lampi.code_issued_offline & Lampi.user.is_null() & ~Lampi.stock_screen
+        _rotate(Lampi.select().where(unseen & Lampi.device_id.in_(chunk)), now)
 
 
 def _rotate(due: ModelSelect, now: datetime) -> list[str]:

@@ -5,25 +5,26 @@ import signal
 import time
 from collections.abc import Callable
 from datetime import datetime
-from types import FrameType
 
 import peewee
 
 from cloud.daemon.adoption_guard import AdoptionGuard
 from cloud.daemon.change_notifier import change_notifier_for
-from cloud.daemon.code_rotation import CodeRotation
 from cloud.daemon.daemon_database import DaemonDatabase
+from cloud.daemon.floods import Floods
 from cloud.daemon.inbox import Inbox
+from cloud.daemon.lamp_resets import LampResets
+from cloud.daemon.lamp_states import LampStates
 from cloud.daemon.leader_election import LeaderElection
-from cloud.daemon.maintenance import Maintenance
 from cloud.daemon.metrics import Metrics, MetricsPort
 from cloud.daemon.mqtt_link import DaemonLink
+from cloud.daemon.other_bridges import OtherBridges
 from cloud.daemon.outlet import Outlet
-from cloud.daemon.presence import OtherBridges, PresenceBatch, log_new_lamps
+from cloud.daemon.presence import PresenceBatch, log_new_lamps
 from cloud.daemon.publisher import Publisher
 from cloud.daemon.recorder import Recorder
 from cloud.daemon.resync import Resync
-from cloud.daemon.wal_checkpoints import WalCheckpoints
+from cloud.daemon.upkeep import Upkeep
 from cloud.db.database import one_line
 from cloud.db.timestamps import utc_now
 from cloud.errors import DatabaseAway, DatabaseReplaced
@@ -62,24 +63,18 @@ class Daemon:
         self._inbox = Inbox()
         self._election = LeaderElection(now)
         self._metrics = Metrics()
-        self._presence = PresenceBatch()
-        self._other_bridges = OtherBridges()
+        self._presence = PresenceBatch(settings.codes.stock_screens)
+        self._resets = LampResets(settings.lamp_reset)
+        self._other_bridges = OtherBridges(settings.bridge_names)
         self._changes = change_notifier_for(settings.database_url, self._wake)
         self._outlet = Outlet(self._election, self._metrics.published)
         self._publisher = Publisher(self._outlet)
-        self._recorder = Recorder(
-            settings.broker,
-            self._outlet,
-            self._publisher,
-            self._presence,
-            self._metrics,
-            wake=self._wake,
-        )
+        parts = self._outlet, self._publisher, self._presence, self._metrics
+        self._recorder = Recorder(settings.broker, *parts, resets=self._resets, wake=self._wake)
         self._guard = AdoptionGuard(settings.broker, self._presence, self._publisher.refusals, self._wake)
+        self._states = LampStates(settings.broker, settings.mqtt_levels, self._outlet, self._wake)
         self._resync = Resync(settings.broker, self._election, self._publisher, now)
-        self._rotation = CodeRotation(settings.codes.ttl)
-        self._maintenance = Maintenance()
-        self._wal_checkpoints = WalCheckpoints(settings.database_url)
+        self._upkeep = Upkeep(settings, self._outlet, self._metrics, now=now)
         self._webhook = WebhookSender(settings.webhook, now)
         self._metrics_port = MetricsPort(self._metrics, settings.metrics_port)
 
@@ -114,7 +109,7 @@ class Daemon:
                 pause = FIRST_PAUSE_SECONDS
         self._leave()
 
-    def _request_stop(self, _signal_number: int, _frame: FrameType | None) -> None:
+    def _request_stop(self, *_signal: object) -> None:
         self._stopping = True
 
     def _step(self) -> None:
@@ -128,13 +123,13 @@ class Daemon:
         if not self._may_publish():
             self._end_round()
             return
+        self._states.step(self._now(), time.monotonic())
         self._resync.begin(self._outlet.session)
         self._register()
         if self._outlet.session is not None:
             self._resync.step(self._outlet.session, self._outlet.link, crowded=self._inbox.is_crowded)
-            self._metrics.rotated.inc(self._rotation.step(self._now(), time.monotonic()))
-            self._wal_checkpoints.step(time.monotonic(), crowded=self._inbox.is_crowded)
-            self._maintenance.step(self._now(), time.monotonic())  # before the pump: don't publish expired state
+            self._resets.step(self._now(), time.monotonic())
+            self._upkeep.step(self._outlet.session, crowded=self._inbox.is_crowded)
         if self._election.held():
             self._publisher.refusals.note_condition(broker_faults.WEBHOOK_FAILS, holds=self._webhook.failures > 0)
             self._publisher.pump(self._now(), time.monotonic())
@@ -154,6 +149,7 @@ class Daemon:
         if self._outlet.link is None:
             policy.announce(self._settings.codes)  # database writes first: if they fail, no link has been created
             claim_url.announce(self._settings.claim_url)
+            self._upkeep.start_over()
             self._webhook.start()
             self._inbox = Inbox()  # discards late events of the previous link
             self._outlet.link = DaemonLink(
@@ -162,6 +158,7 @@ class Daemon:
                 self._settings.presence_filters,
                 self._inbox,
                 self._other_bridges,
+                floods=Floods(self._metrics.flooding, self._metrics.flood_messages, self._settings.bridge_names),
                 again=self._election.held,
                 on_ignored=self._metrics.ignore,
             )
@@ -172,6 +169,7 @@ class Daemon:
     def _disconnect(self) -> None:
         if self._outlet.link is not None:
             self._webhook.stop()
+            self._states.stop()
             self._changes.stop()
             self._inbox.close()  # else the link's thread could block on the full inbox, and `stop` on that thread
             self._outlet.link.stop()
@@ -179,18 +177,20 @@ class Daemon:
             self._metrics.leader.set(0)
             self._metrics.connected.set(0)
             self._presence.clear()  # the next leader receives all of it; written later, it would be stale
+            self._resets.clear()
 
     def _await(self) -> None:
         """Wait for events or for new messages to publish, for at most one round."""
         session = self._outlet.session
         polls = 1 if session is not None and self._resync.is_under_way(session) else POLLS_A_ROUND
         if self._changes.pushes:
-            self._take(polls * POLL_SECONDS)
+            self._take(min(polls * POLL_SECONDS, self._states.longest_pause_seconds))
             return
         for _ in range(polls):
-            if self._take(POLL_SECONDS) or (
-                session and self._changes.may_have_changed() and self._publisher.has_pending()
-            ):
+            if self._take(POLL_SECONDS) or self._states.have_reports(time.monotonic()):
+                return
+            may_have_changed = session and self._changes.may_have_changed()
+            if may_have_changed and (self._publisher.has_pending() or self._states.have_work(self._now())):
                 return
 
     def _take(self, seconds: float) -> bool:
@@ -205,8 +205,9 @@ class Daemon:
         if not self._presence or not self._election.held():
             return
         with self._metrics.batch_seconds.time():
-            created = self._presence.register(self._now())
-        self._presence.clear()
+            created = self._presence.register(
+                self._now(), self._election.held, is_live=self._outlet.is_live, is_settled=self._outlet.is_settled
+            )
         self._metrics.created.inc(len(created))
         log_new_lamps(created)
 

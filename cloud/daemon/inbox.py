@@ -33,10 +33,18 @@ class Subscribed:
 
 
 class Presence(NamedTuple):
-    """A lamp's bridge connected or disconnected."""
+    """A lamp's bridge connected or disconnected; ``stock`` if its name is not a provisioned lamp's."""
 
     device_id: str
     up: bool
+    stock: bool
+
+
+class ResetAsked(NamedTuple):
+    """A lamp asks to be released: for an offer, or confirming the one with this ticket."""
+
+    device_id: str
+    ticket: str | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,17 @@ class Dropped:
     count: int
 
 
-InboxEvent = ConnectionChanged | ConnectionRejected | Subscribed | Presence | Outcome | HighWaterMark | Probe | Dropped
+InboxEvent = (
+    ConnectionChanged
+    | ConnectionRejected
+    | Subscribed
+    | Presence
+    | ResetAsked
+    | Outcome
+    | HighWaterMark
+    | Probe
+    | Dropped
+)
 
 
 class Inbox:

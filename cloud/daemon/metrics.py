@@ -48,6 +48,12 @@ class Metrics:
             "lampi_messages_refused", "Messages that the broker refused.", ["reason"], registry=registry
         )
         self.ignored = Counter("lampi_messages_ignored", "Messages that were ignored.", ["reason"], registry=registry)
+        self.flooding = Gauge(
+            "lampi_flooding_lamps", "Lamps that flood the broker with presence messages.", registry=registry
+        )
+        self.flood_messages = Counter(
+            "lampi_flood_messages", "Messages of floods, of which only the latest are processed.", registry=registry
+        )
         self.dropped = Gauge(
             "lampi_broker_dropped_messages",
             "Messages that the broker dropped since it started; NaN until it reports them.",

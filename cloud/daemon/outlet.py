@@ -29,6 +29,16 @@ class Outlet:
         # Checked for each batch, too: the database may have taken longer than the lease lasts.
         return self.link is not None and self.session is not None and self._election.held()
 
+    @property
+    def is_live(self) -> bool:
+        """True while no retained presence is about to arrive."""
+        return self.session is not None and self.session.all_is_read
+
+    @property
+    def is_settled(self) -> bool:
+        """True once the presence snapshot is settled."""
+        return self.session is not None and self.session.snapshot is None
+
     def publish(self, messages: Sequence[tuple[int, Publication]]) -> bool:
         """Queue numbered messages; return False if none was queued, since this daemon may not publish now."""
         if self.link is None or self.session is None or not self._election.held():

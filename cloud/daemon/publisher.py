@@ -6,7 +6,7 @@ from datetime import datetime
 
 from cloud.daemon.accepted import log_accepted
 from cloud.daemon.channel import Channel
-from cloud.daemon.mqtt_link import MARK, PROBE, STATE, WINDOW, state
+from cloud.daemon.mqtt_link import LEFTOVER, MARK, PROBE, REQUEST, STATE, WINDOW, state
 from cloud.daemon.refusals import Refusals
 from cloud.daemon.verification import Verification
 from cloud.mqtt import reasons
@@ -15,7 +15,7 @@ from cloud.store import outbox
 from cloud.store.outbox import Pending
 from shared.mqtt.messages import Publication
 from shared.protocol import topics
-from shared.protocol.payloads import UP, HighWaterMark
+from shared.protocol.payloads import UP, WITHDRAWN, HighWaterMark
 
 log = logging.getLogger(__name__)
 
@@ -26,14 +26,18 @@ costs a query or a disk sync."""
 OWN_PAUSE_SECONDS = 5.0
 """Delay before one of the daemon's own messages is retried after a refusal."""
 
+WITHDRAWN_SECONDS = 60
+"""How long a broker with MQTT 5 retains a withdrawn message; connected lamps get it at once."""
+
 OWN_TOPICS = {MARK: topics.HIGH_WATER_MARK, PROBE: topics.PROBE, STATE: topics.STATE}
 
 
 class Publisher:
-    """Publishes the outbox, oldest first, across reconnects."""
+    """Publishes the outbox, oldest first, across reconnects; withdrawn messages expire after ``withdrawn_seconds``."""
 
-    def __init__(self, outlet: Channel) -> None:
+    def __init__(self, outlet: Channel, withdrawn_seconds: int = WITHDRAWN_SECONDS) -> None:
         self._outlet = outlet
+        self._expiries = {WITHDRAWN: withdrawn_seconds}
         self.refusals = Refusals(outlet.leads)
         self._verification: Verification | None = None
         self._is_narrow = False
@@ -41,8 +45,7 @@ class Publisher:
         self._under_way: dict[int, Pending] = {}
         self._unverified: dict[int, Pending] = {}
         self._accepted: set[int] = set()
-        self._sent_up_to = 0
-        self._tried_up_to = 0
+        self._sent_up_to = self._tried_up_to = 0
         self._retrying: set[int] = set()
         self._tried = self._refused_again = 0
         self._mark_is_under_way = self._state_is_due = False
@@ -145,9 +148,10 @@ class Publisher:
     def _send(self, messages: Sequence[Pending]) -> bool:
         """Publish messages; they are registered first, since outcomes arrive on another thread."""
         self._under_way.update((message.version, message) for message in messages)
-        delivery = topics.ASSOCIATED
+        how, expiry_of = topics.ASSOCIATED, self._expiries.get
         numbered = [
-            (each.version, Publication(each.topic, each.payload, delivery.qos, delivery.retain)) for each in messages
+            (each.version, Publication(each.topic, each.payload, how.qos, how.retain, expiry_of(each.payload)))
+            for each in messages
         ]
         if not self._outlet.publish(numbered):
             for message in messages:
@@ -201,6 +205,8 @@ class Publisher:
         self._state_is_due = self._state_is_due or number == STATE
 
     def _refuse_own(self, number: int, reason: int, monotonic: float) -> None:
+        if number in (LEFTOVER, REQUEST):  # the sweep reads whether it was cleared; the lamp doesn't answer a request
+            return
         if number == MARK:
             self._mark_is_under_way = False
             self._mark_may_have_moved = True

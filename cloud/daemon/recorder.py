@@ -11,8 +11,10 @@ from cloud.daemon.inbox import (
     Outcome,
     Presence,
     Probe,
+    ResetAsked,
     Subscribed,
 )
+from cloud.daemon.lamp_resets import LampResets
 from cloud.daemon.metrics import Metrics
 from cloud.daemon.outlet import Outlet
 from cloud.daemon.presence import PresenceBatch
@@ -34,19 +36,26 @@ class Recorder:
         presence: PresenceBatch,
         metrics: Metrics,
         *,
+        resets: LampResets,
         wake: Callable[[], None],
     ) -> None:
         self._broker = broker
         self._outlet = outlet
         self._publisher = publisher
         self._presence = presence
+        self._resets = resets
         self._metrics = metrics
         self._wake = wake
 
     def record(self, event: InboxEvent) -> None:
         """Record an event of the current connection; events of a lost one are dropped."""
         session = self._outlet.session
-        if isinstance(event, Outcome):
+        if isinstance(event, Presence):  # first, since a burst has a million
+            if session is not None:
+                device_id, up, stock = event
+                self._presence.add(device_id, up, stock)
+                session.note_presence(device_id, up, stock)
+        elif isinstance(event, Outcome):
             if session is not None and event.session is session.of_link:
                 self._publisher.conclude(event.outcomes, time.monotonic())
                 self._metrics.conclude(event.outcomes)
@@ -60,9 +69,8 @@ class Recorder:
             self._publisher.refusals.subscribed(event.codes)
         elif session is None:
             pass  # the broker sends the state again on the next connection
-        elif isinstance(event, Presence):
-            self._presence.add(event.device_id, event.up)
-            session.note_presence(event.device_id, event.up)
+        elif isinstance(event, ResetAsked):
+            self._resets.add(event.device_id, event.ticket)
         elif isinstance(event, HighWaterMark):
             session.mark = event
         elif isinstance(event, Probe):

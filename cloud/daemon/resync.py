@@ -74,18 +74,19 @@ class Resync:
         if (
             session.snapshot is not None
             and session.snapshot_is_due(crowded, time.monotonic())
-            and self._settle(session.snapshot)
+            and self._settle(session, session.snapshot)
         ):
             if session.snapshot.gone_offline:
                 log.info("%d lamps went offline", session.snapshot.gone_offline)
-            session.snapshot = None
+            session.note_settled()
         if self._sweep is not None and self._sweep.step(self._now()):
             self._sweep = None
 
-    def _settle(self, snapshot: PresenceSnapshot) -> bool:
+    def _settle(self, session: Session, snapshot: PresenceSnapshot) -> bool:
         """Process the snapshot for one time slice; return True when done."""
+        session.settling_since = session.settling_since or self._now()
         end = time.monotonic() + SETTLE_SECONDS
-        while not (done := snapshot.settle(self._now())) and time.monotonic() < end:
+        while not (done := snapshot.settle(self._now(), self._election.held)) and time.monotonic() < end:
             pass
         return done
 

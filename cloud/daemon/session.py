@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from datetime import datetime
 
 from cloud.daemon.presence import PresenceSnapshot
 from cloud.mqtt.listener import Session as BrokerSession
@@ -48,7 +49,13 @@ class Session:
         self.word = uuid.uuid4().hex.encode()
         self._probed_at: float | None = None
         self._read_at: float | None = None
+        self.settling_since: datetime | None = None
+        self.followed_since: datetime | None = None
         self._reading_since: float | None = None
+
+    def note_settled(self) -> None:
+        """Record that the snapshot is settled: presence is followed without a gap from before its first page on."""
+        self.snapshot, self.followed_since = None, self.settling_since
 
     @property
     def is_replayed(self) -> bool:
@@ -93,10 +100,10 @@ class Session:
         """Return whether to process the snapshot. During a burst it can wait: lamps in the burst are online."""
         return self._read_at is not None and (not crowded or monotonic >= self._read_at + LONGEST_BURST_SECONDS)
 
-    def note_presence(self, device_id: str, up: bool) -> None:
+    def note_presence(self, device_id: str, up: bool, stock: bool) -> None:
         """Add a connected lamp to the presence snapshot while it is open."""
         if up and self.snapshot is not None:
-            self.snapshot.add(device_id)
+            self.snapshot.add(device_id, stock)
 
     def note_dropped(self, count: int, monotonic: float) -> bool:
         """Process Mosquitto's count of dropped messages; return whether to request all states again.

@@ -12,6 +12,7 @@ from cloud.reconciliation.retained import retained_batches
 from cloud.store import outbox
 from cloud.store.outbox import Pending
 from shared.mqtt.broker_url import BrokerUrl
+from shared.protocol.payloads import WITHDRAWN
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +63,16 @@ class Verification:
         self._start()
 
     def verdict(self) -> Verdict | None:
-        """Return the verdict once all messages are read, else None. Superseded messages don't count as lost."""
+        """Return the verdict once all messages are read, else None. Superseded messages don't count as lost.
+
+        A topic without a message is as good as a withdrawn one.
+        """
         if not self._batch or (self._reader is not None and self._reader.is_alive()):
             return None
         if self._found is None:
             self._start()
             return None
-        wrong = [message for message in self._latest if self._found.get(message.topic, b"") != message.payload]
+        wrong = [message for message in self._latest if self._found.get(message.topic, WITHDRAWN) != message.payload]
         current = outbox.versions_of([message.topic for message in wrong])
         lost = frozenset(message.version for message in wrong if current.get(message.topic) == message.version)
         batch, self._batch = self._batch, {}

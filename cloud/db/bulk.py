@@ -12,10 +12,14 @@ from cloud.db.database import Table, database_proxy
 ROWS_A_STATEMENT = 500
 
 
-def rows_among(query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
-    """Yield a query's rows. ``{}`` in it is replaced by a test for membership in ``values``, in chunks."""
+def rows_among(query: str, values: Iterable[object], *before: object) -> Iterator[tuple[Any, ...]]:
+    """Yield a query's rows. ``{}`` in it is replaced by a test for membership in ``values``, in chunks.
+
+    ``before`` are the parameters of the `?` placeholders, which must precede ``{}``.
+    """
+    query = query.replace("?", database_proxy.param)
     for condition, parameters in _conditions(values):
-        yield from database_proxy.execute_sql(query.format(condition), parameters).fetchall()
+        yield from database_proxy.execute_sql(query.format(condition), [*before, *parameters]).fetchall()
 
 
 def change_among(statement: str, values: Iterable[object], *before: object) -> None:
@@ -78,17 +82,34 @@ def insert(
             database_proxy.execute_sql(f"{into} {source} {conflict}", parameters)
 
 
-def update(table: type[Table], column: str, rows: Iterable[tuple[object, object]]) -> None:
-    """Set one column by primary key. ``rows`` has pairs of key and value, in the format that `insert` takes."""
-    key, field = table._meta.primary_key, table._meta.fields[column]
-    change = f"UPDATE {table._meta.table_name} SET {field.column_name} = new FROM given WHERE {key.column_name} = this"  # noqa: S608
+def update(
+    table: type[Table],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    alike: Mapping[str, object] | None = None,
+) -> None:
+    """Set columns by primary key, in one statement a chunk.
+
+    ``rows`` has the key and the values of each row, in the format that `insert` takes. ``alike`` holds values common to
+    all rows.
+    """
+    fields, key, alike = table._meta.fields, table._meta.primary_key, alike or {}
+    given_names = ["this", *(f"new_{name}" for name in columns)]
+    changes = [f"{fields[name].column_name} = new_{name}" for name in columns]
+    changes += [f"{fields[name].column_name} = {database_proxy.param}" for name in alike]
+    same_values = [fields[name].db_value(value) for name, value in alike.items()]
+    change = f"UPDATE {table._meta.table_name} SET {', '.join(changes)} FROM given WHERE {key.column_name} = this"  # noqa: S608
     for chunk in chunked(rows, ROWS_A_STATEMENT):
         if isinstance(database_proxy.obj, SqliteDatabase):
-            given, parameters = f"VALUES {', '.join(['(?, ?)'] * len(chunk))}", [part for row in chunk for part in row]
+            given = f"VALUES {', '.join([_places(len(given_names))] * len(chunk))}"
+            parameters = [part for row in chunk for part in row]
         else:
-            given = f"SELECT * FROM unnest(%s::{_type_of(key)}[], %s::{_type_of(field)}[])"  # noqa: S608
+            arrays = ", ".join(f"%s::{_type_of(field)}[]" for field in (key, *(fields[name] for name in columns)))
+            given = f"SELECT * FROM unnest({arrays})"  # noqa: S608
             parameters = [_array(values) for values in zip(*chunk, strict=True)]
-        database_proxy.execute_sql(f"WITH given (this, new) AS ({given}) {change}", parameters)
+        statement = f"WITH given ({', '.join(given_names)}) AS ({given}) {change}"
+        database_proxy.execute_sql(statement, [*parameters, *same_values])
 
 
 def _places(count: int) -> str:

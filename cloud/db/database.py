@@ -4,11 +4,12 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import peewee
 from playhouse.pool import PooledDatabase
 
+from cloud.db.foreign_database import refuse_foreign_file, refuse_foreign_server_database
 from cloud.db.postgres import PooledPostgresDatabase, PostgresDatabase
 from cloud.db.sqlite import SORT_KEY, PooledSqliteFile, SqliteFile
 from cloud.db.url import shown_url, sqlite_file
@@ -27,8 +28,18 @@ database_proxy = peewee.DatabaseProxy()
 logging.getLogger("peewee").setLevel(logging.WARNING)
 
 
+class _NoObjects:
+    """What `objects` is, which users of the LAMPI course know from Django: an error that names peewee's words."""
+
+    def __get__(self, _instance: object, table: type) -> NoReturn:
+        name = table.__name__
+        raise AttributeError(f"{name} is a peewee model: use {name}.select() and {name}.get(...), not {name}.objects")
+
+
 class Table(peewee.Model):
     """Base class that binds tables to the database of `open_database`."""
+
+    objects = _NoObjects()
 
     class Meta:
         database = database_proxy
@@ -55,14 +66,19 @@ def connect_database(
 
     Raises:
         UnusableDatabase: the database can't be opened.
+        ForeignDatabase: it is another program's.
         DatabaseAway: the server does not respond, the file is locked, or the disk is full.
     """
     file = sqlite_file(url)
     if file is not None and not create and not file.exists():
         raise UnusableDatabase(f"There is no database {file}; create it with 'lampi-cloud migrate'.")
+    if file is not None and file.exists() and not file.is_file():
+        raise UnusableDatabase(f"Can't open the database {shown_url(url)}: not a regular file.")
     if file is not None and not file.exists():
         with suppress(OSError):  # if this fails, SQLite reports the reason; its WAL files inherit the mode
             file.touch(mode=0o600)
+    elif file is not None:
+        refuse_foreign_file(file)
     pool: dict[str, Any] = {}
     if most_connections is not None:
         pool = {"max_connections": most_connections, "stale_timeout": _STALE_SECONDS, "timeout": busy_seconds}
@@ -72,6 +88,7 @@ def connect_database(
         else:
             database = (PooledPostgresDatabase if pool else PostgresDatabase)(url, busy_seconds=busy_seconds, **pool)
         database.connect()
+        refuse_foreign_server_database(database, url)
     except peewee.PeeweeException as fault:
         kind = DatabaseAway if file is None or passes(fault) else UnusableDatabase
         raise kind(f"Can't open the database {shown_url(url)}: {one_line(fault)}") from None

@@ -35,6 +35,9 @@ _FIELD = TimestampField()
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Earlier than any stored timestamp."""
 
+FAR_FUTURE = datetime(9999, 12, 31, 23, tzinfo=UTC)
+"""Later than any other stored timestamp; a whole hour, and spelled out in migration 0020."""
+
 
 CLOCK_SLACK = timedelta(seconds=2)
 """Maximum clock difference between machines that share a database."""

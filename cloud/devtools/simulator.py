@@ -18,10 +18,10 @@ class SimulatedLamp:
     def __init__(self, device_id: str, broker: BrokerUrl, show: Callable[[str, Association | None], None]) -> None:
         self.device_id = device_id
         self._show = show
-        presence = topics.presence(device_id)
+        presence = topics.provisioned_presence(device_id)
         self._link = MqttClient(
             broker,
-            f"{device_id}_broker",
+            device_id,
             subscriptions=[Subscription(topics.associated(topics.lamp_prefix(device_id)), 2, self._receive)],
             will=Publication(presence, payloads.DOWN, qos=1, retain=True),
             birth=Publication(presence, payloads.UP, qos=1, retain=True),

@@ -58,6 +58,7 @@ class BrokerClient:
         most_in_flight: int,
         filters: Sequence[tuple[str, int]] = (),
         birth: tuple[int, Publication] | None = None,
+        outage: OutageLog | None = None,
     ) -> None:
         self._broker = broker
         self._login = login
@@ -68,7 +69,7 @@ class BrokerClient:
         self._birth = birth
         self._throttle = LogThrottle(log)
         self._endings = Endings()
-        self._outage = OutageLog(broker)
+        self._outage = outage or OutageLog(broker)
         self._pause = FIRST_PAUSE_SECONDS
         self._stopping = threading.Event()
         self._session: Session | None = None
@@ -102,17 +103,18 @@ class BrokerClient:
             for number, publication in messages:
                 protocol.publish(number, publication)
 
-        return self._hand(session, publish)
+        return self.hand(session, publish)
 
     def narrow(self, session: Session) -> bool:
         """Limit this connection to one unconfirmed message; return False if it is gone."""
-        return self._hand(session, lambda protocol: protocol.window.limit_to(1))
+        return self.hand(session, lambda protocol: protocol.window.limit_to(1))
 
     def subscribe(self, session: Session) -> bool:
         """Subscribe again, so that the broker resends retained messages; return False if the connection is gone."""
-        return self._hand(session, lambda protocol: protocol.subscribe(self._filters))
+        return self.hand(session, lambda protocol: protocol.subscribe(self._filters))
 
-    def _hand(self, session: Session, act: Callable[[Protocol], object]) -> bool:
+    def hand(self, session: Session, act: Callable[[Protocol], object]) -> bool:
+        """Have the client's thread act on this connection; return False if it is gone."""
         if self._session is not session:
             return False
         self._handed.append((session, act))
@@ -120,8 +122,7 @@ class BrokerClient:
         return True
 
     def _wake(self) -> None:
-        transport = self._transport
-        if transport is not None:
+        if (transport := self._transport) is not None:
             with suppress(OSError):  # the connection was closed meanwhile
                 transport.wake()
 
@@ -223,8 +224,7 @@ class BrokerClient:
         outcomes = protocol.take_outcomes()
         if outcomes:
             self._guarded(self._listener.concluded, session, outcomes)
-        if protocol.messages:
-            self._guarded(self._listener.received, protocol.take_messages())
+        self._guarded(self._listener.received, protocol.take_messages())
         while protocol.oversized:
             topic, size = protocol.oversized.pop()
             self._throttle.warning(

@@ -33,7 +33,7 @@ class Listener:
         """Handle a refused connection, or one that the broker ended because of its configuration."""
 
     def received(self, messages: Sequence[Message]) -> None:
-        """Handle messages."""
+        """Handle messages; called at least once a second, also without any."""
 
     def concluded(self, session: Session, outcomes: Outcomes) -> None:
         """Handle outcomes of publications."""

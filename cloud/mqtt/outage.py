@@ -31,3 +31,13 @@ class OutageLog:
         log.info("Connected to the broker at %s", self._broker)
         if not session.reports_refusals:
             log.warning("The broker speaks MQTT 3.1.1, which can't report refusals; reading messages back instead")
+
+
+class NoOutageLog(OutageLog):
+    """Logs nothing, for a second connection to the same broker: the first one's log says when it is unreachable."""
+
+    def begin(self, why: str) -> None:
+        """Ignore an outage."""
+
+    def end(self, session: Session) -> None:
+        """Ignore a connection."""

@@ -13,7 +13,12 @@ LEVELS = {"auto": (MQTT_5, MQTT_3_1_1), "5": (MQTT_5,), "3.1.1": (MQTT_3_1_1,)}
 """Protocol levels to try, in order, by value of the setting."""
 
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 0x10, 0x20, 0x30, 0x40, 0x50, 0x62, 0x70
-SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = 0x82, 0x90, 0xC0, 0xD0, 0xE0
+SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 0x82, 0x90, 0xA2, 0xB0, 0xC0, 0xD0, 0xE0
+
+KIND = 0xF0
+"""The bits of a packet's first byte that say what it is."""
+
+HIGHEST_IDENTIFIER = 65_535
 
 MOST_PACKET_BYTES = 65_536
 """Largest packet that the client accepts. The daemon subscribes to presence, numbers and its own small messages."""
@@ -27,6 +32,7 @@ GOODBYE = bytes((DISCONNECT, 0))
 _CLEAN_START, _WILL, _WILL_RETAIN, _PASSWORD, _USERNAME = 0x02, 0x04, 0x20, 0x40, 0x80
 _SHORT = struct.Struct("!H")
 _ACKNOWLEDGEMENT = struct.Struct("!BBH")
+_EXPIRY = struct.Struct("!BBI")
 _MAXIMUM_PACKET_SIZE = struct.pack("!BBI", 5, 0x27, MOST_PACKET_BYTES)
 
 
@@ -65,11 +71,18 @@ def subscribe(identifier: int, filters: Sequence[tuple[str, int]], level: int) -
     return _packet(SUBSCRIBE, _SHORT.pack(identifier) + _no_properties(level) + wanted)
 
 
+def unsubscribe(identifier: int, filters: Sequence[str], level: int) -> bytes:
+    """Return an UNSUBSCRIBE packet for topic filters."""
+    return _packet(UNSUBSCRIBE, _SHORT.pack(identifier) + _no_properties(level) + b"".join(map(_text, filters)))
+
+
 def publish(publication: Publication, qos: int, identifier: int, level: int) -> bytes:
     """Return a PUBLISH packet of QoS 1 or 2."""
     topic, payload = publication.topic.encode(), publication.payload
     head = PUBLISH | qos << 1 | publication.retain
-    after_topic = _SHORT.pack(identifier) + b"\0" if level == MQTT_5 else _SHORT.pack(identifier)
+    after_topic = _SHORT.pack(identifier)
+    if level == MQTT_5:
+        after_topic += b"\0" if publication.expiry_seconds is None else _EXPIRY.pack(5, 2, publication.expiry_seconds)
     size = len(topic) + len(payload) + len(after_topic) + 2
     length = bytes((size & 127 | 128, size >> 7)) if 127 < size < 128 * 128 else variable_length(size)
     return b"".join((bytes((head,)), length, _SHORT.pack(len(topic)), topic, after_topic, payload))

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cloud.mqtt import packets, reading, reasons
+from cloud.mqtt.arrivals import OF_QOS_0, Arrivals
 from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import CONNACK, DISCONNECT, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK
 from cloud.mqtt.reading import Connack, Ended, Limits, Message, ProtocolError
 from cloud.mqtt.window import Window
 from shared.mqtt.messages import Publication
 
-_HIGHEST_IDENTIFIER = 65_535
-_PACKET_KIND = 0xF0
 _SMALL = 128
-_OF_QOS_0 = (PUBLISH, PUBLISH | 1)
 
 
 class Protocol:
@@ -31,7 +29,7 @@ class Protocol:
         self.takes_qos_2 = False
         self.connack: Connack | None = None
         self.ended: Ended | None = None
-        self.messages: list[Message] = []
+        self._arrivals = Arrivals()
         self.subacks: list[tuple[int, bytes]] = []
         self.oversized: list[tuple[bytes, int]] = []
         self._limits = Limits()
@@ -76,6 +74,10 @@ class Protocol:
         self._out.append(packets.subscribe(identifier, filters, self.level))
         return identifier
 
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """End subscriptions to filters."""
+        self._out.append(packets.unsubscribe(self._next_identifier(), filters, self.level))
+
     def ping(self) -> None:
         self._out.append(packets.PING)
 
@@ -106,8 +108,7 @@ class Protocol:
 
     def take_messages(self) -> list[Message]:
         """Return the messages since the last call."""
-        taken, self.messages = self.messages, []
-        return taken
+        return self._arrivals.take()
 
     def receive(self, data: bytes) -> None:
         """Process received bytes, which may be split anywhere.
@@ -116,7 +117,7 @@ class Protocol:
             ProtocolError: malformed or unexpected data; close the connection.
         """
         data = self._continued(data)
-        at, end = 0, len(data)
+        at, end, arrivals, bodies = 0, len(data), self._arrivals, self._arrivals.bodies
         while end - at > 1:
             length, start = data[at + 1], at + 2
             if length >= _SMALL:
@@ -137,17 +138,18 @@ class Protocol:
             at = after
             if self.connack is None:
                 self._take(head, data[start:after])
-            elif head in _OF_QOS_0:
-                self.messages.append(reading.read_publish(head, data[start:after], self.level))
-            elif length != 2:
-                self._take(head, data[start:after])
-            elif head == PUBREC:
+            elif head in OF_QOS_0:
+                if head != arrivals.head:
+                    arrivals.settle(self.level, head)
+                bodies.append(data[start:after])
+            elif head == PUBREC and length == 2:
                 self._release(data[start] << 8 | data[start + 1])
-            elif head == PUBCOMP:
+            elif head == PUBCOMP and length == 2:
                 self._complete(data[start] << 8 | data[start + 1])
             else:
                 self._take(head, data[start:after])
         self._rest = data[at:]
+        arrivals.settle(self.level)
 
     def _continued(self, data: bytes) -> bytes:
         """Prepend the unprocessed rest of the last call, or drop the remainder of a discarded packet."""
@@ -160,7 +162,7 @@ class Protocol:
     def _skip(self, data: bytes, at: int, start: int, length: int) -> int | None:
         """Discard a message that is too large; return where to go on, None until its packet identifier has arrived."""
         head, received = data[at], len(data)
-        if head & _PACKET_KIND != PUBLISH:
+        if head & packets.KIND != PUBLISH:
             raise ProtocolError(f"a packet of {length} bytes")
         topic_end = start + 2 + int.from_bytes(data[start : start + 2], "big")
         if received < start + 2 or received < topic_end + 2:
@@ -195,11 +197,11 @@ class Protocol:
     def _take(self, head: int, body: bytes) -> None:
         if (head == CONNACK) is not (self.connack is None):
             raise ProtocolError("a packet before CONNACK" if self.connack is None else "a second CONNACK")
-        if head & _PACKET_KIND == PUBLISH:
-            message = reading.read_publish(head, body, self.level)
+        if head & packets.KIND == PUBLISH:
+            (message,) = reading.read_publishes(head, [body], self.level)
             if message.identifier is not None:
                 self._out.append(packets.acknowledge(PUBACK, message.identifier))
-            self.messages.append(message)
+            self._arrivals.add(message, self.level)
         elif head in (PUBACK, PUBREC, PUBCOMP):
             self._conclude(head, *reading.read_acknowledgement(body, self.level))
         elif head == SUBACK:
@@ -208,7 +210,7 @@ class Protocol:
             self._begin(reading.read_connack(body, self.level))
         elif head == DISCONNECT and self.level == packets.MQTT_5:
             self.ended = reading.read_disconnect(body)
-        elif head != PINGRESP or body:
+        elif head != packets.UNSUBACK and (head != PINGRESP or body):
             raise ProtocolError(f"unexpected packet with first byte 0x{head:02x}")
 
     def _begin(self, connack: Connack) -> None:
@@ -231,19 +233,16 @@ class Protocol:
         self.window.sent_before_narrowing.discard(identifier)
         if reason < reasons.LOWEST_FAILURE:
             self._outcomes.accepted.append(number)
-        elif reason != reasons.QUOTA_EXCEEDED:
+        elif reason != reasons.QUOTA_EXCEEDED or not (was_sent_before or self.window.size > 1):
             self._outcomes.refused.append((number, reason))
-        elif was_sent_before:
-            self._outcomes.over_quota.append(number)
-        elif self.window.size > 1:
-            self._outcomes.over_quota.append(number)
-            self.window.narrow({*self._of_qos_1, *self._of_qos_2, *self._released})
         else:
-            self._outcomes.refused.append((number, reason))
+            self._outcomes.over_quota.append(number)
+            if not was_sent_before:
+                self.window.narrow({*self._of_qos_1, *self._of_qos_2, *self._released})
 
     def _next_identifier(self) -> int:
-        identifier = self._identifier % _HIGHEST_IDENTIFIER + 1
+        identifier = self._identifier % packets.HIGHEST_IDENTIFIER + 1
         while identifier in self._of_qos_2 or identifier in self._released or identifier in self._of_qos_1:
-            identifier = identifier % _HIGHEST_IDENTIFIER + 1
+            identifier = identifier % packets.HIGHEST_IDENTIFIER + 1
         self._identifier = identifier
         return identifier

@@ -1,6 +1,6 @@
 """Parser for packets from the broker, for MQTT 3.1.1 and 5."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,12 +17,13 @@ class ProtocolError(Exception):
 
 
 class Message(NamedTuple):
-    """A received PUBLISH packet. ``identifier`` is None at QoS 0."""
+    """A received PUBLISH packet. ``identifier`` is None at QoS 0; ``times`` counts equal packets of one read."""
 
     topic: bytes
     payload: bytes
     retained: bool
     identifier: int | None
+    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -145,26 +146,30 @@ def read_suback(body: bytes, level: int) -> tuple[int, bytes]:
     return body[0] << 8 | body[1], body[after:]
 
 
-def read_publish(head: int, body: bytes, level: int) -> Message:
-    """Parse a PUBLISH; the topic is not checked to be UTF-8.
+def read_publishes(head: int, bodies: Sequence[bytes], level: int) -> list[Message]:
+    """Parse PUBLISH packets with the same first byte; topics are not checked to be UTF-8.
 
     Raises:
         ProtocolError: malformed, or QoS 2, which is never subscribed to.
     """
-    qos = head >> 1 & 3
-    after = 2 + (body[0] << 8 | body[1]) if len(body) > 1 else 0
-    if not 2 < after <= len(body):
-        raise ProtocolError("PUBLISH without a complete topic")
-    topic, identifier = body[2:after], None
-    if qos:
-        identifier = int.from_bytes(body[after : after + 2], "big")
-        after += 2
-        if qos > 1 or not identifier or after > len(body):
-            raise ProtocolError(f"PUBLISH with QoS {qos}, or without a packet identifier")
-    if level == MQTT_5:
-        # Fast path: most packets have no properties, so their length is a single byte 0.
-        after = after + 1 if body[after : after + 1] == b"\0" else _after_properties(body, after)
-    return Message(topic, body[after:], bool(head & 1), identifier)
+    qos, retained, has_properties = head >> 1 & 3, bool(head & 1), level == MQTT_5
+    create = tuple.__new__  # `Message(...)` with arguments by position takes as long as all the rest
+    messages = []
+    for body in bodies:
+        after = 2 + (body[0] << 8 | body[1]) if len(body) > 1 else 0
+        if not 2 < after <= len(body):
+            raise ProtocolError("PUBLISH without a complete topic")
+        topic, identifier = body[2:after], None
+        if qos:
+            identifier = int.from_bytes(body[after : after + 2], "big")
+            after += 2
+            if qos > 1 or not identifier or after > len(body):
+                raise ProtocolError(f"PUBLISH with QoS {qos}, or without a packet identifier")
+        if has_properties:
+            # Fast path: most packets have no properties, so their length is a single byte 0.
+            after = after + 1 if body[after : after + 1] == b"\0" else _after_properties(body, after)
+        messages.append(create(Message, (topic, body[after:], retained, identifier, 1)))
+    return messages
 
 
 def read_disconnect(body: bytes) -> Ended:

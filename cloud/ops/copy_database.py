@@ -10,6 +10,8 @@ import peewee
 from peewee import chunked
 
 from cloud.auth.api_tokens import ApiToken
+from cloud.auth.passkeys import Passkey
+from cloud.auth.recovery_codes import RecoveryCode
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import Table, one_line, write_transaction
 from cloud.db.schema import require_current, upgrade
@@ -20,26 +22,35 @@ from cloud.store.audit_log import History
 from cloud.store.claim_url import ClaimUrl
 from cloud.store.lamps import Lampi, User
 from cloud.store.lease import Lease, is_good
+from cloud.store.offers import Offer
+from cloud.store.open_sign_up import SignUp
 from cloud.store.outbox import OutboxMessage, OutboxSequence
+from cloud.store.reset_requests import ResetRequest
 from cloud.store.tombstones import Tombstone
 from cloud.store.webhook_queue import WebhookEvent, WebhookReceiver
 
 TABLES: tuple[type[Table], ...] = (
     User,
     Lampi,
+    Offer,
     Tombstone,
+    ResetRequest,
     OutboxMessage,
     OutboxSequence,
     AnnouncedPolicy,
     ClaimUrl,
+    SignUp,
     GuessCount,
     History,
     ApiToken,
+    RecoveryCode,
+    Passkey,
     WebhookEvent,
     WebhookReceiver,
 )
 """Tables to copy, in order of their references. Not copied: the lease and the broker's faults, which belong to running
-daemons; counts of live codes, which triggers maintain; web sessions."""
+daemons; counts of live codes, which triggers maintain; web sessions; what owners look at and ask of their lamps, which
+is over within seconds."""
 
 
 def copy_database(

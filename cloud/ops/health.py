@@ -89,6 +89,8 @@ def check_database(statistics: Statistics, limits: Limits) -> list[Check]:
         pending = f"{statistics.pending} messages are pending, the oldest for {statistics.oldest_seconds:.0f} s"
     made_at = statistics.backed_up_at
     lifetime = "unlimited" if statistics.code_ttl is None else f"{statistics.code_ttl.total_seconds():.0f} s"
+    if statistics.code_ttl is not None and statistics.stock:
+        lifetime += f", unlimited for {statistics.stock} unassociated lamps that may have a stock screen"
     return [
         publisher,
         Check("outbox", behind, pending),

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from peewee import BigAutoField, CharField, chunked
 
 from cloud.db.bulk import ROWS_A_STATEMENT
-from cloud.db.database import Table, write_transaction
-from cloud.db.timestamps import TimestampField, credible
+from cloud.db.database import Table, run_sql, write_transaction
+from cloud.db.timestamps import TimestampField, credible, stored
 from cloud.errors import TooManyAttempts
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -40,6 +40,17 @@ class Limit:
         return hashlib.sha256("\0".join(self.who).encode("utf-8", "replace")).hexdigest()
 
 
+def require_below(limits: Sequence[Limit], now: datetime) -> None:
+    """Return if another attempt is allowed. Nothing is counted.
+
+    Raises:
+        TooManyAttempts: a limit is reached.
+    """
+    waits = [wait for limit in limits if (wait := _wait(limit, now)) is not None]
+    if waits:
+        raise TooManyAttempts(max(waits))
+
+
 def spend(limits: Sequence[Limit], now: datetime) -> list[int]:
     """Count one attempt against each limit, and return the ids to pass to `refund`.
 
@@ -48,10 +59,10 @@ def spend(limits: Sequence[Limit], now: datetime) -> list[int]:
     Raises:
         TooManyAttempts: a limit is reached. Nothing was counted.
     """
-    _refuse_above(limits, now)  # before the lock: refused attempts must not contend for it
+    require_below(limits, now)  # before the lock: refused attempts must not contend for it
     with write_transaction():
-        Attempt.delete().where(Attempt.at < now - FORGOTTEN_AFTER).execute()
-        _refuse_above(limits, now)
+        _forget_old(now)
+        require_below(limits, now)
         return [Attempt.create(who=limit.key, at=now).id for limit in limits]
 
 
@@ -62,10 +73,13 @@ def refund(spent: Sequence[int]) -> None:
             Attempt.delete().where(Attempt.id.in_(list(chunk))).execute()
 
 
-def _refuse_above(limits: Sequence[Limit], now: datetime) -> None:
-    waits = [wait for limit in limits if (wait := _wait(limit, now)) is not None]
-    if waits:
-        raise TooManyAttempts(max(waits))
+def _forget_old(now: datetime) -> None:
+    """Delete attempts that no limit counts any more, limited to a batch because a user is waiting for a response."""
+    run_sql(
+        "DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE at < ? ORDER BY at LIMIT ?)",
+        stored(now - FORGOTTEN_AFTER),
+        ROWS_A_STATEMENT,
+    )
 
 
 def _wait(limit: Limit, now: datetime) -> timedelta | None:

@@ -1,7 +1,7 @@
 """The guess budget: what a wrong code costs, how many can be tolerated, and how long short codes must be.
 
-**Guarantee.** In any period of the window's length, the chance that guessing hits any unclaimed lamp is at most the
-stated risk, regardless of who guesses and from how many accounts.
+**Guarantee.** In any period of the window's length, the chance that guessing hits any unclaimed lamp or any offer is at
+most the stated risk, regardless of who guesses and from how many accounts.
 
 **Proof.** A guess of k characters hits a lamp if the lamp's short code has at most k characters and its code begins
 with the guess. Codes are random, so the chance of hitting any lamp is at most n / 16^k, where n is the number of live
@@ -11,7 +11,8 @@ rejected without a look-up. Until the first hit every answer is "no", so the gue
 list fixed in advance, and the chance that any entry of a list hits is at most the sum of the costs. Counting only
 failures is therefore enough: all guesses before the first hit are failures, and the guess that hits was included before
 it was looked up. With n lamps and codes of constant length L, this is the simple rule: at most risk * 16^L / n
-failures.
+failures. The code of an offer is one more live code, and is hit in the same way: in all of this, an offered lamp counts
+as an unclaimed one.
 
 Replacing codes changes nothing: a guess has the same chance against a code and against its successor. (Against codes
 that are not replaced, the best strategy is never to repeat a guess: each entry of the list still counts once.) A
@@ -27,6 +28,7 @@ therefore made long enough for the budget to cover `room_needed` failures `MARGI
   lamp is unclaimed for an hour, so that 24 n lamps are claimed in a day, it allows one wrong code in eight. (Copying 6
   to 9 characters with an error rate of 1 to 3 in 100 characters gets 6 to 24 of 100 codes wrong.)
 - Failures of attackers: all existing accounts, up to `FORESEEN_ACCOUNTS`, each making all guesses it is allowed.
+  While people can create accounts themselves, that many are foreseen from the start.
 
 If more accounts attack than foreseen, the second half of the budget is reserved for codes that are long enough for what
 is left, and new codes are made that long: within one time to live short codes work again, and the risk stays as stated.

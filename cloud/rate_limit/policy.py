@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
-from peewee import AutoField, BigIntegerField, DoubleField
+from peewee import AutoField, BigIntegerField, DoubleField, TextField
 
 from cloud.db.database import Table, run_sql, write_transaction
 from cloud.store.codes import LiveSince
@@ -26,6 +27,17 @@ def offline_ttl(ttl: timedelta) -> timedelta:
     return max(ttl, OFFLINE_TTL)
 
 
+class StockScreens(StrEnum):
+    """Which lamps get stock treatment; see `Lampi.stock_screen`."""
+
+    AUTO = "auto"
+    """Those whose bridges have another name than `lampi-cloud provision` gives them."""
+    YES = "yes"
+    """All."""
+    NO = "no"
+    """None."""
+
+
 @dataclass(frozen=True)
 class CodePolicy:
     """The operator's settings for codes. ``ttl`` is None for codes that never expire.
@@ -41,9 +53,13 @@ class CodePolicy:
     guesses_per_source: int = 100
     shortest: int = SHORT_CODE_LENGTH
     longest: int = CODE_LENGTH
+    stock_screens: StockScreens = StockScreens.AUTO
 
     def live_since(self, now: datetime) -> LiveSince | None:
-        """Return the issue times from which codes are live, or None if they never expire."""
+        """Return the issue times from which codes are live, or None if they never expire.
+
+        Codes of lamps with stock treatment never do.
+        """
         return None if self.ttl is None else LiveSince(now - self.ttl, now - offline_ttl(self.ttl))
 
     @property
@@ -67,6 +83,7 @@ class AnnouncedPolicy(Table):
     guesses_per_source = BigIntegerField()
     shortest = BigIntegerField()
     longest = BigIntegerField()
+    stock_screens = TextField()
 
     class Meta:
         table_name = "code_policy"
@@ -82,6 +99,7 @@ def announce(policy: CodePolicy) -> None:
         "guesses_per_source": policy.guesses_per_source,
         "shortest": policy.shortest,
         "longest": policy.longest,
+        "stock_screens": policy.stock_screens.value,
     }
     with write_transaction():
         if announced() != policy and not AnnouncedPolicy.update(**row).execute():
@@ -91,10 +109,12 @@ def announce(policy: CodePolicy) -> None:
 def announced() -> CodePolicy:
     """Return the announced policy. Before the first announcement: the defaults, with codes that never expire."""
     rows = run_sql(
-        "SELECT ttl_seconds, risk, window_seconds, guesses_per_user, guesses_per_source, shortest, longest"
-        " FROM code_policy"
+        "SELECT ttl_seconds, risk, window_seconds, guesses_per_user, guesses_per_source, shortest, longest,"
+        " stock_screens FROM code_policy"
     )
     if not rows:
         return CodePolicy(ttl=None)
-    ((ttl, risk, window, *limits_and_lengths),) = rows
-    return CodePolicy(timedelta(seconds=ttl) if ttl else None, risk, timedelta(seconds=window), *limits_and_lengths)
+    ((ttl, risk, window, per_user, per_source, shortest, longest, screens),) = rows
+    lifetime = timedelta(seconds=ttl) if ttl else None
+    window = timedelta(seconds=window)
+    return CodePolicy(lifetime, risk, window, per_user, per_source, shortest, longest, StockScreens(screens))

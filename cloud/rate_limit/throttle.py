@@ -1,7 +1,7 @@
 """Throttling of guesses: decides whether a code is looked up, and records wrong codes.
 
-The decision precedes the look-up and is the same for right and wrong codes. Limits per user and per source keep a
-single account or address from using up the shared budget; the budget itself guarantees the stated risk.
+The decision precedes the look-up and is the same for right and wrong codes. Limits per user, source and wider
+network keep one attacker from using up the shared budget; the budget itself guarantees the stated risk.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,8 @@ from cloud.db.database import write_transaction
 from cloud.rate_limit.current_budget import budget_with
 from cloud.rate_limit.guess_budget import cost
 from cloud.rate_limit.guess_counts import EVERYONE, Slot, add_failure, cost_of, failures_in, slots_of
-from cloud.rate_limit.live_codes import live_codes
+from cloud.rate_limit.live_codes import codes_can_grow, live_codes
+from cloud.rate_limit.networks import network_limits
 from cloud.rate_limit.policy import CodePolicy
 from cloud.store import audit_log
 from cloud.store.audit_log import AuditEvent, Reason
@@ -40,8 +41,10 @@ class Guess:
         return f"user {self.user_id}"
 
     @property
-    def origin(self) -> str:
-        return f"source {self.source}"
+    def limits(self) -> dict[str, int]:
+        """The counters of user, source and wider networks, each with the most failures in a window."""
+        networks = network_limits(self.source, self.policy.guesses_per_source)
+        return {self.user: self.policy.guesses_per_user} | {f"source {name}": most for name, most in networks.items()}
 
 
 def wait_for(guess: Guess) -> timedelta | None:
@@ -52,14 +55,10 @@ def wait_for(guess: Guess) -> timedelta | None:
     """
     if guess.is_full_code:
         return None
-    counts = slots_of([guess.user, guess.origin, EVERYONE], guess.policy, guess.now)
-    return _longest(
-        [
-            _wait(counts[guess.user], guess, lambda counted: failures_in(counted) < guess.policy.guesses_per_user),
-            _wait(counts[guess.origin], guess, lambda counted: failures_in(counted) < guess.policy.guesses_per_source),
-            _budget_wait(counts[EVERYONE], guess),
-        ]
-    )
+    limits = guess.limits
+    counts = slots_of([*limits, EVERYONE], guess.policy, guess.now)
+    waits = [_limit_wait(counts[who], guess, most) for who, most in limits.items()]
+    return _longest([*waits, _budget_wait(counts[EVERYONE], guess)])
 
 
 def count_failure(guess: Guess) -> None:
@@ -68,7 +67,7 @@ def count_failure(guess: Guess) -> None:
         _note(guess, Reason.UNKNOWN_CODE)
         return
     price = cost(guess.length, live_codes(guess.policy, guess.now))
-    add_failure([guess.user, guess.origin, EVERYONE], price, guess.policy, guess.now)
+    add_failure([*guess.limits, EVERYONE], price, guess.policy, guess.now)
     _write(guess, Reason.UNKNOWN_CODE)
 
 
@@ -90,9 +89,14 @@ def _write(guess: Guess, reason: Reason) -> None:
     audit_log.write(AuditEvent.REFUSED, guess.now, guess.source, user_name=guess.user_name, reason=reason)
 
 
+def _limit_wait(slots: Sequence[Slot], guess: Guess, most: int) -> timedelta | None:
+    return _wait(slots, guess, lambda counted: failures_in(counted) < most)
+
+
 def _budget_wait(slots: Sequence[Slot], guess: Guess) -> timedelta | None:
     policy, live = guess.policy, live_codes(guess.policy, guess.now)
-    price, longest = cost(guess.length, live), guess.length >= policy.longest
+    price = cost(guess.length, live)
+    longest = guess.length >= policy.longest or not codes_can_grow(policy, guess.now)
     whole = budget_with(0.0, sum(live.values()), policy)
     wait = _wait(slots, guess, lambda counted: replace(whole, spent=cost_of(counted)).admits(price, longest=longest))
     if wait is None or longest or policy.ttl is None:

@@ -19,23 +19,23 @@ from shared.mqtt.broker_url import BrokerUrl
 log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 10 * ROWS_A_STATEMENT
-"""Clearing this many takes a tenth of a second; the lease lasts six."""
+"""Withdrawing this many takes a tenth of a second; the lease lasts six."""
 
 
-def clear_orphans(device_ids: list[str], now: datetime) -> int:
-    """Clear the retained messages of those lamps that are not in the database; return how many."""
-    cleared = 0
+def withdraw_orphans(device_ids: list[str], now: datetime) -> int:
+    """Withdraw the retained messages of those lamps that are not in the database; return how many."""
+    withdrawn = 0
     for chunk in chunked(device_ids, ROWS_A_STATEMENT):
         with write_transaction():
             known = {found for (found,) in Lampi.select(Lampi.device_id).where(Lampi.device_id.in_(chunk)).tuples()}
             orphans = [device_id for device_id in chunk if device_id not in known]
-            Tombstone.enqueue_clearing(orphans, now)
-        cleared += len(orphans)
-    return cleared
+            Tombstone.enqueue_withdrawal(orphans, now)
+        withdrawn += len(orphans)
+    return withdrawn
 
 
 class OrphanSweep:
-    """Orphan sweep: reads all retained messages in the background, then clears the orphans in portions.
+    """Orphan sweep: reads all retained messages in the background, then withdraws the orphans in portions.
 
     It keeps eight bytes a lamp.
     """
@@ -45,10 +45,10 @@ class OrphanSweep:
         self._reader: threading.Thread | None = None
         self._found = array("Q")
         self._read_to_its_end = False
-        self._cleared = 0
+        self._withdrawn = 0
 
     def step(self, now: datetime) -> bool:
-        """Start reading, or clear the orphans once everything is read; return True when done.
+        """Start reading, or withdraw the orphans once everything is read; return True when done.
 
         The broker's retained messages are then trusted again.
         """
@@ -61,12 +61,12 @@ class OrphanSweep:
             self._reader.start()
             return False
         portion, self._found = self._found[:MOST_AT_ONCE], self._found[MOST_AT_ONCE:]
-        self._cleared += clear_orphans([f"{found:012x}" for found in portion], now)
+        self._withdrawn += withdraw_orphans([f"{found:012x}" for found in portion], now)
         if self._found:
             return False
         with write_transaction():
             outbox.suspect_broker(False)
-        log.warning("Cleared %d retained messages of lamps that are not in the database", self._cleared)
+        log.warning("Withdrew %d retained messages of lamps that are not in the database", self._withdrawn)
         return True
 
     def _read(self) -> None:

@@ -14,7 +14,8 @@ from peewee import SQL, Value, fn
 
 from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import write_transaction
-from cloud.services.lamps import enqueue_state
+from cloud.db.timestamps import FAR_FUTURE
+from cloud.services.lamps import enqueue_state, set_due
 from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from cloud.store.outbox import OutboxMessage
@@ -46,7 +47,8 @@ class Replay:
 
     ``newest`` is the last version before the connection on which the mark was read; messages published on that
     connection can't have been lost before. Messages in the outbox are skipped, since they are published anyway, unless
-    the broker is ``suspect``: then no retained message is trusted. ``replayed`` counts the replayed messages.
+    the broker is ``suspect``: then no retained message is trusted. ``replayed`` counts the replayed messages. The
+    popups of waiting lamps with stock treatment reopen: their screens may show what the broker retained before.
     """
 
     def __init__(self, mark: HighWaterMark | None, newest: int) -> None:
@@ -67,8 +69,10 @@ class Replay:
                 lamps, up_to = self._next_of(Lampi, after, newest, most)
                 forgotten, up_to = self._next_of(Tombstone, after, up_to, most)
                 lamps = [lampi for lampi in lamps if lampi.message_version <= up_to]
+                waiting = [lampi for lampi in lamps if lampi.stock_screen and lampi.user_id is None]
+                set_due(waiting, FAR_FUTURE)
                 enqueue_state(lamps)
-                Tombstone.enqueue_clearing([lamp.device_id for lamp in forgotten], now)
+                Tombstone.enqueue_withdrawal([lamp.device_id for lamp in forgotten], now)
                 replayed = len(lamps) + len(forgotten)
                 # The last version may be shared by several lamps, as after a migration; replayed ones have a new
                 # version.
@@ -115,8 +119,8 @@ def _believed(mark: HighWaterMark | None, newest: int) -> HighWaterMark | None:
 
     A mark of another database is meaningless. A mark ahead of this database means that this database was restored from
     a backup: numbering continues above the mark, and no retained message is trusted until everything has been replayed
-    and all orphans are cleared. The database stores that state, since the mark shows it only once. The comparison uses
-    the newest version before the connection, which itself causes new versions.
+    and all orphans are withdrawn. The database stores that state, since the mark shows it only once. The comparison
+    uses the newest version before the connection, which itself causes new versions.
     """
     if mark is not None:
         reached = max([mark.version, *(up_to for _, up_to in mark.also)])

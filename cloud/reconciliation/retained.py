@@ -3,7 +3,7 @@
 import queue
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 from cloud.db.bulk import ROWS_A_STATEMENT
@@ -13,6 +13,7 @@ from shared.mqtt.client import MqttClient
 from shared.mqtt.messages import Message, Publication, Subscription
 from shared.protocol import topics
 from shared.protocol.errors import BadTopic
+from shared.protocol.payloads import WITHDRAWN
 
 CONNECT_SECONDS = 10.0
 MOST_WAITING = 20_000
@@ -28,7 +29,7 @@ def retained_batches(
     filters: Sequence[str],
     connect_seconds: float = CONNECT_SECONDS,
     silence_seconds: float = SILENCE_SECONDS,
-) -> Iterator[list[Message]]:
+) -> Generator[list[Message], None, None]:
     """Yield all retained messages that match the filters, in batches; ``purpose`` becomes part of the client id.
 
     Raises:
@@ -99,11 +100,14 @@ def _batches(
 def retained_associations(broker: BrokerUrl, purpose: str) -> Iterator[dict[str, bytes]]:
     """Yield the retained messages of lamps by device id, with `retained_batches`.
 
-    Topics without a valid device id are skipped, since no lamp subscribes to them.
+    Topics without a valid device id are skipped, since no lamp subscribes to them. So are withdrawn messages: one is as
+    good as none.
     """
     for batch in retained_batches(broker, purpose, [topics.ASSOCIATED_FILTER]):
         states: dict[str, bytes] = {}
         for message in batch:
+            if message.payload == WITHDRAWN:
+                continue
             with suppress(BadTopic):
                 states[topics.parse_associated(message.topic)] = message.payload
         yield states

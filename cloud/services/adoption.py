@@ -15,3 +15,4 @@ def adopt() -> None:
         if outbox.last_version() > 0:
             raise NothingToAdopt("This database is in use; there is nothing to adopt.")
         outbox.reserve(1)
+        outbox.suspect_broker(True)  # stock popups reopen, and codes of lamps that are not connected are withdrawn

@@ -1,14 +1,12 @@
-"""Associating lamps with users and releasing them.
+"""Associating lamps with users, by their codes and by those of offers, and releasing them.
 
 ``source`` identifies where a request comes from (`cloud.store.sources`). It is written to the audit log, and wrong
 codes are rate-limited by it.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 
 import peewee
-from peewee import Expression
 
 from cloud.db.database import write_transaction
 from cloud.db.timestamps import utc_now
@@ -16,46 +14,52 @@ from cloud.errors import (
     AlreadyAssociated,
     BadUserName,
     NotAssociated,
-    TooManyGuesses,
     UnknownCode,
     UnknownUser,
 )
-from cloud.rate_limit import throttle
-from cloud.rate_limit.policy import announced
-from cloud.rate_limit.throttle import Guess
-from cloud.services import lamps
+from cloud.rate_limit import changes
+from cloud.services import handover, lamps
+from cloud.services.code_lookup import Match, lamp_of_match, look_up, match
 from cloud.services.lamps import claim, enqueue_state, issue_codes
-from cloud.store import audit_log, webhook_queue
+from cloud.store import audit_log, offers, state_requests, webhook_queue
 from cloud.store.audit_log import AuditEvent, Reason
 from cloud.store.codes import read_code
 from cloud.store.lamps import DEFAULT_NAME, Lampi, User
+from cloud.store.offers import Offer
 from cloud.store.sources import SHELL
+from cloud.store.users import looks_like
 from cloud.store.webhook_queue import Kind
 
 
-def associate_by_code(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-    """Associate the lamp that has this code with a user and return it.
+def associate_by_code(
+    typed: str, user: User, now: datetime, source: str = SHELL, *, by_operator: bool = False
+) -> Lampi:
+    """Associate the lamp that has this code, or is offered by it, with a user and return it.
 
     The announced policy sets how long codes are valid and how many wrong guesses are tolerated. An expired code is
     unknown, even if it has not been rotated yet. Don't call this inside a transaction: a rollback would discard the
-    count of wrong guesses.
+    count of wrong guesses. The user's changes are limited unless it is called ``by_operator``.
 
     Raises:
         MalformedCode: the text is not a well-formed code; not counted as a guess.
-        UnknownCode: no unassociated lamp has this code.
+        UnknownCode: no unassociated lamp and no offer has this code.
+        OwnOffer: it is the code of the user's own offer, which stays in force.
         TooManyGuesses: rate limit; the code was not checked. It carries the time to wait. A full code (32 characters)
             is always checked.
+        TooManyChanges: rate limit; the code was not checked, or its lamp stays unassociated.
     """
-    return _look_up(typed, user, now, source, lambda which: claim(which, user, now, source))
+    take = _take if by_operator else _take_counted
+    return look_up(typed, user, now, source, lambda found: take(found, user, now, source), by_operator=by_operator)
 
 
 def waiting_under(typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
-    """Return the unassociated lamp that has this code. A wrong code counts as a guess.
+    """Return the unassociated lamp that has this code, or the lamp of the offer. A wrong code counts as a guess.
 
     Raises:
         MalformedCode, UnknownCode, TooManyGuesses: as in `associate_by_code`.
+        TooManyChanges: rate limit; the user could not associate the lamp now.
     """
-    return _look_up(typed, user, now, source, Lampi.get_or_none)
+    return look_up(typed, user, now, source, lamp_of_match)
 
 
 def associate_found(device_id: str, typed: str, user: User, now: datetime, source: str = SHELL) -> Lampi:
@@ -64,49 +68,45 @@ def associate_found(device_id: str, typed: str, user: User, now: datetime, sourc
     Not counted as a guess: call it only for a user who found the lamp by its code.
 
     Raises:
-        UnknownCode: the code was rotated, or another user was faster.
+        UnknownCode: the code was rotated, the offer has ended, or another user was faster.
+        OwnOffer: it is the user's own offer.
+        TooManyChanges: rate limit.
     """
-    which = Lampi.waits_under(read_code(typed), announced().live_since(now))
-    lampi = claim(which & (Lampi.device_id == device_id), user, now, source) if which is not None else None
+    found, lampi = match(read_code(typed), now, device_id), None
+    if found is not None:
+        changes.require_allowed(user, now)
+        lampi = _take_counted(found, user, now, source)
     if lampi is None:
         raise UnknownCode
     return lampi
 
 
 def still_waiting(device_id: str, typed: str, now: datetime) -> Lampi:
-    """Return a lamp found by `waiting_under`, if it still has that code and no owner. Not counted as a guess.
+    """Return a lamp found by `waiting_under`, if it can still be associated by that code. Not counted as a guess.
 
     Raises:
-        UnknownCode: the code was rotated or has expired, or the lamp was associated.
+        UnknownCode: the code was rotated or has expired, the lamp was associated, or the offer has ended.
     """
-    which = Lampi.waits_under(read_code(typed), announced().live_since(now))
-    lampi: Lampi | None = Lampi.select().where(which & (Lampi.device_id == device_id)).first() if which else None
+    found = match(read_code(typed), now, device_id)
+    lampi = None if found is None else lamp_of_match(found)
     if lampi is None:
         raise UnknownCode
     return lampi
 
 
-def _look_up(typed: str, user: User, now: datetime, source: str, find: Callable[[Expression], Lampi | None]) -> Lampi:
-    code = read_code(typed)
-    policy = announced()
-    guess = Guess(len(code), user.id, user.name, source, now, policy)
-    wait, lampi = throttle.wait_for(guess), None  # before the lock: rate-limited attempts must not contend for it
-    which = Lampi.waits_under(code, policy.live_since(now)) if wait is None else None
-    if which is not None:
-        with write_transaction():
-            wait = throttle.wait_for(guess)
-            if wait is None:
-                lampi = find(which)
-    if wait is None and lampi is None:
-        with write_transaction(durable=False):
-            wait = throttle.wait_for(guess)
-            if wait is None:
-                throttle.count_failure(guess)
-    if wait is not None:
-        throttle.note_throttled(guess)
-        raise TooManyGuesses(wait)
-    if lampi is None:
-        raise UnknownCode
+def _take(found: Match, user: User, now: datetime, source: str) -> Lampi | None:
+    """Claim an unassociated lamp, or take an offer, and return the lamp; None for competitors who don't get it."""
+    if isinstance(found, Offer):
+        return handover.take(found, user, now, source)
+    return claim(found, user, now, source)
+
+
+def _take_counted(found: Match, user: User, now: datetime, source: str) -> Lampi | None:
+    """Do it as a change of the user. Competitors who don't get the lamp spend nothing."""
+    with write_transaction():
+        lampi = _take(found, user, now, source)
+        if lampi is not None:
+            changes.count(user, now)
     return lampi
 
 
@@ -132,8 +132,8 @@ def associate_by_device_id(device_id: str, user: User, now: datetime, source: st
         raise
 
 
-def release(device_id: str, now: datetime, source: str = SHELL) -> None:
-    """Remove a lamp's owner and issue a new code.
+def release(device_id: str, now: datetime, source: str = SHELL, event: AuditEvent = AuditEvent.RELEASED) -> None:
+    """Remove a lamp's owner, end its offer, and issue a new code; ``event`` is how the audit log names it.
 
     Raises:
         UnknownLamp: no lamp has this device id.
@@ -143,13 +143,15 @@ def release(device_id: str, now: datetime, source: str = SHELL) -> None:
         lampi = Lampi.named(device_id)
         if lampi.user_id is None:
             raise NotAssociated(f"The lamp {device_id} has no owner; its screen shows its code.")
-        audit_log.write(AuditEvent.RELEASED, now, source, device_id=device_id, user_name=lampi.user.name)
+        audit_log.write(event, now, source, device_id=device_id, user_name=lampi.user.name)
         webhook_queue.write(Kind.RELEASED, device_id, lampi.name, lampi.user.name, now)
         issue_codes([lampi], now)  # before the owner is removed: another lamp may have the same short code by now
         lampi.user = None
         lampi.associated_at = None
         lampi.name = DEFAULT_NAME  # the next owner must not see the previous owner's name for it
         lampi.save(only=[Lampi.user, Lampi.associated_at, Lampi.name])
+        offers.end(device_id)
+        state_requests.remove([device_id])  # from here on, the lamp is deaf to its former owner
         enqueue_state([lampi])
 
 
@@ -169,19 +171,20 @@ def rotate_code(device_id: str, now: datetime, source: str = SHELL) -> None:
         audit_log.write(AuditEvent.ROTATED, now, source, device_id=device_id)
 
 
-def forget(device_id: str, now: datetime | None = None, source: str = SHELL) -> None:
-    """Delete a lamp and clear its retained message. If it connects again, it is registered as new.
+def forget(device_id: str, now: datetime | None = None, source: str = SHELL) -> Lampi:
+    """Delete a lamp and withdraw its message; return the lamp as it was. If it connects again, it is registered as new.
 
     Raises:
         UnknownLamp: no lamp has this device id.
     """
     with write_transaction():
-        Lampi.named(device_id)
-        lamps.delete(device_id, now or utc_now(), source)
+        forgotten = Lampi.named(device_id)
+        lamps.delete([device_id], now or utc_now(), source)
+    return forgotten
 
 
 def add_user(name: str, now: datetime | None = None, source: str = SHELL) -> User:
-    """Create a user.
+    """Create a user. The name may look like an existing one (`look_alikes`): operators know whom they add.
 
     Raises:
         BadUserName: the name is empty, too long, not one printable line, or taken.
@@ -193,8 +196,13 @@ def add_user(name: str, now: datetime | None = None, source: str = SHELL) -> Use
             user: User = User.create(name=name)
             audit_log.write(AuditEvent.USER_ADDED, now or utc_now(), source, user_name=name)
     except peewee.IntegrityError:
-        raise BadUserName(f"The username {name} is already taken.") from None
+        raise BadUserName("The username %(name)s is already taken.", name=name) from None
     return user
+
+
+def look_alikes(user: User) -> list[User]:
+    """Return the other users whose names look like this user's."""
+    return list(User.select().where(looks_like(user.name) & (User.id != user.id)).order_by(User.name))
 
 
 def users() -> list[User]:

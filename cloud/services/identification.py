@@ -10,16 +10,19 @@ from cloud.db.bulk import ROWS_A_STATEMENT
 from cloud.db.database import run_sql, write_transaction
 from cloud.db.timestamps import latest, stored
 from cloud.errors import AlreadyAssociated
+from cloud.rate_limit import changes
 from cloud.services.lamps import enqueue_state
-from cloud.store.lamps import Lampi
+from cloud.store.lamps import Lampi, User
 
 IDENTIFY_FOR = timedelta(seconds=10)
 """Also the minimum interval between two starts: a lamp lights up at most once in it, however often its page is
 opened."""
 
 
-def identify(device_id: str, now: datetime) -> Lampi:
+def identify(device_id: str, now: datetime, user: User | None = None) -> Lampi:
     """Have an unassociated lamp identify itself, and return it.
+
+    It counts as a change of ``user``, or of no one for an operator.
 
     While it is already doing so, this changes nothing: a lamp's message is published at most twice within
     `IDENTIFY_FOR`, however often it is requested.
@@ -27,16 +30,21 @@ def identify(device_id: str, now: datetime) -> Lampi:
     Raises:
         UnknownLamp: no lamp has this device id.
         AlreadyAssociated: the lamp has an owner.
+        TooManyChanges: the user's rate limit.
     """
     if is_identifying(
         lampi := Lampi.named(device_id), now
     ):  # before the write lock, which a flood of requests would hold
         return lampi
+    if user is not None:
+        changes.require_allowed(user, now)
     with write_transaction():
         lampi = Lampi.named(device_id)
         if lampi.user_id is not None:
             raise AlreadyAssociated(f"The lamp {device_id} has an owner; only a lamp without one can identify itself.")
         if not is_identifying(lampi, now):
+            if user is not None:
+                changes.count(user, now)
             lampi.identify_until = now + IDENTIFY_FOR
             lampi.save(only=[Lampi.identify_until])
             enqueue_state([lampi])

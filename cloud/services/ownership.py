@@ -10,6 +10,7 @@ from peewee import JOIN
 
 from cloud.db.database import alphabetical, write_transaction
 from cloud.errors import BadLampName, UnknownLamp
+from cloud.rate_limit import changes
 from cloud.services import claiming
 from cloud.services.lamps import enqueue_state
 from cloud.store.codes import read_code
@@ -53,20 +54,33 @@ def lamp_of(user: User, device_id: str) -> Lampi:
     return lampi
 
 
-def rename(user: User, device_id: str, name: str) -> Lampi:
-    """Rename a user's lamp, without leading and trailing spaces, enqueue its message, and return it.
+def lamp_name(name: str) -> str:
+    """Return a lamp's name without leading and trailing spaces.
 
     Raises:
-        UnknownLamp: the user has no lamp with this device id.
         BadLampName: the name is empty, too long, or not one printable line.
     """
     name = name.strip()
     seen = name.translate(_JOINERS)
     if not seen or not seen.isprintable() or len(name) > LONGEST_LAMP_NAME:
-        raise BadLampName(f"A lamp name is one line of 1 to {LONGEST_LAMP_NAME} visible characters.")
+        raise BadLampName("A lamp name is one line of 1 to %(longest)s visible characters.", longest=LONGEST_LAMP_NAME)
+    return name
+
+
+def rename(user: User, device_id: str, name: str, now: datetime) -> Lampi:
+    """Rename a user's lamp, without leading and trailing spaces, enqueue its message, and return it.
+
+    Raises:
+        UnknownLamp: the user has no lamp with this device id.
+        BadLampName: the name is empty, too long, or not one printable line.
+        TooManyChanges: rate limit.
+    """
+    name = lamp_name(name)
+    changes.require_allowed(user, now)
     with write_transaction():
         lampi = lamp_of(user, device_id)
         if lampi.name != name:
+            changes.count(user, now)
             lampi.name = name
             lampi.save(only=[Lampi.name])
             enqueue_state([lampi])
@@ -78,9 +92,12 @@ def release_own(user: User, device_id: str, now: datetime, source: str) -> None:
 
     Raises:
         UnknownLamp: the user has no lamp with this device id.
+        TooManyChanges: rate limit.
     """
+    changes.require_allowed(user, now)
     with write_transaction():
         lamp_of(user, device_id)
+        changes.count(user, now)
         claiming.release(device_id, now, source)
 
 

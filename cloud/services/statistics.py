@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cloud.rate_limit import guess_counts, policy
+from cloud.rate_limit import guess_counts, live_codes, policy
 from cloud.store import backups, broker_faults, lease, outbox
 from cloud.store.broker_faults import Fault
 from cloud.store.lamps import Lampi
@@ -17,7 +17,8 @@ class Statistics:
     ``leader`` is None if there is none.
     ``oldest_seconds`` is the age of the oldest pending message, 0 if there is none. ``faults`` are the broker's
     refusals. ``wrong_codes`` are those of the current guess window, ``guess_budget_used`` is the share of the budget
-    that they cost: 1 if nothing is left.
+    that they cost: 1 if nothing is left. ``stock`` counts the unassociated lamps whose codes never expire, since their
+    screens may be stock ones.
     """
 
     lamps: int
@@ -32,6 +33,7 @@ class Statistics:
     backed_up_at: datetime | None = None
     wrong_codes: int = 0
     guess_budget_used: float = 0.0
+    stock: int = 0
 
 
 def read_statistics(now: datetime) -> Statistics:
@@ -51,5 +53,6 @@ def read_statistics(now: datetime) -> Statistics:
         faults=tuple(broker_faults.current()),
         backed_up_at=backups.last_made_at(),
         wrong_codes=guess_counts.failures_in(guesses),
+        stock=live_codes.stock_code_count(),
         guess_budget_used=guess_counts.cost_of(guesses) / codes.risk,
     )

@@ -1,17 +1,18 @@
 """Audit log: who did what to which lamp, when and from where, and which requests were refused. It never holds codes.
 
 A row is written in the transaction of the change. The database rejects updates and deletions (triggers of migration
-0004). Rows are not pruned: each has about 100 bytes, changes are made by people, and refused codes are limited to
-`CodePolicy.guesses_per_user` of each kind per user and window.
+0004). Rows are not pruned: each has about 100 bytes, changes of a user are limited (`cloud.rate_limit.changes`), and
+refused codes to `CodePolicy.guesses_per_user` of each kind per user and window.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from peewee import BigAutoField, CharField, ModelSelect, TextField
 
+from cloud.db import bulk
 from cloud.db.database import Table, run_sql
 from cloud.db.timestamps import TimestampField, stored
 
@@ -25,8 +26,20 @@ class AuditEvent(StrEnum):
     RELEASED = "released"
     ROTATED = "rotated"
     FORGOTTEN = "forgotten"
+    OFFERED = "offered"
+    OFFER_WITHDRAWN = "offer withdrawn"
+    HANDED_OVER = "handed over"
     USER_ADDED = "user added"
+    RECOVERY_CODES_MADE = "recovery codes made"
+    ACCOUNT_RECOVERED = "account recovered"
+    PASSKEY_ADDED = "passkey added"
+    PASSKEY_REMOVED = "passkey removed"
     REFUSED = "refused"
+    RESET_REQUESTED = "reset requested"
+    """At the lamp; ``user_name`` is its owner, as for `RESET`."""
+    RESET_REFUSED = "reset refused"
+    RESET = "reset"
+    """Released as requested at the lamp."""
 
 
 class Reason(StrEnum):
@@ -38,7 +51,10 @@ class Reason(StrEnum):
 
 
 class History(Table):
-    """An audit log entry; the user is stored by name, since entries outlive users."""
+    """An audit log entry; users are stored by name, since entries outlive users.
+
+    Of a hand-over, ``user_name`` is the former owner and ``new_owner`` the new one.
+    """
 
     id = BigAutoField()
     at: datetime = TimestampField(index=True)
@@ -47,6 +63,7 @@ class History(Table):
     user_name = TextField(null=True)
     reason = TextField(null=True)
     source = TextField()
+    new_owner = TextField(null=True)
 
     class Meta:
         indexes = ((("device_id", "id"), False),)
@@ -69,17 +86,25 @@ def write(
     device_id: str | None = None,
     user_name: str | None = None,
     reason: Reason | None = None,
+    new_owner: str | None = None,
 ) -> None:
     """Add an entry; call it inside the write transaction of the change."""
     run_sql(
-        "INSERT INTO history (at, event, device_id, user_name, reason, source) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO history (at, event, device_id, user_name, reason, source, new_owner) VALUES (?, ?, ?, ?, ?, ?, ?)",
         stored(now),
         event.value,
         device_id,
         user_name,
         reason.value if reason else None,
         source,
+        new_owner,
     )
+
+
+def write_each(event: AuditEvent, now: datetime, source: str, device_ids: Iterable[str]) -> None:
+    """Add an entry for each lamp; call it inside the write transaction of the change."""
+    rows = ((device_id,) for device_id in device_ids)
+    bulk.insert(History, ["device_id"], rows, alike={"at": now, "event": event.value, "source": source})
 
 
 def read(selection: Selection) -> Iterator[History]:

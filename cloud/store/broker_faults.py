@@ -46,8 +46,9 @@ class Fault:
         """The fault and its remedy, in one line."""
         if self.reason == FOREIGN:
             return (
-                "the broker has lamps of another database, and this one is empty; restore the right database, or run "
-                "'lampi-cloud adopt' to register the lamps as new"
+                "the broker has lamps of another database, and this one is empty; restore the right database; or, if "
+                "the lamps are those of a LAMPI course site, run 'lampi-cloud import-course'; or run 'lampi-cloud "
+                "adopt' to register the lamps as new"
             )
         if self.reason == UNREAD:
             return (

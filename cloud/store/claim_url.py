@@ -1,6 +1,6 @@
 """The claim URL: the web address that unassociated lamps show as text and QR code."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from peewee import AutoField, BigIntegerField, TextField
 
@@ -61,6 +61,16 @@ def announced() -> str | None:
     """Return the announced claim URL."""
     rows = run_sql("SELECT url FROM claim_address")
     return rows[0][0] if rows else None
+
+
+def link_with(code: str) -> str | None:
+    """Return the announced claim URL with a code, as in the QR codes of screens; None without a claim URL."""
+    url = announced()
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode({"code": code})) if part)
+    return parts._replace(query=query).geturl()
 
 
 def changed_after() -> int:

@@ -68,7 +68,12 @@ def read_code(typed: str) -> str:
     visible = "".join(character for character in plain if unicodedata.category(character) != "Cf")
     code = _SEPARATORS.sub("", visible).lower().translate(_LOOKALIKES)
     if not SHORT_CODE_LENGTH <= len(code) <= CODE_LENGTH:
-        raise MalformedCode(f"A code has {SHORT_CODE_LENGTH} to {CODE_LENGTH} characters; this one has {len(code)}.")
+        raise MalformedCode(
+            "A code has %(shortest)s to %(longest)s characters; this one has %(length)s.",
+            shortest=SHORT_CODE_LENGTH,
+            longest=CODE_LENGTH,
+            length=len(code),
+        )
     if not _HEXADECIMAL.fullmatch(code):
         raise MalformedCode("A code contains only the digits 0 to 9 and the letters a to f.")
     return code

@@ -8,18 +8,19 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from peewee import AutoField, BigIntegerField, BooleanField, CharField, SqliteDatabase, TextField, fn
+from peewee import AutoField, BigIntegerField, BooleanField, CharField, SqliteDatabase, TextField, chunked, fn
 
 from cloud.db import bulk
 from cloud.db.database import Table, database_proxy, run_sql, write_transaction
 from cloud.db.timestamps import TimestampField, credible, utc_now
+from shared.protocol.payloads import WITHDRAWN
 
 CHANNEL = "lampi_outbox"
-"""PostgreSQL notification channel, notified by each commit that reserves versions."""
+"""PostgreSQL notification channel, notified by each commit that reserves versions or has other work for the daemon."""
 
 
 class OutboxMessage(Table):
-    """A retained message that the broker has not confirmed; an empty payload clears the topic.
+    """A retained message that the broker has not confirmed.
 
     A newer message on the same topic replaces the row but keeps ``enqueued_at``, which tells how long the broker has
     been behind.
@@ -62,6 +63,12 @@ def reserve(count: int) -> int:
     return int(run_sql(counting, count)[0][0]) - count + 1
 
 
+def notify() -> None:
+    """Notify the daemon of the commit of this transaction, which reserves no versions."""
+    if not isinstance(database_proxy.obj, SqliteDatabase):
+        run_sql(f"SELECT pg_notify('{CHANNEL}', '')")
+
+
 def put(messages: Sequence[Pending]) -> None:
     """Enqueue messages under reserved versions; the latest for a topic wins.
 
@@ -76,11 +83,14 @@ def put(messages: Sequence[Pending]) -> None:
 
 
 def pending(after: int, limit: int) -> list[Pending]:
-    """Return up to ``limit`` rows with versions above ``after``, oldest first."""
+    """Return up to ``limit`` rows with versions above ``after``, oldest first.
+
+    An empty payload, with which earlier releases cleared a topic, is returned as a withdrawal.
+    """
     rows = run_sql(
         "SELECT version, topic, payload FROM outbox_message WHERE version > ? ORDER BY version LIMIT ?", after, limit
     )
-    return [Pending(version, topic, payload.encode()) for version, topic, payload in rows]
+    return [Pending(version, topic, payload.encode() or WITHDRAWN) for version, topic, payload in rows]
 
 
 def versions_of(topics: Iterable[str]) -> dict[str, int]:
@@ -133,10 +143,14 @@ def oldest_pending_at() -> datetime | None:
 
 def correct_future(now: datetime) -> int:
     """Set the timestamps that a wrong clock wrote to now, so that the age of the outbox is known; return how many."""
-    with write_transaction():
-        corrected: int = (
-            OutboxMessage.update(enqueued_at=now).where(OutboxMessage.enqueued_at > credible(now)).execute()
-        )
+    # Not one UPDATE: it would read all messages while it holds the write lock.
+    is_future = OutboxMessage.enqueued_at > credible(now)
+    topics = [topic for (topic,) in OutboxMessage.select(OutboxMessage.topic).where(is_future).tuples()]
+    corrected = 0
+    for chunk in chunked(topics, bulk.ROWS_A_STATEMENT):
+        correction = OutboxMessage.update(enqueued_at=now).where(OutboxMessage.topic.in_(chunk) & is_future)
+        with write_transaction():
+            corrected += correction.execute()
     return corrected
 
 

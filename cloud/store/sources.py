@@ -3,10 +3,19 @@
 import os
 import pwd
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 SHELL = "shell"
 """The Python shell, and the default for other callers."""
+
+LAMP = "lamp"
+"""A request at a lamp's screen."""
+
+SETTINGS = "settings"
+"""The daemon, which applies a setting."""
+
+COURSE_IMPORT = "import-course"
+"""Beginning of the source of users and lamps that came from a course site."""
 
 UNKNOWN = "unknown"
 """A client whose proxy does not name its address."""
@@ -17,9 +26,9 @@ _NETWORK_BITS = 64
 """IPv6 prefix length of one subscriber, who can change the remaining bits with each attempt."""
 
 
-def command_line() -> str:
+def command_line(what: str = "command line") -> str:
     """Return the source for the command line, with the name of the system user, or of the user who called sudo."""
-    return f"command line ({os.environ.get('SUDO_USER') or _own_name()})"
+    return f"{what} ({os.environ.get('SUDO_USER') or _own_name()})"
 
 
 def client(address: str) -> str:
@@ -37,6 +46,15 @@ def client(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ip_network((int(parsed), _NETWORK_BITS), strict=False))
+
+
+def wider_network(source: str, bits: int) -> str | None:
+    """Return the network of this prefix length around an IPv6 source, or None for any other source."""
+    try:
+        network = ip_network(source)
+    except ValueError:  # such as the command line
+        return None
+    return str(network.supernet(new_prefix=bits)) if isinstance(network, IPv6Network) else None
 
 
 def of_request(forwarded_for: str, address: str) -> str:

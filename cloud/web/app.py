@@ -9,7 +9,20 @@ from flask_wtf import CSRFProtect
 from cloud.api.app import register_api
 from cloud.auth.sessions import LASTS_FOR
 from cloud.db.timestamps import utc_now
-from cloud.web import accounts, associate, error_pages, lamps, live, security, template_filters
+from cloud.web import (
+    accounts,
+    associate,
+    error_pages,
+    handover,
+    lamp_page,
+    lamps,
+    language,
+    live,
+    own_account,
+    passkeys,
+    security,
+    template_filters,
+)
 from cloud.web.auth import Access
 from cloud.web.cookies import SecureCookies
 from cloud.web.db_session import Store
@@ -23,7 +36,7 @@ LARGEST_REQUEST = 32 * 1024
 def create_app(settings: WebSettings, *, now: Callable[[], datetime] = utc_now) -> Flask:
     """Return the WSGI application. The first request opens the database; later ones retry if it is unavailable."""
     app = Flask(__name__)
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, sign_up_open=settings.sign_up_open)
     watcher = Watcher(store, now)
     app.config.update(
         NOW=now,
@@ -41,9 +54,20 @@ def create_app(settings: WebSettings, *, now: Callable[[], datetime] = utc_now) 
     CSRFProtect(app)
     Access(now).serve(app)
     security.serve(app)
+    language.serve(app)
     error_pages.serve(app, store)
     template_filters.serve(app)
-    for pages in (accounts.pages(settings.sign_up_open), lamps.pages, associate.pages, live.pages(watcher)):
+    blueprints = (
+        accounts.pages(settings.sign_up_open),
+        own_account.pages,
+        passkeys.pages,
+        lamps.pages,
+        lamp_page.pages,
+        associate.pages,
+        handover.pages,
+        live.pages(watcher),
+    )
+    for pages in blueprints:
         app.register_blueprint(pages)
     register_api(app)
     return app

@@ -1,4 +1,4 @@
-"""Pages for associating a lamp: enter the code, identify the lamp, confirm."""
+"""Pages for associating a lamp, or taking over one that is offered: enter the code, identify the lamp, confirm."""
 
 import secrets
 from contextlib import suppress
@@ -6,15 +6,25 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
+from flask_babel import gettext
 from werkzeug.wrappers import Response
 
-from cloud.errors import AlreadyAssociated, MalformedCode, TooManyGuesses, UnknownCode, UnknownLamp, UserError
-from cloud.services import claiming, identification, ownership
+from cloud.errors import (
+    AlreadyAssociated,
+    MalformedCode,
+    OwnOffer,
+    TooManyChanges,
+    TooManyGuesses,
+    UnknownCode,
+    UnknownLamp,
+)
+from cloud.services import claiming, identification, offering, ownership
 from cloud.store import lease
 from cloud.store.codes import read_code
 from cloud.store.lamps import Lampi
 from cloud.web.auth import current_time, refused, signed_in, source, the_user
 from cloud.web.forms import CodeForm, FoundForm
+from cloud.web.language import explained
 from shared.protocol.codes import CODE_LENGTH
 
 FOUND_FOR = timedelta(minutes=10)
@@ -27,7 +37,7 @@ pages = Blueprint("associate", __name__, url_prefix="/associate")
 
 @pages.get("")
 def scanned() -> Response:
-    """Show the code field, prefilled with the code from a scanned QR code.
+    """Show the code field, prefilled with the code from a scanned QR code, or the lamp of an offer's link.
 
     The code moves from the URL to the session, so that it survives signing in or up. Nothing is associated yet.
     """
@@ -39,30 +49,29 @@ def scanned() -> Response:
 
 @signed_in
 def enter() -> Response:
-    """Show the code field."""
-    return make_response(render_template("associate.html", form=CodeForm(formdata=None, code=session.get("code", ""))))
+    """Show the code field. The link of an offer leads straight to its lamp: there is no screen to light up first."""
+    code = session.get("code", "")
+    if (offered := offering.offered_by_link(code, current_time())) is not None:
+        session.pop("code")
+        return _show_found(offered, code)
+    return make_response(render_template("associate.html", form=CodeForm(formdata=None, code=code)))
 
 
 @pages.post("")
 @signed_in
 def find() -> Response:
-    """Look up a code and light up the lamp's screen. A wrong code counts as a guess."""
+    """Look up a code and light up the unclaimed lamp's screen. A wrong code counts as a guess."""
     form = CodeForm()
     session.pop("code", None)
     try:
         lampi = claiming.waiting_under(form.text("code"), the_user(), current_time(), source())
-    except (MalformedCode, UnknownCode, TooManyGuesses) as refusal:
+    except (MalformedCode, UnknownCode, TooManyChanges, TooManyGuesses) as refusal:
         form.refuse("code", refusal)
-        return refused(make_response(render_template("associate.html", form=form)), refusal)
+        hint = gettext(refusal.hint) if isinstance(refusal, UnknownCode) else ""
+        return refused(make_response(render_template("associate.html", form=form, hint=hint)), refusal)
     with suppress(UnknownLamp, AlreadyAssociated):  # deleted or claimed meanwhile: the next page reports it
-        identification.identify(lampi.device_id, current_time())
-    session["found"] = {
-        "device_id": lampi.device_id,
-        "code": read_code(form.text("code")),  # normalized to stay short: browsers drop cookies larger than 4 KB
-        "at": current_time().isoformat(),
-        "ticket": secrets.token_urlsafe(8),
-    }
-    return redirect(url_for("associate.found"))
+        identification.identify(lampi.device_id, current_time(), the_user())
+    return _show_found(lampi, read_code(form.text("code")))
 
 
 @pages.get("/this-lamp")
@@ -73,14 +82,16 @@ def found() -> Response:
         which = _what_was_found()
         lampi = Lampi.named(which["device_id"])
     except (UnknownCode, UnknownLamp):
-        return _enter_again("This page has expired. Enter the code again.")
+        return _enter_again(gettext("This page has expired. Enter the code again."))
     if lampi.user_id == the_user().id:
         return redirect(url_for("lamps.yours", device_id=lampi.device_id))
     try:
         claiming.still_waiting(lampi.device_id, which["code"], current_time())
-    except UnknownCode as refusal:
-        return _enter_again(refusal)
+    except UnknownCode:
+        return _enter_another()
     form = FoundForm(formdata=None, ticket=which["ticket"])
+    if lampi.user_id is not None:
+        return make_response(render_template("offered.html", lampi=lampi, form=form))
     daemon_runs = lease.has_leader(current_time())
     identifies = identification.is_identifying(lampi, current_time())
     return make_response(
@@ -96,39 +107,50 @@ def identify() -> Response:
         which = _what_is_meant()
         claiming.still_waiting(which["device_id"], which["code"], current_time())
         identified_already = identification.is_identifying(Lampi.named(which["device_id"]), current_time())
-        lampi = identification.identify(which["device_id"], current_time())
+        lampi = identification.identify(which["device_id"], current_time(), the_user())
     except (UnknownCode, UnknownLamp, AlreadyAssociated):
-        return _enter_again("This page has expired. Enter the code again.")
+        return _enter_again(gettext("This page has expired. Enter the code again."))
     if not lampi.connected:
-        flash("The lamp is not connected, so its screen can't light up.")
+        flash(gettext("The lamp is not connected, so its screen can't light up."))
     elif not lease.has_leader(current_time()):
-        flash("The lamp service is unavailable, so the lamp's screen can't light up.")
+        flash(gettext("The lamp service is unavailable, so the lamp's screen can't light up."))
     elif identified_already:
-        flash("The lamp's screen is still asking “Is this the lamp?”")
+        flash(gettext("The lamp's screen is still asking “Is this the lamp?”"))
     else:
-        flash("The lamp's screen asks “Is this the lamp?” again.")
+        flash(gettext("The lamp's screen asks “Is this the lamp?” again."))
     return redirect(url_for("associate.found"))
 
 
 @pages.post("/this-lamp")
 @signed_in
 def associate() -> Response:
-    """Associate the lamp that was found, if it still has the code that was entered."""
+    """Associate the lamp that was found, if it still has the code that was entered or is still offered by it."""
     user = the_user()
     try:
         which = _what_is_meant()
     except UnknownCode:
-        return _enter_again("This page has expired. Enter the code again.")
+        return _enter_again(gettext("This page has expired. Enter the code again."))
     device_id = which["device_id"]
     try:
         claiming.associate_found(device_id, which["code"], user, current_time(), source())
-    except UnknownCode as refusal:
+    except (UnknownCode, OwnOffer):
         try:
-            ownership.lamp_of(user, device_id)  # the form was submitted twice
+            ownership.lamp_of(user, device_id)  # the form was submitted twice, or it is the user's own offer
         except UnknownLamp:
             session.pop("found")
-            return _enter_again(refusal)
+            return _enter_another()
     return redirect(url_for("lamps.yours", device_id=device_id))
+
+
+def _show_found(lampi: Lampi, code: str) -> Response:
+    """Remember the lamp that was found by a normalized code, and redirect to the page that asks for confirmation."""
+    session["found"] = {
+        "device_id": lampi.device_id,
+        "code": code,  # normalized to stay short: browsers drop cookies larger than 4 KB
+        "at": current_time().isoformat(),
+        "ticket": secrets.token_urlsafe(8),
+    }
+    return redirect(url_for("associate.found"))
 
 
 def _what_was_found() -> dict[str, Any]:
@@ -155,6 +177,12 @@ def _what_is_meant() -> dict[str, Any]:
     return which
 
 
-def _enter_again(reason: UserError | str) -> Response:
-    flash(str(reason))
+def _enter_another() -> Response:
+    """Say that the code is unknown by now."""
+    return _enter_again(explained(UnknownCode()), gettext(UnknownCode.hint))
+
+
+def _enter_again(*reasons: str) -> Response:
+    for reason in reasons:
+        flash(reason)
     return redirect(url_for("associate.scanned"))

@@ -6,13 +6,16 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, abort, current_app, flash, redirect, request, session, url_for
+from flask_babel import gettext
 from flask_login import LoginManager, UserMixin, current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from cloud.auth import sessions
-from cloud.errors import TooManyAttempts, TooManyGuesses, UserError
+from cloud.auth.passkeys import Passkey
+from cloud.errors import TooManyAttempts, TooManyChanges, TooManyGuesses, UserError
 from cloud.store import sources
 from cloud.store.lamps import User
+from cloud.web.cookies import browser_tokens, keep_tokens
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -65,7 +68,7 @@ class Access:
             abort(401)
         if request.method == "GET" and len(request.path) <= LONGEST_PATH and request.path.isprintable():
             session["next"] = request.path  # below the sub-path; never from a parameter, to rule out open redirects
-        flash("Sign in to continue.")
+        flash(gettext("Sign in to continue."))
         return redirect(url_for("accounts.sign_in"))
 
 
@@ -79,25 +82,35 @@ def the_user() -> User:
     return cast(Visitor, current_user).user
 
 
-def let_in(user: User) -> AnyResponse:
-    """Sign this browser in under a new token and redirect it to the page it asked for.
+def the_token() -> str:
+    """Return the token of this browser's session. Call it only in views marked `signed_in`."""
+    return cast(Visitor, current_user).token
+
+
+def let_in(user: User, passkey: Passkey | None = None) -> AnyResponse:
+    """Sign this browser in under a new token, make it a known browser, and redirect it to the page it asked for.
 
     Raises:
-        WrongPassword: the password was changed after it was verified.
+        WrongPassword: the password was changed after the user was verified.
+        BadPasskey: the passkey was removed after it was verified.
     """
-    token = sessions.begin(user, current_time())
+    now = current_time()
+    user_agent = request.user_agent.string
+    token = sessions.begin(user, now, user_agent if user_agent.isprintable() else "", passkey)
     kept = {name: session[name] for name in KEPT if name in session}
     leave()
     session.update(kept)
     session.permanent = True
     login_user(Visitor(user, token))
-    return redirect(request.script_root + session.pop("next") if "next" in session else url_for("lamps.mine"))
+    answer = redirect(request.script_root + session.pop("next") if "next" in session else url_for("lamps.mine"))
+    keep_tokens(answer, browser_tokens().with_user(user, now))
+    return answer
 
 
 def leave() -> None:
     """Sign this browser out and clear its session."""
     if current_user.is_authenticated:
-        sessions.end(cast(Visitor, current_user).token)
+        sessions.end(the_token())
         logout_user()
     session.clear()
 
@@ -116,7 +129,7 @@ def source() -> str:
 
 def refused(answer: Response, refusal: UserError) -> Response:
     """Set the status of a page that shows an error: 429 with `Retry-After` for rate limits, otherwise 422."""
-    if isinstance(refusal, TooManyAttempts | TooManyGuesses):
+    if isinstance(refusal, TooManyAttempts | TooManyChanges | TooManyGuesses):
         answer.status_code = 429
         return later(answer, refusal.retry_after.total_seconds())
     answer.status_code = 422

@@ -9,7 +9,7 @@ from flask import Flask, request
 from cloud.db.database import database_proxy, drop_connections, one_line
 from cloud.db.schema import open_current
 from cloud.errors import DatabaseAway
-from cloud.store import web_secret
+from cloud.store import open_sign_up, web_secret
 
 log = logging.getLogger(__name__)
 
@@ -24,13 +24,14 @@ waiting."""
 class Store:
     """Opens the database on first use, and a connection for each request."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, sign_up_open: bool) -> None:
         self._url = url
+        self._sign_up_open = sign_up_open
         self._secret = ""
         self._lock = threading.Lock()
 
     def secret(self) -> str:
-        """Return the cookie secret.
+        """Return the cookie secret. The first call announces whether sign-up is open, before anyone can sign up.
 
         Raises:
             UnusableDatabase: the database can't be used.
@@ -40,6 +41,7 @@ class Store:
             if not self._secret:
                 database = open_current(self._url, busy_seconds=BUSY_SECONDS, most_connections=MOST_CONNECTIONS)
                 try:
+                    open_sign_up.announce(self._sign_up_open)
                     self._secret = web_secret.kept()
                 except peewee.PeeweeException as fault:
                     raise DatabaseAway(f"Database error: {one_line(fault)}") from None

@@ -1,14 +1,16 @@
 """Pages for a user's lamps."""
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from cloud.errors import BadLampName
-from cloud.services import ownership
+from cloud.errors import BadLampName, NoResetRequest, TooManyChanges
+from cloud.services import ownership, resets
 from cloud.store import lease
-from cloud.web.auth import current_time, signed_in, source, the_user
+from cloud.web.auth import current_time, refused, signed_in, source, the_user
 from cloud.web.forms import Form, NameForm
+from cloud.web.language import explained
 from cloud.web.live import current_state
 
 LAMPS_A_PAGE = 50
@@ -33,6 +35,7 @@ def mine() -> str:
     return render_template(
         "lamps.html",
         lamps=found,
+        resets=resets.requested_among(found),
         more=more,
         number=number,
         state=state,
@@ -62,19 +65,18 @@ def rename(device_id: str) -> Response:
     """Rename a lamp."""
     form = NameForm()
     lampi = ownership.lamp_of(the_user(), device_id)
-    status = 200
     if form.is_submitted():
         try:
-            renamed = ownership.rename(the_user(), device_id, form.text("name"))
-        except BadLampName as refusal:
+            renamed = ownership.rename(the_user(), device_id, form.text("name"), current_time())
+        except (BadLampName, TooManyChanges) as refusal:
             form.refuse("name", refusal)
-            status = 422
+            return refused(make_response(render_template("rename.html", lampi=lampi, form=form)), refusal)
         else:
-            flash(f"Lamp renamed to {renamed.name}.")
+            flash(gettext("Lamp renamed to %(name)s.", name=renamed.name))
             return redirect(url_for("lamps.mine"))
     else:
         form.name.data = lampi.name
-    return make_response(render_template("rename.html", lampi=lampi, form=form), status)
+    return make_response(render_template("rename.html", lampi=lampi, form=form))
 
 
 @pages.route("/lamps/<device_id>/release", methods=["GET", "POST"])
@@ -85,7 +87,22 @@ def release(device_id: str) -> Response:
     lampi = ownership.lamp_of(the_user(), device_id)
     if form.is_submitted():
         ownership.release_own(the_user(), device_id, current_time(), source())
-        shows = "shows a new code" if lampi.connected else "shows a new code when it reconnects"
-        flash(f"{lampi.name} was released. It {shows}.")
+        if lampi.connected:
+            flash(gettext("%(name)s was released. It shows a new code.", name=lampi.name))
+        else:
+            flash(gettext("%(name)s was released. It shows a new code when it reconnects.", name=lampi.name))
         return redirect(url_for("lamps.mine"))
     return make_response(render_template("release.html", lampi=lampi, form=form))
+
+
+@pages.post("/lamps/<device_id>/refuse-reset")
+@signed_in
+def refuse_reset(device_id: str) -> Response:
+    """Refuse the reset that was requested on a lamp's screen."""
+    try:
+        lampi = resets.refuse(device_id, current_time(), source(), the_user())
+    except NoResetRequest as refusal:
+        flash(explained(refusal))
+    else:
+        flash(gettext("Reset refused. %(name)s stays yours.", name=lampi.name))
+    return redirect(url_for("lamps.mine"))

@@ -17,6 +17,7 @@ import urllib3
 
 from cloud.store.webhook_queue import WebhookEvent
 from cloud.webhook.requests import Receiver
+from cloud.webhook.response_limit import LimitedResponse, ResponseTooLarge
 
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 10.0
@@ -42,7 +43,8 @@ def deliver(event: WebhookEvent, receiver: Receiver, now: datetime) -> None:
     """Send an event, and return once the receiver has responded with 2xx. The response body is not read.
 
     Raises:
-        NotDelivered: the receiver is unreachable, too slow, or responds with another status, including redirects.
+        NotDelivered: the receiver is unreachable, too slow, responds with another status, including redirects, or with
+            more than `response_limit.MOST_BYTES` before the body.
     """
     seconds = int(now.timestamp())
     headers = {
@@ -64,7 +66,8 @@ def deliver(event: WebhookEvent, receiver: Receiver, now: datetime) -> None:
                 preload_content=False,
             )
         except (urllib3.exceptions.HTTPError, OSError) as fault:
-            raise NotDelivered(type(fault).__name__, answered=False) from None
+            cause = fault.__context__ if isinstance(fault.__context__, ResponseTooLarge) else fault
+            raise NotDelivered(type(cause).__name__, answered=False) from None
         answer.close()  # unread: the body may be large
     if not 200 <= answer.status < 300:
         raise NotDelivered(f"status {answer.status}", answered=True)
@@ -82,6 +85,7 @@ def _pool_for(url: str) -> Iterator[urllib3.HTTPConnectionPool]:
 
     def remembered(**options: Any) -> Any:
         connections.append(make(**options))
+        connections[-1].response_class = LimitedResponse
         return connections[-1]
 
     def cut() -> None:

@@ -85,7 +85,7 @@ class _Rounds:
         return pause
 
     def _send_next(self) -> bool:
-        """Send the event that has been due longest, and return whether there was one.
+        """Send the event whose turn it is, and return whether there was one.
 
         Raises:
             NotDelivered: the receiver can't be reached.

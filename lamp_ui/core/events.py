@@ -23,9 +23,13 @@ class LinkTroubled:
 
 @dataclass(frozen=True)
 class BridgeChanged:
-    """The bridge from the lamp's broker to the cloud connected or disconnected; None if its state was cleared."""
+    """The bridge from the lamp's broker to the cloud connected or disconnected; None if its state was cleared.
+
+    ``provisioned``: it is connected under a provisioned lamp's name.
+    """
 
     up: bool | None
+    provisioned: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,25 @@ class StatusLeft:
     """The status page was closed."""
 
 
+@dataclass(frozen=True)
+class ResetHeld:
+    """The button for a reset was held long enough."""
+
+
+@dataclass(frozen=True)
+class ResetConfirmed:
+    """The offer of a reset was confirmed."""
+
+
+@dataclass(frozen=True)
+class ResetLeft:
+    """The dialog for a reset was closed."""
+
+
 NetworkEvent = LinkChanged | LinkTroubled | BridgeChanged | AssociationChanged | LampChanged | RequestLost
 
-TouchEvent = Touched | FingerHeld | ControlMoved | ControlLetGo | PowerPressed | StatusAsked | StatusLeft
+PageEvent = StatusAsked | StatusLeft | ResetHeld | ResetConfirmed | ResetLeft
+
+TouchEvent = Touched | FingerHeld | ControlMoved | ControlLetGo | PowerPressed | PageEvent
 
 Event = NetworkEvent | TouchEvent

@@ -1,4 +1,4 @@
-"""When a press of the button counts as holding it. Pure; time is an argument."""
+"""When a press of a button counts as holding it. Pure; time is an argument."""
 
 _NS = 1_000_000_000
 
@@ -23,6 +23,11 @@ class Hold:
     def seconds_left(self, now: int) -> float | None:
         """Return the seconds until the press counts as held, at least 0; None while no press is under way."""
         return None if self._pressed_at is None else max(0, self._pressed_at + self._ns - now) / _NS
+
+    def share(self, now: int) -> float:
+        """Return the share of the time that the press has lasted, from 0 to 1; 0 while no press is under way."""
+        left = self.seconds_left(now)
+        return 0 if left is None else 1 - left * _NS / self._ns
 
     def expire(self, now: int) -> bool:
         """Return True once for each press that has lasted long enough."""

@@ -10,12 +10,14 @@ from shared.mqtt.trouble import Trouble
 class LinkState:
     """What the screen knows about its connections.
 
-    ``bridge_up`` is None until the bridge has reported over the current connection.
+    ``bridge_up`` is None until the bridge has reported over the current connection. ``provisioned`` is whether it has a
+    provisioned lamp's name; only such lamps can ask for a reset.
     """
 
     up: bool = False
     bridge_up: bool | None = None
     trouble: Trouble | None = None
+    provisioned: bool = False
 
     @property
     def usable(self) -> bool:

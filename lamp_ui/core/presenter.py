@@ -14,9 +14,11 @@ from lamp_ui.core.lamp_control import Knowledge, Lamp, LampControl
 from lamp_ui.core.lamp_screen import connection_words, lamp_screen
 from lamp_ui.core.link_state import LinkState
 from lamp_ui.core.popup import popup_state
+from lamp_ui.core.reset_dialog import ResetDialog
 from lamp_ui.core.status_page import About, Known, MachineFacts, status_page
-from lamp_ui.core.view_state import PopupState, Reach, StatusPage, ViewState
+from lamp_ui.core.view_state import PopupState, Reach, ResetPage, StatusPage, ViewState
 from shared.protocol.payloads import Associated, Association, LampConfig, Unassociated
+from shared.protocol.reset import Reset, ResetRequest, ResetStage
 
 CONFIRMATION_SECONDS = 2.0
 
@@ -53,6 +55,7 @@ class Presenter:
         self._confirmed_until = -inf
         self._identify = Identify()
         self._last_message_at: float | None = None
+        self._reset = ResetDialog()
         self._machine: tuple[MachineFacts, float] | None = None
 
     def receive(self, event: events.Event, now: float) -> None:
@@ -65,8 +68,8 @@ class Presenter:
                 self._link = replace(self._link, trouble=trouble)
                 if trouble is not None:
                     self._lamp.cancel()
-            case events.BridgeChanged(up):
-                self._link = replace(self._link, bridge_up=up)
+            case events.BridgeChanged(up, provisioned):
+                self._link = replace(self._link, bridge_up=up, provisioned=provisioned)
                 if up:
                     self._code_life.connect()  # the cloud's retained message comes next, however old it is
                 self._last_message_at = now
@@ -87,6 +90,10 @@ class Presenter:
         """Return the request to send to the lamp now, or None."""
         return self._lamp.take_request(now) if self._link.usable else None
 
+    def take_reset_request(self, now: float) -> ResetRequest | None:
+        """Return the request for a reset to send to the cloud now, or None."""
+        return self._reset.take_request(now)
+
     def take_withdrawal(self) -> bool:
         """Return True once after a request was given up, which must not take effect later."""
         return self._lamp.take_withdrawal()
@@ -95,7 +102,8 @@ class Presenter:
         """Return when time alone will change something; infinity for never."""
         confirmed = self._confirmed_until if self._confirmed_until > now else inf
         code = self._code_life.next_at(now)
-        return min(confirmed, code, self._dimming.next_at(now), self._identify.next_at(now), self._lamp.next_at(now))
+        parts = self._dimming, self._identify, self._lamp, self._reset
+        return min(confirmed, code, *(part.next_at(now) for part in parts))
 
     def view_state(self, now: float) -> ViewState:
         """Return what the screen shows now."""
@@ -112,6 +120,7 @@ class Presenter:
             popup=self._popup(self._association, now) if isinstance(self._association, Unassociated) else None,
             confirmation=say("This lamp is yours") if confirmed else None,
             status=self._status(now),
+            reset=self._reset_page(now),
             dimmed=self._dimming.dimmed(now) and not self._code_is_usable(now),
         )
 
@@ -124,7 +133,7 @@ class Presenter:
 
     def _touch(self, event: events.TouchEvent, now: float) -> None:
         if self._dimming.dimmed(now):
-            self._machine = None  # a user who wakes the screen expects the lamp's own screen
+            self._leave_status()  # a user who wakes the screen expects the lamp's own screen
         self._dimming.wake(now)
         match event:
             case events.Touched():
@@ -139,10 +148,25 @@ class Presenter:
             case events.PowerPressed():
                 if self._link.usable:
                     self._lamp.switch()
+            case _:
+                self._touch_pages(event, now)
+
+    def _touch_pages(self, event: events.PageEvent, now: float) -> None:
+        match event:
             case events.StatusAsked():
-                self._machine = (self._read_machine(), now) if self._machine is None else None
+                if self._machine is None:
+                    self._machine = self._read_machine(), now
+                else:
+                    self._leave_status()
             case events.StatusLeft():
-                self._machine = None
+                self._leave_status()
+            case events.ResetHeld():
+                if self._may_ask_reset:
+                    self._reset.open(now)
+            case events.ResetConfirmed():
+                self._reset.confirm(now)
+            case events.ResetLeft():
+                self._reset.close()
             case _:
                 assert_never(event)
 
@@ -160,11 +184,16 @@ class Presenter:
         if claimed:
             self._confirmed_until = now + CONFIRMATION_SECONDS
         self._code_life.receive(association, now)
+        self._reset.receive(self._reset_answer)
         identified = self._identify.receive(before, association, now)
         if claimed or identified or _is_other_popup(before, association):
             # Neither a dimmed screen nor an open status page may hide this.
             self._dimming.wake(now)
-            self._machine = None
+            self._leave_status()
+
+    def _leave_status(self) -> None:
+        self._machine = None
+        self._reset.close()
 
     def _popup(self, unassociated: Unassociated, now: float) -> PopupState:
         return popup_state(
@@ -181,9 +210,33 @@ class Presenter:
             return None
         facts, read_at = self._machine
         received = None if self._last_message_at is None else self._last_message_at - read_at
-        owner_known, expired = self._association is not None, self._code_life.expired(now)
-        known = Known(self._link, received, self._knowledge(now), owner_known, expired)
+        known = Known(
+            self._link,
+            received,
+            self._knowledge(now),
+            owner_known=self._association is not None,
+            code_expired=self._code_life.expired(now),
+            may_ask_reset=self._may_ask_reset,
+            reset=self._reset_answer,
+        )
         return status_page(self._about, facts, known, self._say)
+
+    def _reset_page(self, now: float) -> ResetPage | None:
+        if self._machine is None or self._dimming.dimmed(now):
+            return None
+        facts, _ = self._machine
+        return self._reset.page(now, facts.clock.tzinfo, self._say)
+
+    @property
+    def _reset_answer(self) -> Reset | None:
+        return self._association.reset if isinstance(self._association, Associated) else None
+
+    @property
+    def _may_ask_reset(self) -> bool:
+        answer = self._reset_answer
+        reaches = self._link.connection is Reach.CLOUD and self._link.provisioned
+        is_free = answer is None or answer.stage is ResetStage.OFFERED
+        return reaches and is_free and isinstance(self._association, Associated)
 
 
 def _is_other_popup(before: Association | None, association: Association | None) -> bool:

@@ -1,13 +1,15 @@
 """The content of the status page: what is wrong, what to do, and the facts. Pure."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from lamp_ui.core.i18n import Say
 from lamp_ui.core.lamp_control import Knowledge
 from lamp_ui.core.link_state import LinkState
-from lamp_ui.core.view_state import StatusPage, StatusRow
+from lamp_ui.core.reset_dialog import answer_words
+from lamp_ui.core.view_state import HoldWords, StatusPage, StatusRow
 from shared.mqtt.trouble import Trouble
+from shared.protocol.reset import Reset
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Known:
     """What is known about the connections, the lamp's service and the owner.
 
     ``last_message_seconds`` is when the last message arrived, relative to when the machine's facts were read: negative
-    if before, None for never. ``code_expired`` is whether the code on the screen should have been replaced.
+    if before, None for never. ``code_expired`` is whether the code on the screen should have been replaced. ``reset``
+    is the cloud's answer to a request at the lamp, ``may_ask_reset`` whether there can be another one now.
     """
 
     link: LinkState
@@ -40,6 +43,8 @@ class Known:
     lamp: Knowledge = Knowledge.KNOWN
     owner_known: bool = True
     code_expired: bool = False
+    may_ask_reset: bool = False
+    reset: Reset | None = None
 
 
 def status_page(about: About, facts: MachineFacts, known: Known, say: Say) -> StatusPage:
@@ -51,7 +56,7 @@ def status_page(about: About, facts: MachineFacts, known: Known, say: Say) -> St
     broker = say("connected") if known.link.up else say("unreachable")
     return StatusPage(
         title=say("Status"),
-        advice=advice(known, say),
+        advice=advice(known, say, facts.clock.tzinfo),
         rows=(
             StatusRow(say("ID"), about.device_id),
             StatusRow(say("Network"), "\n".join(facts.addresses) or say("none")),
@@ -61,11 +66,12 @@ def status_page(about: About, facts: MachineFacts, known: Known, say: Say) -> St
             StatusRow(say("Software"), "\n".join(about.versions)),
         ),
         close_words=say("Close"),
+        reset=HoldWords(say("Hold 5 s: reset ownership"), say("Keep holding…")) if known.may_ask_reset else None,
     )
 
 
-def advice(known: Known, say: Say) -> str:
-    """Return what is wrong and what to do, in one or two sentences."""
+def advice(known: Known, say: Say, zone: tzinfo | None = None) -> str:
+    """Return what is wrong and what to do, or what will happen, in one or two sentences, with times in ``zone``."""
     link = known.link
     faults = (
         (
@@ -100,7 +106,8 @@ def advice(known: Known, say: Say) -> str:
             say("The code has expired without a new one. Check that the cloud's daemon is running."),
         ),
     )
-    return next((words for is_so, words in faults if is_so), say("Everything works."))
+    reset = "" if known.reset is None else answer_words(known.reset, zone, say)
+    return next((words for is_so, words in faults if is_so), reset or say("Everything works."))
 
 
 def _bridge(link: LinkState, say: Say) -> str:

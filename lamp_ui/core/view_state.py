@@ -69,12 +69,34 @@ class StatusRow:
 
 
 @dataclass(frozen=True)
+class HoldWords:
+    """The words on a button that is held: before, and meanwhile."""
+
+    free: str
+    held: str
+
+
+@dataclass(frozen=True)
 class StatusPage:
-    """The status page. ``advice`` says what is wrong and what to do; the rows have the facts."""
+    """The status page. ``advice`` says what is wrong and what to do; the rows have the facts.
+
+    ``reset`` is the button that is held to ask for a reset; None if that is not possible now.
+    """
 
     title: str
     advice: str
     rows: tuple[StatusRow, ...]
+    close_words: str
+    reset: HoldWords | None
+
+
+@dataclass(frozen=True)
+class ResetPage:
+    """The dialog for a reset; ``confirm_words`` is None while there is nothing to confirm."""
+
+    title: str
+    words: str
+    confirm_words: str | None
     close_words: str
 
 
@@ -82,7 +104,8 @@ class StatusPage:
 class ViewState:
     """Everything that the screen shows.
 
-    ``popup``, ``confirmation`` and ``status`` cover the lamp's own screen while they are not None, in this order.
+    ``popup``, ``confirmation``, ``status`` and ``reset`` cover the lamp's own screen while they are not None, in this
+    order.
     """
 
     connection: Reach
@@ -91,4 +114,5 @@ class ViewState:
     popup: PopupState | None
     confirmation: str | None
     status: StatusPage | None
+    reset: ResetPage | None
     dimmed: bool

@@ -6,8 +6,9 @@ from math import ceil
 GLYPH_WIDTH = 0.632
 """Width of a character of Atkinson Hyperlegible Mono, in font sizes (its advance: 632 of 1000 units)."""
 
-GROUP_GAP = 0.5
-"""Gap between two groups, in font sizes: less than the font's space, to leave more for the characters."""
+GROUP_GAP = 0.25
+"""Gap between two groups, in font sizes: less than half a character, so that it is not typed as a space. The code field
+of a stock site takes six characters and no more."""
 
 LINE_STEP = 1.12
 """Line height, in font sizes; codes have no descenders."""

@@ -99,12 +99,23 @@ class PopupLayout:
 
 @dataclass(frozen=True)
 class StatusLayout:
-    """The status page; each row has a name and a value."""
+    """The status page; each row has a name and a value. ``hold`` is the button that is held, None without one."""
 
     title: Box
     close: Box
     advice: Box
+    hold: Box | None
     rows: tuple[tuple[Box, Box], ...]
+
+
+@dataclass(frozen=True)
+class DialogLayout:
+    """A dialog with two buttons."""
+
+    title: Box
+    words: Box
+    confirm: Box
+    close: Box
 
 
 def unit_of(width: float, height: float) -> float:
@@ -172,17 +183,34 @@ def place_popup(width: float, height: float, groups: int, qr_modules: int) -> Po
     return PopupLayout(_beside_mark(title, unit), code, instruction, qr, identity, hint)
 
 
-def place_status(width: float, height: float, lines: Sequence[int]) -> StatusLayout:
+def place_status(width: float, height: float, lines: Sequence[int], *, hold: bool = False) -> StatusLayout:
     """Return the status page for a window; ``lines`` are the lines of each row's value, always 1 in landscape."""
     unit = unit_of(width, height)
     header, body = _header_and_body(width, height)
     title, close = header.columns(header.width - _CLOSE_WIDTH * unit, _CLOSE_WIDTH * unit)
-    portrait = height >= width
-    advice_height = (58 if portrait else 42) * unit
-    advice, facts = body.rows(advice_height, body.height - advice_height - _GAP * unit, gap=_GAP * unit)
+    portrait, gap, button = height >= width, _GAP * unit, None
+    advice_height = (58 if portrait else FINGER if hold else 42) * unit
+    advice, facts = body.rows(advice_height, body.height - advice_height - gap, gap=gap)
+    if hold and portrait:
+        facts, button = facts.rows(facts.height - (FINGER + _GAP) * unit, FINGER * unit, gap=gap)
+    elif hold:
+        advice, button = advice.columns(58, 42, gap=2 * gap)
     rows = _stack(facts, [max(STATUS_LINE, VALUE_LINE * count if portrait else 0) for count in lines], unit)
     name = _NAME_WIDTH * unit
-    return StatusLayout(title, close, advice, tuple(_name_and_value(row, name) for row in rows))
+    return StatusLayout(title, close, advice, button, tuple(_name_and_value(row, name) for row in rows))
+
+
+def place_dialog(width: float, height: float) -> DialogLayout:
+    """Return a dialog for a window."""
+    unit = unit_of(width, height)
+    title, body = _header_and_body(width, height)
+    gap, finger = _GAP * unit, FINGER * unit
+    if height >= width:
+        words, confirm, close = body.rows(body.height - 2 * (finger + gap), finger, finger, gap=gap)
+    else:
+        words, below = body.rows(body.height - finger - gap, finger, gap=gap)
+        close, confirm = below.columns(1, 1, gap=2 * gap)
+    return DialogLayout(title, words, confirm, close)
 
 
 def _name_and_value(row: Box, name: float) -> tuple[Box, Box]:

@@ -41,6 +41,9 @@ CONFIRMATION_GLOW = (*GLOW[:3], 0.5)
 BEACON = (*GLOW[:3], 0.33)
 """The light behind the popup during identification, at full strength."""
 
+HOLD = (*GLOW[:3], 0.3)
+"""The light that grows over a button while it is held."""
+
 QR_PAPER = _colour("f4ead8")
 QR_INK = _colour("0c0e13")
 """Dark on light, as the standard requires; the paper has a warm tint so as not to glare at night."""

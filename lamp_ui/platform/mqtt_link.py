@@ -11,6 +11,7 @@ from shared.mqtt.messages import Message, Publication, Subscription
 from shared.protocol import topics
 from shared.protocol.errors import BadMember
 from shared.protocol.payloads import CLEARED, DOWN, UP, LampConfig, decode_association, decode_lamp_config, decode_up
+from shared.protocol.reset import ResetRequest
 
 
 class LampLink:
@@ -22,10 +23,13 @@ class LampLink:
     def __init__(self, config: Config, deliver: Callable[[Event], None]) -> None:
         self._deliver = deliver
         self._set_config_topic = topics.set_config(config.topic_prefix)
+        self._reset_topic = topics.reset(config.topic_prefix)
+        self._provisioned_topic = topics.provisioned_presence(config.device_id)
         self._bridge_states: dict[str, bool] = {}
         self._session: object | None = None
         self._unconfirmed: set[int] = set()
         self._confirmed: SimpleQueue[int] = SimpleQueue()
+        bridge_topics = topics.presence_topics(config.device_id, config.bridge_names)
         state_topic = topics.connection(config.topic_prefix, CLIENT_NAME)
         self._broker = MqttClient(
             config.broker,
@@ -33,7 +37,7 @@ class LampLink:
             subscriptions=(
                 Subscription(topics.associated(config.topic_prefix), 2, self._receive_association),
                 Subscription(topics.changed(config.topic_prefix), 1, self._receive_report),
-                *(Subscription(topic, 1, self._receive_presence) for topic in topics.presence_topics(config.device_id)),
+                *(Subscription(topic, 1, self._receive_presence) for topic in bridge_topics),
             ),
             will=Publication(state_topic, DOWN, qos=2, retain=True),
             birth=Publication(state_topic, UP, qos=2, retain=True),
@@ -64,6 +68,12 @@ class LampLink:
         self._forget_confirmed()
         return True
 
+    def ask_reset(self, request: ResetRequest) -> None:
+        """Ask the cloud for a reset, if there is a connection; lost requests are repeated."""
+        session, how = self._broker.session, topics.RESET
+        if session is not None:
+            self._broker.publish(Publication(self._reset_topic, request.encode(), how.qos, how.retain), session)
+
     def withdraw(self) -> None:
         """Revoke the requests that the broker has not confirmed, by closing the connection."""
         self._forget_confirmed()
@@ -81,13 +91,14 @@ class LampLink:
     def _receive_association(self, message: Message) -> None:
         bad: list[BadMember] = []
         self._deliver(AssociationChanged(decode_association(message.payload, bad.append)))
-        if bad:
-            raise bad[0]  # for the router to log
+        _raise_first(bad)
 
     def _receive_report(self, message: Message) -> None:
         # A cleared message says nothing about the lamp.
         if message.payload != CLEARED:
-            self._deliver(LampChanged(decode_lamp_config(message.payload)))
+            bad: list[BadMember] = []
+            self._deliver(LampChanged(decode_lamp_config(message.payload, bad.append)))
+            _raise_first(bad)
 
     def _receive_presence(self, message: Message) -> None:
         # A bridge uses one of these topics. A stale state on another one must not hide that it is connected.
@@ -96,4 +107,10 @@ class LampLink:
         else:
             self._bridge_states[message.topic] = decode_up(message.payload)
         states = self._bridge_states.values()
-        self._deliver(BridgeChanged(any(states) if states else None))
+        provisioned = self._bridge_states.get(self._provisioned_topic, False)
+        self._deliver(BridgeChanged(any(states) if states else None, provisioned))
+
+
+def _raise_first(bad: list[BadMember]) -> None:
+    if bad:
+        raise bad[0]  # for the router to log

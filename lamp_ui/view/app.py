@@ -29,6 +29,7 @@ from lamp_ui.platform.signals import EndSignals
 from lamp_ui.settings import Config, WindowSize
 from shared import __version__
 from shared.protocol.payloads import LampConfig
+from shared.protocol.reset import ResetRequest
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,9 @@ class EventCrossing:
     """Passes events from other threads to Kivy's thread; no other code touches both.
 
     However many events arrive between two frames, the screen is updated once: ``render`` gets the view state, ``send``
-    a request to the lamp, and ``withdraw`` is called when a request was given up. A single message is shown at once; a
-    flood of messages is limited to the screen's frame rate; touches are never delayed.
+    a request to the lamp, and ``ask_reset`` one to the cloud; ``withdraw`` is called when a request to the lamp was
+    given up. A single message is shown at once; a flood of messages is limited to the screen's frame rate; touches are
+    never delayed.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class EventCrossing:
         render: Callable[[ViewState], None],
         send: Callable[[LampConfig], bool],
         withdraw: Callable[[], None],
+        ask_reset: Callable[[ResetRequest], None],
     ) -> None:
         self._presenter = presenter
         self._render = render
         self._send = send
         self._withdraw = withdraw
+        self._ask_reset = ask_reset
         self._events: deque[Event] = deque()
         self._cross_soon = Clock.create_trigger(self._cross)
         self._cross_later = Clock.create_trigger(self._cross, FLOOD_PAUSE_SECONDS)
@@ -90,6 +94,8 @@ class EventCrossing:
         request = self._presenter.take_request(now)
         if request is not None and not self._send(request):
             self._presenter.receive(RequestLost(), now)
+        if (reset := self._presenter.take_reset_request(now)) is not None:
+            self._ask_reset(reset)
         state = self._presenter.view_state(now)
         if self._presenter.take_withdrawal():
             self._withdraw()
@@ -136,7 +142,7 @@ class Touchscreen(App):
         environment = Environment(_about(config), load_words(config.language), read_machine, config.dim_after_seconds)
         now = time.monotonic()
         presenter = Presenter(environment, now)
-        self._crossing = EventCrossing(presenter, self._render, self._send, self._withdraw)
+        self._crossing = EventCrossing(presenter, self._render, self._send, self._withdraw, self._ask_reset)
         self._link = LampLink(config, self._crossing.deliver)
         self._view = LampView(self._crossing.deliver_touch, motion=config.motion, veil=not self._hardware.dims)
         self._view.render(presenter.view_state(now))
@@ -176,6 +182,9 @@ class Touchscreen(App):
 
     def _send(self, config: LampConfig) -> bool:
         return self._link.request(config)
+
+    def _ask_reset(self, request: ResetRequest) -> None:
+        self._link.ask_reset(request)
 
     def _withdraw(self) -> None:
         self._link.withdraw()

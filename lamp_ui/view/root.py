@@ -12,6 +12,7 @@ from lamp_ui.core.one_finger import Down, OneFinger
 from lamp_ui.core.view_state import ViewState
 from lamp_ui.geometry import theme
 from lamp_ui.geometry.layout import place_mark, unit_of
+from lamp_ui.view.reset_screen import ResetScreen
 from lamp_ui.view.screens import ConfirmationScreen, MainScreen, PopupScreen, Screen
 from lamp_ui.view.status_screen import StatusScreen
 from lamp_ui.view.widgets import ConnectionMark, Emit, put
@@ -31,6 +32,7 @@ class LampView(Widget):
         self._popup = PopupScreen(motion)
         self._confirmation = ConfirmationScreen()
         self._status = StatusScreen(emit)
+        self._reset = ResetScreen(emit)
         self._mark = ConnectionMark(lambda: emit(StatusAsked()))
         self._finger = OneFinger()
         self._veiled = veil
@@ -50,7 +52,10 @@ class LampView(Widget):
             self._popup.forget()
         else:
             self._popup.render(state.popup, state.connection)
-        if state.status is not None:
+        if state.reset is not None:
+            self._reset.render(state.reset)
+            self._show(self._reset)
+        elif state.status is not None:
             self._status.render(state.status)
             self._show(self._status)
         elif state.confirmation is not None:

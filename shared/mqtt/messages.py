@@ -17,12 +17,16 @@ class Message(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """A message to publish; ``repr`` omits the payload, which may contain a code."""
+    """A message to publish; ``repr`` omits the payload, which may contain a code.
+
+    The broker drops it after ``expiry_seconds``. Only the daemon's client sends this, and only over MQTT 5.
+    """
 
     topic: str
     payload: bytes
     qos: int
     retain: bool
+    expiry_seconds: int | None = None
 
     def __repr__(self) -> str:
         return f"Publication(topic={self.topic!r}, qos={self.qos}, retain={self.retain})"

@@ -1,8 +1,11 @@
 """Reads the members of a JSON object; each function raises `BadPayload` if a member is missing or invalid."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from shared.protocol.errors import BadPayload
+from shared.protocol.errors import BadMember, BadPayload
+
+_Value = TypeVar("_Value")
 
 
 def member(members: dict[str, Any], name: str) -> Any:
@@ -18,6 +21,16 @@ def boolean(members: dict[str, Any], name: str) -> bool:
     if not isinstance(value, bool):
         raise BadPayload(f"{name!r} is neither true nor false")
     return value
+
+
+def switch(members: dict[str, Any], name: str) -> bool:
+    """Return a boolean member, also as some lamps and clients write it: 1 or 0, "true" or "false" in any case."""
+    value = member(members, name)
+    if type(value) is int and value in {0, 1}:
+        return bool(value)
+    if isinstance(value, str) and (word := value.lower()) in {"true", "false"}:
+        return word == "true"
+    return boolean(members, name)
 
 
 def text(members: dict[str, Any], name: str) -> str:
@@ -51,3 +64,21 @@ def fraction(members: dict[str, Any], name: str) -> float:
     if not 0 <= value <= 1:  # NaN compares false
         raise BadPayload(f"{name!r} is not from 0 to 1")
     return float(value)
+
+
+class OptionalMembers:
+    """Reads members that may be missing; ``on_bad`` gets invalid ones, and may raise."""
+
+    def __init__(self, members: dict[str, Any], on_bad: Callable[[BadMember], None]) -> None:
+        self._members = members
+        self._on_bad = on_bad
+
+    def read(self, name: str, read: Callable[[dict[str, Any], str], _Value]) -> _Value | None:
+        """Return a member as ``read`` returns it, or None if it is missing or invalid."""
+        if name not in self._members:
+            return None
+        try:
+            return read(self._members, name)
+        except BadPayload as bad:
+            self._on_bad(BadMember(str(bad)))
+            return None

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 from shared.protocol import json_members
 from shared.protocol.codes import CODE_LENGTH, SHORT_CODE_LENGTH, is_association_code
 from shared.protocol.errors import BadMember, BadPayload
+from shared.protocol.json_members import OptionalMembers
+from shared.protocol.reset import Reset, read_reset
 from shared.protocol.strict_json import decode_object
-
-_Value = TypeVar("_Value")
 
 UP = b"1"
 DOWN = b"0"
@@ -25,6 +25,12 @@ LONGEST_LAMP_NAME = 100
 
 CLEARED = b""
 """An empty retained payload: the broker forgets the message that it had retained on the topic."""
+
+WITHDRAWN = b'{"associated": true, "withdrawn": true}'
+"""The cloud withdraws what it said, and nothing is known about the owner: to our readers the same as `CLEARED`.
+
+Stock screens stop receiving after an empty `associated` payload. They read this one, and close their popup.
+"""
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,18 @@ def _optional_members(url: str | None, short_code_length: int, identify: str | N
 
 @dataclass(frozen=True)
 class Associated:
-    """The lamp has an owner; ``name`` is the owner's name for it, or None."""
+    """The lamp has an owner; ``name`` is the owner's name for it, ``reset`` the answer to a request at the lamp."""
 
     name: str | None = None
+    reset: Reset | None = None
 
     def encode(self) -> bytes:
-        """Return the payload, with the name if there is one."""
+        """Return the payload, without members that are None."""
         members: dict[str, Any] = {"associated": True}
         if self.name is not None:
             members["name"] = self.name
+        if self.reset is not None:
+            members["reset"] = self.reset.members()
         return json.dumps(members).encode()
 
 
@@ -82,9 +91,9 @@ def _refuse(bad: BadMember) -> NoReturn:
 
 
 def decode_association(payload: bytes, on_bad_member: Callable[[BadMember], None] = _refuse) -> Association | None:
-    """Decode the payload of an `associated` topic; None means that the retained message was cleared.
+    """Decode the payload of an `associated` topic; None means that it was cleared or withdrawn.
 
-    ``on_bad_member`` gets each invalid `url`, `identify`, `good_for` and `name`, and by default raises it.
+    ``on_bad_member`` gets each invalid optional member except `short_code_length`, and by default raises it.
 
     Raises:
         BadPayload: see `decode_object`; or a member is missing, of the wrong type or out of range.
@@ -92,12 +101,14 @@ def decode_association(payload: bytes, on_bad_member: Callable[[BadMember], None
     if payload == CLEARED:
         return None
     members = decode_object(payload)
-    optional = _OptionalMembers(members, on_bad_member)
+    optional = OptionalMembers(members, on_bad_member)
     if json_members.boolean(members, "associated"):
-        return Associated(optional.read("name", _name))
-    code = json_members.text(members, "code")
+        if optional.read("withdrawn", json_members.boolean):
+            return None
+        return Associated(optional.read("name", _name), reset=optional.read("reset", read_reset))
+    code = json_members.text(members, "code").lower()
     if not is_association_code(code):
-        raise BadPayload(f"'code' is not {CODE_LENGTH} lower-case hexadecimal characters")
+        raise BadPayload(f"'code' is not {CODE_LENGTH} hexadecimal characters")
     length = SHORT_CODE_LENGTH
     if "short_code_length" in members:  # never skipped if invalid: screen and cloud must agree on the short code
         length = json_members.whole(members, "short_code_length", SHORT_CODE_LENGTH, CODE_LENGTH)
@@ -144,18 +155,18 @@ class LampConfig:
         return json.dumps(members).encode()
 
 
-def decode_lamp_config(payload: bytes) -> LampConfig:
-    """Decode a `changed` or `set_config` payload.
+def decode_lamp_config(payload: bytes, on_bad_member: Callable[[BadMember], None] = _refuse) -> LampConfig:
+    """Decode a `changed` or `set_config` payload; ``on_bad_member`` gets each invalid member, and by default raises it.
 
     Raises:
-        BadPayload: see `decode_object`; or a member is of the wrong type or out of range, or a color is incomplete.
+        BadPayload: see `decode_object`.
     """
     members = decode_object(payload)
-    optional = _OptionalMembers(members, _refuse)
+    optional = OptionalMembers(members, on_bad_member)
     return LampConfig(
         color=optional.read("color", _color),
         brightness=optional.read("brightness", json_members.fraction),
-        on=optional.read("on", json_members.boolean),
+        on=optional.read("on", json_members.switch),
         client=optional.read("client", json_members.text) or "",
     )
 
@@ -210,23 +221,6 @@ def decode_up(payload: bytes) -> bool:
     if payload not in (UP, DOWN):
         raise BadPayload("neither '1' nor '0'")
     return payload == UP
-
-
-class _OptionalMembers:
-    """Reads members that may be missing; ``on_bad`` gets invalid ones, and may raise."""
-
-    def __init__(self, members: dict[str, Any], on_bad: Callable[[BadMember], None]) -> None:
-        self._members = members
-        self._on_bad = on_bad
-
-    def read(self, name: str, read: Callable[[dict[str, Any], str], _Value]) -> _Value | None:
-        if name not in self._members:
-            return None
-        try:
-            return read(self._members, name)
-        except BadPayload as bad:
-            self._on_bad(BadMember(str(bad)))
-            return None
 
 
 def _color(members: dict[str, Any], name: str) -> Color:

@@ -14,6 +14,7 @@ import click
 
 from cloud.db.timestamps import utc_now
 from tests.benchmarks.fairness import fairness
+from tests.benchmarks.flood import flood
 from tests.benchmarks.growth import growth
 from tests.benchmarks.idle import idle
 from tests.benchmarks.latency import latency
@@ -22,6 +23,7 @@ from tests.benchmarks.replay import replay
 from tests.benchmarks.stage import Stage, stage
 from tests.benchmarks.storm import storm
 from tests.benchmarks.table import Row, document
+from tests.benchmarks.taps import taps
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Sizes:
     growth_rounds: int
     associations: int
     fairness_seconds: float
+    flood_seconds: float
     idle_seconds: float
 
 
@@ -54,6 +57,7 @@ def sized(large: int, rounds: int, times: int) -> Sizes:
         growth_rounds=rounds,
         associations=times,
         fairness_seconds=20.0,
+        flood_seconds=20.0,
         idle_seconds=60.0,
     )
 
@@ -69,6 +73,7 @@ QUICK = Sizes(
     growth_rounds=1,
     associations=3,
     fairness_seconds=1.0,
+    flood_seconds=0.5,
     idle_seconds=1.0,
 )
 
@@ -86,7 +91,9 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
             for row in new_lamps(on, lamps, rounds, sizes.usual, [kind for kind in kinds if kind in on_these])
         ],
         "latency": of_each(lambda on, kind: latency(on, kind, sizes.associations)),
+        "tap": of_each(lambda on, kind: taps(on, kind, sizes.associations)),
         "fairness": of_each(lambda on, kind: fairness(on, kind, sizes.fairness_seconds)),
+        "flood": of_each(lambda on, kind: flood(on, kind, sizes.flood_seconds)),
         "growth": of_each(lambda on, kind: growth(on, kind, sizes.growth[kind], sizes.growth_new, sizes.growth_rounds)),
         "storm": of_each(lambda on, kind: storm(on, kind, sizes.storm[kind], sizes.storm_seconds)),
         "replay": of_each(lambda on, kind: replay(on, kind, sizes.replay)),
@@ -101,7 +108,7 @@ def parts_of(sizes: Sizes, kinds: tuple[str, ...]) -> dict[str, Callable[[Stage]
 @click.option("--database", "kinds", multiple=True, type=click.Choice(KINDS), default=KINDS, help="Only on this one.")
 @click.option("--large", default=1_000_000, show_default=True, help="How many lamps a large database has.")
 @click.option("--rounds", default=3, show_default=True, help="How often contenders take turns.")
-@click.option("--times", default=100, show_default=True, help="How many associations are timed.")
+@click.option("--times", default=100, show_default=True, help="How many associations and taps are timed.")
 @click.option("--quick", is_flag=True, help="So little of everything that it only shows that it runs.")
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="Where the databases are put: on a disk, not in memory."

@@ -17,7 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cloud.db.database import database_proxy
 from cloud.db.timestamps import utc_now
 from cloud.services.claim_terms import ClaimTerms
-from cloud.services.lamps import association_of
+from cloud.services.lamps import payload_of
 from cloud.store.lamps import Lampi
 from shared.protocol import topics
 from shared.protocol.payloads import Unassociated
@@ -63,7 +63,7 @@ def baseline(port: int, device_ids: Sequence[str]) -> Speed:
             with database_proxy.atomic():
                 lampi = Lampi.create(device_id=device_id, connected=True, created_at=utc_now())
             topic = topics.associated(topics.lamp_prefix(device_id))
-            publish.single(topic, association_of(lampi, ClaimTerms()).encode(), 2, True, "127.0.0.1", port)
+            publish.single(topic, payload_of(lampi, ClaimTerms()), 2, True, "127.0.0.1", port)
     return watch.speed(len(device_ids))
 
 

@@ -19,7 +19,7 @@ UNLIMITED, USUAL = "paho alone, no limit", "baseline"
 ASKED_FOR = {"sqlite": (0.6, 2.0), "postgresql": (0.45, 1.5)}
 """Of the bare socket's rate, and of paho's, by database."""
 KINDS = ("sqlite", "postgresql")
-SCENES = ("waiting", "live")
+SCENES = ("waiting", "live", "live, stock lamps")
 
 
 def new_lamps(stage: Stage, lamps: int, rounds: int, usual_lamps: int, kinds: Sequence[str]) -> list[Row]:
@@ -74,6 +74,7 @@ def _contenders(stage: Stage, lamps: int, usual_lamps: int, kinds: Sequence[str]
     for kind in kinds:
         contenders[f"{kind}, waiting"] = lambda kind=kind: waiting(stage, kind, lamps)  # type: ignore[misc]
         contenders[f"{kind}, live"] = lambda kind=kind: live(stage, kind, lamps)  # type: ignore[misc]
+        contenders[f"{kind}, live, stock lamps"] = lambda kind=kind: live(stage, kind, lamps, "_broker")  # type: ignore[misc]
     return contenders
 
 
@@ -89,10 +90,10 @@ def waiting(stage: Stage, kind: str, lamps: int) -> Speed:
             return timed.speed(lamps)
 
 
-def live(stage: Stage, kind: str, lamps: int) -> Speed:
+def live(stage: Stage, kind: str, lamps: int, suffix: str = "") -> Speed:
     """Return how many lamps a second are made that come up while the daemon runs, all at once."""
     url = stage.database(kind)
-    packets = b"".join(presence(range(lamps)))
+    packets = b"".join(presence(range(lamps), suffix=suffix))
     with (
         stage.broker() as broker,
         opened(url),

@@ -119,10 +119,10 @@ def device_id(number: int) -> str:
     return f"b8{number:010x}"
 
 
-def presence(numbers: Iterable[int], payload: bytes = b"1", *, retain: bool = False) -> list[bytes]:
-    """Return the packets in which lamps' bridges say that they are there."""
+def presence(numbers: Iterable[int], payload: bytes = b"1", *, retain: bool = False, suffix: str = "") -> list[bytes]:
+    """Return the packets in which lamps' bridges say that they are there; stock ones have names with a suffix."""
     return [
-        publish_packet(f"$SYS/broker/connection/{device_id(number)}_broker/state", payload, retain=retain)
+        publish_packet(f"$SYS/broker/connection/{device_id(number)}{suffix}/state", payload, retain=retain)
         for number in numbers
     ]
 

@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +25,19 @@ def publish_packet_of_qos_2(topic: str, payload: bytes, number: int) -> bytes:
     return b"\x35" + _length(len(body)) + body
 
 
+def aliased_packets(topic: str, payloads: Sequence[bytes]) -> list[bytes]:
+    """Return MQTT 5 PUBLISH packets of QoS 0: the first sets a topic alias, and the others have only that."""
+    bodies = [
+        (_text(topic.encode()) if number == 0 else b"\x00\x00") + b"\x03\x23\x00\x01" + payload
+        for number, payload in enumerate(payloads)
+    ]
+    return [b"\x30" + _length(len(body)) + body for body in bodies]
+
+
+def _text(value: bytes) -> bytes:
+    return struct.pack("!H", len(value)) + value
+
+
 def _length(value: int) -> bytes:
     out = bytearray()
     while True:
@@ -35,15 +48,18 @@ def _length(value: int) -> bytes:
 
 
 class Wire:
-    """A connection that sends bytes as they are."""
+    """A connection that sends bytes as they are; ``level`` is 4 for MQTT 3.1.1 and 5 for MQTT 5.
 
-    def __init__(self, port: int, client_id: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
+    A call that waits for longer than ``seconds`` raises `TimeoutError`.
+    """
+
+    def __init__(self, port: int, client_id: str, level: int = 4, seconds: float | None = None) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        name = client_id.encode()
-        body = b"\x00\x04MQTT\x04\x02\x00\x00" + struct.pack("!H", len(name)) + name
+        properties = b"\x00" if level == 5 else b""
+        body = b"\x00\x04MQTT" + bytes([level]) + b"\x02\x00\x00" + properties + _text(client_id.encode())
         self._socket.sendall(b"\x10" + _length(len(body)) + body)
-        self._expect(4)
+        self._expect(self._socket.recv(2)[1])
 
     def send(self, packets: bytes) -> None:
         """Send it all; return when the kernel has it."""

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from cloud.rate_limit.policy import CodePolicy
+from cloud.rate_limit.policy import CodePolicy, StockScreens
+from cloud.services.resets import LampReset
 from cloud.settings import CloudSettings, read_settings
 from shared.mqtt.broker_url import BrokerUrl
 from shared.settings import BadSettings
@@ -37,10 +38,18 @@ def test_the_policy_for_codes() -> None:
             "LAMPI_GUESSES_PER_USER": "5",
             "LAMPI_GUESSES_PER_SOURCE": "50",
             "LAMPI_SHORT_CODE_LENGTH": "8-12",
+            "LAMPI_STOCK_SCREENS": " Yes ",
         }
     ).codes
-    assert policy == CodePolicy(None, 1e-4, timedelta(hours=1), 5, 50, 8, 12)
-    assert read_settings({}).codes == CodePolicy(timedelta(seconds=900), 0.001, timedelta(days=1), 10, 100, 6, 32)
+    assert policy == CodePolicy(None, 1e-4, timedelta(hours=1), 5, 50, 8, 12, StockScreens.YES)
+    assert read_settings({}).codes == CodePolicy(
+        timedelta(seconds=900), 0.001, timedelta(days=1), 10, 100, 6, 32, StockScreens.AUTO
+    )
+
+
+def test_whether_lamps_can_be_released_at_their_screens() -> None:
+    assert read_settings({}).lamp_reset is LampReset.AFTER_A_DAY
+    assert read_settings({"LAMPI_LAMP_RESET": " At-once "}).lamp_reset is LampReset.AT_ONCE
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,8 @@ def test_lengths_of_short_codes(text: str, lengths: tuple[int, int]) -> None:
     + [("LAMPI_GUESS_RISK", text) for text in ("0", "-1", "1.1", "nan", "inf", "", "a")]
     + [("LAMPI_GUESS_WINDOW", text) for text in ("59", "31536001", "1.5")]
     + [("LAMPI_GUESSES_PER_USER", text) for text in ("0", "1000001", "\u0661")]
+    + [("LAMPI_STOCK_SCREENS", text) for text in ("", "true", "maybe")]
+    + [("LAMPI_LAMP_RESET", text) for text in ("", "yes", "after a day", "24")]
     + [("LAMPI_GUESSES_PER_SOURCE", "0"), ("LAMPI_CODE_TTL", "\u00b2"), ("LAMPI_CODE_TTL", "9" * 5000)],
 )
 def test_what_can_not_be_a_policy_is_refused(name: str, text: str) -> None:

@@ -14,10 +14,12 @@ from cloud.rate_limit.attempts import Limit
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import associate_by_code
 from cloud.services.lamps import register_lamps
+from cloud.services.offering import make_offer
 from cloud.services.statistics import read_statistics
-from cloud.store import webhook_queue
+from cloud.store import offers, webhook_queue
 from cloud.store.lamps import Lampi, User
-from cloud.store.lease import PublisherLease
+from cloud.store.lease import PublisherLease, Standby
+from cloud.store.offers import Offer
 from cloud.store.webhook_queue import WebhookEvent
 from tests.cloud.conftest import NOW
 
@@ -61,6 +63,15 @@ def test_codes_of_the_future_are_replaced() -> None:
     assert rotate_expired(TTL, NOW) == []
 
 
+def test_an_offer_of_the_future_is_none(ada: User, database: peewee.Database) -> None:
+    Lampi.create(device_id=LAMP, user=ada, associated_at=AHEAD)
+    offer = make_offer(LAMP, AHEAD, "192.0.2.7", ada)
+    assert Offer.stands_under(offer.code, AHEAD) == offer
+    assert Offer.stands_under(offer.code, NOW) is None
+    offers.purge(NOW)
+    assert Offer.select().count() == 0
+
+
 def test_a_session_of_the_future_ends(ada: User) -> None:
     token = sessions.begin(ada, AHEAD)
     assert sessions.user_of(token, AHEAD) == ada
@@ -70,7 +81,7 @@ def test_a_session_of_the_future_ends(ada: User) -> None:
 def test_an_event_that_is_due_in_the_far_future_is_due_now() -> None:
     WebhookEvent.create(message_id="msg_1", device_id=LAMP, body="{}", happened_at=NOW, due_at=AHEAD)
     assert webhook_queue.next_due(NOW) is not None
-    WebhookEvent.update(due_at=NOW + webhook_queue.LONGEST_PAUSE).execute()
+    WebhookEvent.update(due_at=NOW + webhook_queue.LONGEST_PAUSE, turn=None).execute()
     assert webhook_queue.next_due(NOW) is None
 
 
@@ -87,8 +98,9 @@ def test_a_standby_of_the_future_is_none() -> None:
     leader, standby = PublisherLease(), PublisherLease()
     leader.acquire(AHEAD)
     standby.acquire(AHEAD)
-    leader.acquire(NOW)
     assert read_statistics(NOW).standbys == 0
+    leader.acquire(NOW)
+    assert Standby.select().count() == 0
 
 
 def test_the_clocks_of_two_machines_may_differ_a_little(ada: User, database: peewee.Database) -> None:

@@ -28,13 +28,14 @@ DISPLAY=:7 HOME=/root LAMPI_DEVICE_ID=$device LAMPI_BROKER_URL=mqtt://127.0.0.1:
   /opt/lampi/bin/lampi-ui --size 240x320 >ui.log 2>&1 &
 
 # It connects when its first frame is drawn; the code is on the screen when enough of it is dark and enough is light.
+# The deadline is for a lamp that never shows it: an emulated processor on a busy machine takes minutes.
 cat >/tmp/shown.py <<'PYTHON'
 import sys
 import time
 
 from PIL import ImageGrab
 
-end = time.monotonic() + 300
+end = time.monotonic() + 2400
 while time.monotonic() < end:
     picture = ImageGrab.grab(xdisplay=":7").convert("RGB")
     picture.save("lamp.png")

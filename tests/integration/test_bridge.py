@@ -1,18 +1,19 @@
 """Two brokers with the shipped configurations: the cloud's state reaches the lamp's broker, and is retained there."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.bridge import Bridged, CloudBroker, lamp_broker
-from tests.support.broker import Mosquitto
-from tests.support.cloud import Cloud
+from tests.support.bridge import Bridged
+from tests.support.broker import Ear, Mosquitto
 from tests.support.loop import (
     ASSOCIATED,
+    WITHDRAWN,
     Loop,
     associated,
-    made_cloud,
+    code_in,
     retained_state,
     wait_for_code,
     wait_for_state,
@@ -51,7 +52,7 @@ def test_release_and_forget_reach_the_lamp(bridged: Bridged) -> None:
     wait_until(lambda: retained_state(bridged.at_lamp, LAMP) != ASSOCIATED, "the lamp to be unclaimed again")
     assert wait_for_code(bridged.at_lamp, LAMP)[:6] != first[:6]
     bridged.cloud.command("forget", LAMP)
-    wait_for_state(bridged.at_lamp, LAMP, None)
+    wait_for_state(bridged.at_lamp, LAMP, WITHDRAWN)
 
 
 def test_the_bridge_s_state_is_the_lamp_s_presence(bridged: Bridged) -> None:
@@ -87,23 +88,27 @@ def test_a_lamp_that_was_off_while_it_was_forgotten_is_a_new_lamp_when_it_comes_
     wait_for_state(bridged.at_lamp, LAMP, ASSOCIATED)
     bridged.at_lamp.stop()
     bridged.cloud.command("forget", LAMP)
-    wait_for_state(bridged.at_cloud, LAMP, None)
+    wait_for_state(bridged.at_cloud, LAMP, WITHDRAWN)
     with bridged.at_cloud.hear(associated(LAMP)) as ear:
         bridged.at_lamp.start()
+        assert ear.next().payload == WITHDRAWN
         new_payload = ear.next().payload
     wait_for_state(bridged.at_lamp, LAMP, new_payload)
     assert wait_for_code(bridged.at_lamp, LAMP)[:6] != code[:6]
 
 
 def test_forgotten_while_away_and_unknown_to_the_daemon_the_lamp_shows_nothing_old(bridged: Bridged) -> None:
-    """Without a daemon that would make a new lamp of it, what the lamp's broker kept is cleared all the same."""
+    """Without a daemon that would make a new lamp of it, what the lamp's broker kept is withdrawn all the same."""
     wait_for_code(bridged.at_lamp, LAMP)
     bridged.at_lamp.stop()
     bridged.cloud.command("forget", LAMP)
-    wait_for_state(bridged.at_cloud, LAMP, None)
+    wait_for_state(bridged.at_cloud, LAMP, WITHDRAWN)
     bridged.daemon.stop()
     bridged.at_lamp.start()
-    wait_for_state(bridged.at_lamp, LAMP, None)
+    wait_for_state(bridged.at_lamp, LAMP, WITHDRAWN)
+    bridged.at_lamp.stop()
+    bridged.at_lamp.start()
+    assert retained_state(bridged.at_lamp, LAMP) == WITHDRAWN  # the bridge speaks 3.1.1, which has no expiry
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
@@ -120,7 +125,7 @@ def test_the_cloud_s_broker_restarts_and_all_find_together_again(bridged: Bridge
 def test_what_the_lamp_is_asked_and_says_crosses_the_bridge(bridged: Bridged) -> None:
     wait_for_code(bridged.at_lamp, LAMP)
     asked, said = f"devices/{LAMP}/lamp/set_config", f"devices/{LAMP}/lamp/changed"
-    state = f"devices/{LAMP}/lamp/connection/screen/state"
+    state = f"devices/{LAMP}/lamp/connection/lamp_ui/state"
     with bridged.at_lamp.hear(asked) as lamp, bridged.at_cloud.hear(f"devices/{LAMP}/#") as cloud:
         assert cloud.next().topic == associated(LAMP)
         bridged.at_cloud.publish(asked, b'{"on": true}')
@@ -133,13 +138,81 @@ def test_what_the_lamp_is_asked_and_says_crosses_the_bridge(bridged: Bridged) ->
     assert set(bridged.at_cloud.retained("devices/#")) == {associated(LAMP), said, state}
 
 
-def test_a_bridge_that_strips_the_prefix_serves_a_stock_lamp(tmp_path: Path) -> None:
-    """As the configuration's own comment says: the empty string for every local prefix."""
-    at_cloud = CloudBroker(tmp_path / "cloud-broker")
-    shipped = lamp_broker(tmp_path / "shipped", LAMP, at_cloud)
-    prefix = f"devices/{LAMP}/"
-    config = shipped.config_text().replace(f" {prefix} {prefix}", f' "" {prefix}')
-    cloud: Cloud = made_cloud(tmp_path / "cloud", at_cloud.port)
-    at_lamp = Mosquitto(tmp_path / "stock", shipped.port, whole_config=config)
-    with at_cloud, cloud.daemon(), at_lamp, at_lamp.hear("lamp/associated") as screen:
-        assert b"false" in screen.next().payload
+# A lamp with programs of the LAMPI course: `provision --stock`.
+
+BRIDGE_STATE = f"devices/{LAMP}/lamp/connection/bridge/state"
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Iterator[Bridged]:
+    """Give the cloud and a stock lamp, all running."""
+    with Bridged(tmp_path, LAMP, stock=True).running() as made:
+        yield made
+
+
+def stock_code(broker: Mosquitto) -> str:
+    """Wait for the code on the topic without a prefix, and return it."""
+    with broker.hear("lamp/associated") as screen:
+        return code_in(screen.next().payload)
+
+
+def test_a_stock_lamp_is_found_and_associated_without_a_prefix(stock: Bridged) -> None:
+    with stock.at_lamp.hear("lamp/associated") as screen:
+        code = code_in(screen.next().payload)
+        stock.associate(code)
+        assert screen.next().payload == ASSOCIATED
+    kept = stock.at_lamp.retained("#")
+    assert kept["lamp/associated"].payload == ASSOCIATED
+    assert set(kept) == {"lamp/associated", BRIDGE_STATE}
+
+
+def test_a_stock_lamp_is_asked_and_says_without_a_prefix(stock: Bridged) -> None:
+    stock_code(stock.at_lamp)
+    prefix = f"devices/{LAMP}/lamp"
+    with stock.at_lamp.hear("lamp/set_config") as lamp, stock.at_cloud.hear(f"{prefix}/changed") as cloud:
+        stock.at_cloud.publish(f"{prefix}/set_config", b'{"on": true}')
+        assert lamp.next().payload == b'{"on": true}'
+        stock.at_lamp.publish("lamp/changed", b'{"on": false}', retain=True)
+        assert cloud.next().payload == b'{"on": false}'
+    with stock.at_cloud.hear(f"{prefix}/connection/lamp_service/state") as cloud:
+        stock.at_lamp.publish("lamp/connection/lamp_service/state", b"1", qos=2, retain=True)
+        assert cloud.next().payload == b"1"
+
+
+def test_a_stock_lamp_s_bridge_reports_on_its_own_topic_on_both_brokers_and_nowhere_else(stock: Bridged) -> None:
+    stock_code(stock.at_lamp)
+    for broker in (stock.at_lamp, stock.at_cloud):
+        wait_until(
+            lambda broker=broker: (
+                BRIDGE_STATE in (kept := broker.retained(BRIDGE_STATE))  # type: ignore[misc]
+                and kept[BRIDGE_STATE].payload == b"1"
+            ),
+            "the bridge to report that it is up",
+        )
+        assert broker.retained("$SYS/broker/connection/#") == {}
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_stock_lamp_s_absence_is_seen_in_the_cloud(stock: Bridged, end: str) -> None:
+    stock_code(stock.at_lamp)
+    stock.wait_until_connected(True)
+    getattr(stock.at_lamp, end)()
+    stock.wait_until_connected(False)
+    stock.at_lamp.start()
+    stock.wait_until_connected(True)
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_the_cloud_s_absence_is_seen_on_a_stock_lamp(stock: Bridged, end: str) -> None:
+    with stock.at_lamp.hear(BRIDGE_STATE) as screen:
+        wait_for_state_of_bridge(screen, b"1")
+        getattr(stock.at_cloud, end)()
+        wait_for_state_of_bridge(screen, b"0")
+        stock.at_cloud.start()
+        wait_for_state_of_bridge(screen, b"1")
+    stock.wait_until_connected(True)
+
+
+def wait_for_state_of_bridge(ear: Ear, payload: bytes) -> None:
+    while ear.next(20).payload != payload:
+        pass

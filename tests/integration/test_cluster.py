@@ -62,6 +62,7 @@ def lamp(cluster: Cluster) -> Iterator[Lamp]:
 def far_cloud(cluster: Cluster, tmp_path: Path) -> Cloud:
     made = Cloud(tmp_path / "cloud", cluster.ports[1])
     made.environment["LAMPI_PRESENCE_FILTERS"] = "devices/+/lamp/connection/bridge/state"
+    made.environment["LAMPI_STOCK_SCREENS"] = "no"  # this lamp has our screen, which such a topic doesn't say
     made.command("migrate")
     made.command("user", "add", "ada")
     return made

@@ -10,6 +10,7 @@ from tests.support.cloud import DaemonProcess
 from tests.support.loop import (
     ASSOCIATED,
     USER,
+    WITHDRAWN,
     Loop,
     associated,
     code_in,
@@ -92,12 +93,13 @@ def test_release_gives_a_new_code(loop: Loop) -> None:
     assert loop.next().payload == ASSOCIATED
 
 
-def test_forget_clears_the_message_and_the_next_one_is_a_new_lamp(loop: Loop) -> None:
+def test_forget_withdraws_the_message_and_the_next_one_is_a_new_lamp(loop: Loop) -> None:
     first = loop.new_lamp(LAMP)
     loop.cloud.command("forget", LAMP)
     heard = loop.next()
-    assert (heard.topic, heard.payload) == (associated(LAMP), b"")
-    assert loop.broker.retained("devices/#") == {}
+    assert (heard.topic, heard.payload, heard.qos) == (associated(LAMP), WITHDRAWN, 2)
+    assert loop.broker.retained("devices/#").keys() == {associated(LAMP)}
+    assert retained_state(loop.broker, LAMP) == WITHDRAWN
     assert LAMP not in loop.cloud.lamps()
     second = loop.new_lamp(LAMP)
     assert second[:6] != first[:6]
@@ -106,8 +108,17 @@ def test_forget_clears_the_message_and_the_next_one_is_a_new_lamp(loop: Loop) ->
 def test_a_lamp_deleted_in_the_shell_is_forgotten_too(loop: Loop) -> None:
     loop.new_lamp(LAMP)
     loop.cloud.command("shell", given=f'Lampi.get(Lampi.device_id == "{LAMP}").delete_instance()\n')
-    assert loop.next().payload == b""
-    assert loop.broker.retained("devices/#") == {}
+    assert loop.next().payload == WITHDRAWN
+    assert retained_state(loop.broker, LAMP) == WITHDRAWN
+
+
+def test_lamps_deleted_in_the_shell_by_a_query_are_forgotten_too(loop: Loop) -> None:
+    loop.new_lamp(LAMP)
+    loop.new_lamp("b827ebba0388")
+    loop.cloud.command("shell", given=f'Lampi.delete().where(Lampi.device_id == "{LAMP}").execute()\n')
+    heard = loop.next()
+    assert (heard.topic, heard.payload) == (associated(LAMP), WITHDRAWN)
+    assert loop.settled() == []
 
 
 def test_lamps_shows_who_is_connected_and_whose(loop: Loop) -> None:

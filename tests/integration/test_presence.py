@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cloud.mqtt.packets import MOST_PACKET_BYTES
-from shared.protocol.topics import provisioned_presence
+from shared.protocol.topics import stripped_presence
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
 from tests.support.loop import (
@@ -22,19 +22,41 @@ from tests.support.loop import (
     presence,
     retained_state,
     short_code_in,
+    stock_presence,
 )
 from tests.support.waiting import wait_until
 
 LAMP = "b827ebba0387"
 
 
-def test_an_id_in_upper_case_is_the_same_lamp(loop: Loop) -> None:
+def test_an_id_in_upper_case_is_the_same_lamp_and_warned_of_once(loop: Loop, daemon: DaemonProcess) -> None:
     loop.broker.publish("$SYS/broker/connection/B827EBBA0387_broker/state", b"1")
     loop.new_code(LAMP)
     loop.up("B827EbBa0387")
-    loop.up(LAMP)
-    assert loop.settled() == []
+    loop.broker.publish(stock_presence(LAMP), b"1")
+    assert {heard.topic for heard in loop.settled()} <= {associated(LAMP)}  # its popup reopens
     assert LAMP in loop.cloud.lamps()
+    warnings = [line for line in daemon.log().splitlines() if "in lower case" in line]
+    assert len([line for line in warnings if "B827EBBA0387_broker" in line]) == 1
+    assert len([line for line in warnings if "B827EbBa0387/" in line]) == 1
+    assert len(warnings) == 2
+
+
+def test_other_suffixes_of_bridges_are_a_setting(broker: Mosquitto, cloud: Cloud) -> None:
+    cloud.environment["LAMPI_BRIDGE_SUFFIXES"] = "_broker,_lampi_broker"
+    with closing(Loop(broker, cloud)) as loop, cloud.daemon():
+        broker.publish(f"$SYS/broker/connection/{LAMP}_lampi_broker/state", b"1")
+        loop.new_code(LAMP)
+
+
+def test_a_stock_lamp_s_bridge_is_found_without_a_setting(loop: Loop, daemon: DaemonProcess) -> None:
+    loop.broker.publish(stripped_presence(LAMP), b"1", retain=True)
+    loop.new_code(LAMP)
+    loop.broker.publish(stripped_presence(LAMP), b"0", retain=True)
+    loop.broker.publish(stripped_presence(LAMP), b"", retain=True)
+    assert loop.settled() == []
+    assert loop.cloud.lamps()[LAMP]["connected"] is False
+    assert "neither" not in daemon.log()
 
 
 def test_another_bridge_is_ignored_and_logged_once(loop: Loop, daemon: DaemonProcess) -> None:
@@ -47,7 +69,7 @@ def test_another_bridge_is_ignored_and_logged_once(loop: Loop, daemon: DaemonPro
     assert daemon.log().count("Ignoring bridge") == 5
 
 
-BAD_PAYLOADS = (b"2", b"", b"10", b"true", b'{"a": 1}', b"\xff\xfe", b"\x00", b"1" * 10_000_000)
+BAD_PAYLOADS = (b"2", b"10", b"true", b'{"a": 1}', b"\xff\xfe", b"\x00", b"1" * 10_000_000)
 
 
 def test_bad_payloads_get_one_line_at_most_and_lose_nothing(loop: Loop, daemon: DaemonProcess) -> None:
@@ -94,8 +116,8 @@ def test_a_stale_state_under_a_bridge_s_former_name_does_not_hide_a_lamp(broker:
     """A lamp that is provisioned again may have one: Mosquitto retains both, and sends them in an order of its own."""
     ids = list(device_ids(10))
     for device_id in ids:
-        broker.publish(provisioned_presence(device_id), b"1", retain=True)
-        broker.publish(presence(device_id), b"0", retain=True)
+        broker.publish(presence(device_id), b"1", retain=True)
+        broker.publish(stock_presence(device_id), b"0", retain=True)
     with closing(Loop(broker, cloud)) as loop, cloud.daemon():
         assert {loop.next().topic for _ in ids} == {associated(device_id) for device_id in ids}
         loop.settled()

@@ -22,6 +22,7 @@ from tests.support.cloud import RUNNING, Cloud
 from tests.support.loop import (
     ASSOCIATED,
     USER,
+    WITHDRAWN,
     Loop,
     device_ids,
     opened_database,
@@ -82,7 +83,7 @@ def test_stop_ends_it_soon_and_nothing_pending_is_lost(supervisor: Supervisor, b
         claiming.release(ids[1], utc_now())
         code = Lampi.named(ids[1]).association_code
     supervisor.control("start", PROGRAM)
-    wait_for_state(broker, ids[0], None)
+    wait_for_state(broker, ids[0], WITHDRAWN)
     wait_for_state(broker, ids[1], waiting(code))
     wait_until(
         lambda: [one.payload for one in broker.retained("devices/#").values()].count(ASSOCIATED) == LAMPS - 2,

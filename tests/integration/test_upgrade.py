@@ -126,7 +126,7 @@ def test_the_guess_budget_begins_with_what_is_there(tmp_path: Path, broker: Mosq
     newcomer = "ffffffffffff"
     cloud.environment["LAMPI_CODE_TTL"] = "0"
     with cloud.daemon():
-        broker.publish(f"$SYS/broker/connection/{newcomer}_broker/state", b"1")
+        broker.publish(f"$SYS/broker/connection/{newcomer}/state", b"1")
         shown = wait_until(lambda: broker.retained(associated(newcomer)), "the new lamp to be published")
     assert b'"short_code_length": 9' in shown[associated(newcomer)].payload
 

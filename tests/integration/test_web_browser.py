@@ -1,6 +1,7 @@
 """The page in a real browser: the whole story with a real lamp, by keyboard, without scripts, live, accessible."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from cloud.store.lamps import Lampi
 from tests.integration.conftest import PHONE
 from tests.support import axe
 from tests.support.bridge import Bridged
+from tests.support.catalogues import PAGE
 from tests.support.cloud import Cloud
 from tests.support.loop import opened_database
 from tests.support.pages import PASSWORD
@@ -70,20 +72,26 @@ def test_out_of_the_box_scanned_signed_up_identified_associated_and_released(tmp
             assert screen.runs()
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("360", "dark"), ("360", "light"), ("1280", "light")])
-def test_axe_finds_nothing_on_any_page(browser: Browser, web: WebProcess, cloud: Cloud, size: str, scheme: str) -> None:
+LOOKS = ["360 dark en", "360 light en", "1280 light en", "360 light de", "1280 dark de"]
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_on_any_page(browser: Browser, web: WebProcess, cloud: Cloud, look: str) -> None:
+    size, scheme, language = look.split()
     found = {}
-    for name, page in take(browser, web, cloud, size, scheme):
+    for name, page in take(browser, web, cloud, size, scheme, language=language):
         if faults := axe.violations(page):
             found[name] = faults
     assert found == {}
 
 
-@pytest.mark.parametrize("width", [180, 320, 640])
-def test_pages_fit_at_two_hundred_percent(browser: Browser, web: WebProcess, cloud: Cloud, width: int) -> None:
+@pytest.mark.parametrize(("width", "language"), [(180, "en"), (320, "en"), (640, "en"), (180, "de"), (320, "de")])
+def test_pages_fit_at_two_hundred_percent(
+    browser: Browser, web: WebProcess, cloud: Cloud, width: int, language: str
+) -> None:
     """A phone of 360 pixels has 180 at 200 %, a window of 1280 has 640; 320 is what WCAG 2.2 asks for (1.4.10)."""
     wide = {}
-    for name, page in take(browser, web, cloud, "360", "dark"):
+    for name, page in take(browser, web, cloud, "360", "dark", language=language):
         page.set_viewport_size(ViewportSize(width=width, height=740))
         needed = page.evaluate("document.scrollingElement.scrollWidth")
         if needed > width:
@@ -174,6 +182,19 @@ def test_a_page_that_is_open_follows_without_a_reload(page: Page, web: WebProces
     change(cloud, to_associated=False)
     expect(page.get_by_role("heading", name="My LAMPI")).to_be_hidden(timeout=LIVE_MILLISECONDS)
     assert page.evaluate("window.stays")
+
+
+def test_a_german_page_stays_german_while_it_follows(browser: Browser, web: WebProcess, cloud: Cloud) -> None:
+    with browser.new_context(locale="de-AT", timezone_id="Europe/Vienna") as context:
+        page = context.new_page()
+        with page.expect_request("**/live?seen=*"):
+            sign_up(page, web.url, "grace", PAGE.words("de"))
+        page.evaluate("window.stays = true")
+        with opened_database(cloud):
+            Lampi.update(presence_since=datetime(2026, 1, 5, 22, 30, tzinfo=UTC)).execute()
+        change(cloud, to_associated=True)
+        expect(page.get_by_text("Verbunden seit 05.01.2026, 23:30")).to_be_visible(timeout=LIVE_MILLISECONDS)
+        assert page.evaluate("window.stays")
 
 
 def test_a_browser_that_gets_no_stream_asks_now_and_then(page: Page, web: WebProcess, cloud: Cloud) -> None:

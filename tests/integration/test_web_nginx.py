@@ -101,6 +101,25 @@ def test_without_tls_one_is_sent_to_where_it_is(nginx: Nginx) -> None:
     assert (answer.status, answer.getheader("Location")) == (308, f"https://{HOST}/associate?code=b71e09")
 
 
+@pytest.mark.parametrize("host", ["evil.example", f"{HOST}.evil.example", "127.0.0.1", "[::1]"])
+def test_requests_for_unknown_hosts_are_refused_and_not_redirected(nginx: Nginx, host: str) -> None:
+    plain = http.client.HTTPConnection("127.0.0.1", nginx.plain_port, timeout=30)
+    plain.request("GET", "/associate?code=b71e09", headers={"Host": host})
+    answer = plain.getresponse()
+    assert (answer.status, answer.getheader("Location")) == (421, None)
+    assert "nginx/" not in str(answer.getheader("Server"))
+    for path in ("/sign-in", "/live", "/api/v1/lamps"):
+        assert Browser(nginx).ask("GET", path, headers={"Host": host}).status == 421
+
+
+def test_requests_for_the_page_are_answered_however_the_host_is_written(nginx: Nginx) -> None:
+    for host in (HOST.upper(), f"{HOST}.", f"{HOST}:443"):
+        plain = http.client.HTTPConnection("127.0.0.1", nginx.plain_port, timeout=30)
+        plain.request("GET", "/", headers={"Host": host})
+        assert plain.getresponse().getheader("Location") == f"https://{HOST}/"
+        assert Browser(nginx).ask("GET", "/sign-in", headers={"Host": host}).status == 200
+
+
 def test_the_page_knows_that_it_is_secure(nginx: Nginx) -> None:
     answer = Browser(nginx).ask("GET", "/sign-in", headers=LIES)
     assert answer.status == 200

@@ -13,6 +13,7 @@ from tests.support.browsing import RawStream, cookie_for
 from tests.support.cloud import Cloud
 from tests.support.loop import opened_database
 from tests.support.pages import PASSWORD
+from tests.support.proxy import StorablePages
 from tests.support.tabs import TabbedBrowser
 from tests.support.waiting import wait_until
 from tests.support.web import WebProcess, follow, sign_up
@@ -238,8 +239,14 @@ def test_tabs_follow_while_the_server_refuses_streams(
     for tab in (page, other):
         expect_lamp(tab, milliseconds=BACK_MILLISECONDS)
     show(page, False)
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
     claim(cloud, "b827eb11c0de")
     expect_lamp(other, MORE["b827eb11c0de"], BACK_MILLISECONDS)
+    for _ in range(2):
+        with other.expect_request("**/live/state?*"):
+            pass  # the hidden tab's turn would have come meanwhile
+    assert requested == []
     expect(page.get_by_text(MORE["b827eb11c0de"])).to_be_hidden()
 
 
@@ -247,7 +254,7 @@ def test_a_tab_asks_for_a_stream_again_after_a_minute(page: Page, web: WebProces
     page.clock.install()
     page.route("**/live?seen=*", lambda route: route.fulfill(status=503))
     sign_up(page, web.url, "grace")
-    page.clock.run_for(POLL_MILLISECONDS)
+    streams.wait_for(0, requested=1)  # refused: after the next line, the server would give it
     page.unroute("**/live?seen=*")
 
     def asks_again() -> bool:
@@ -276,21 +283,31 @@ def test_tabs_of_two_users_of_one_browser_share_nothing(
     show(other, True)  # it shows the first user's page: it asks, and starts again as the second user's
     expect_lamp(other, milliseconds=LOADS_MILLISECONDS)
     assert other.evaluate("window.stays") is None
+    tabs[0].evaluate("window.stays = true")
+    claim(cloud, "b827eb11c0de", "grace")  # the first user's stream brings this to the second user's browser
+    expect_lamp(tabs[0], milliseconds=LOADS_MILLISECONDS)
+    assert tabs[0].evaluate("window.stays") is None
 
 
-def test_a_page_that_the_back_button_brings_is_up_to_date(
-    tabs: list[Page], cloud: Cloud, streams: Streams, web: WebProcess
+def test_a_page_that_the_browser_kept_for_the_back_button_is_up_to_date(
+    tmp_path: Path, web: WebProcess, cloud: Cloud
 ) -> None:
-    first = tabs[0]
-    first.goto(f"{web.url}/password")
-    claim(cloud)
-    first.go_back()
-    expect_lamp(first)
-    claim(cloud, "b827eb11c0de")
-    for tab in tabs:
-        expect_lamp(tab, MORE["b827eb11c0de"])
-    streams.wait_for(1, requested=2)
-    wait_for_server(web, cookie_for(cloud, "grace"), 1)
+    with opened_database(cloud):
+        claiming.add_user("grace")
+    cookie = cookie_for(cloud, "grace")
+    with StorablePages(web.port) as proxy, TabbedBrowser(tmp_path / "chromium") as browser:
+        tab = browser.open(f"http://127.0.0.1:{proxy.port}/lamps", cookie)
+        wait_until(lambda: "No lamps yet" in tab.text and tab.is_loaded, "the page")
+        tab.evaluate("addEventListener('pageshow', event => { sessionStorage.kept = event.persisted })")
+        tab.evaluate("location.pathname = '/password'")
+        wait_until(lambda: "Current password" in tab.text and tab.is_loaded, "another page")
+        claim(cloud)
+        tab.evaluate("history.back()")
+        wait_until(lambda: "My LAMPI" in tab.text, "the page to be up to date")
+        assert tab.evaluate("sessionStorage.kept") == "true"
+        claim(cloud, "b827eb11c0de")
+        wait_until(lambda: "Bedside" in tab.text, "the page to follow")
+        wait_for_server(web, cookie, 1)
 
 
 def test_all_tabs_follow_again_after_a_restart_of_the_server(tabs: list[Page], web: WebProcess, cloud: Cloud) -> None:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect
 from cloud.ops.deploy import package_files
 from tests.integration.conftest import PHONE
 from tests.support import axe
+from tests.support.catalogues import PAGE
 from tests.support.cloud import Cloud
 from tests.support.nginx import Nginx
 from tests.support.web import WebProcess
@@ -31,7 +32,7 @@ def web(cloud: Cloud) -> Iterator[WebProcess]:
 
 @pytest.fixture
 def nginx(tmp_path: Path, web: WebProcess) -> Iterator[Nginx]:
-    with Nginx(tmp_path / "nginx", web.port) as running:
+    with Nginx(tmp_path / "nginx", web.port, host="127.0.0.1") as running:
         yield running
 
 
@@ -97,8 +98,23 @@ def test_without_scripts_the_page_goes_too(browser: Browser, nginx: Nginx, web: 
         page = context.new_page()
         page.goto(f"https://127.0.0.1:{nginx.port}/sign-in")
         expect(page.get_by_role("link", name="Try again")).to_be_visible()
+        expect(page.get_by_role("link", name="Noch einmal versuchen")).to_be_visible()  # it knows no language
         with WebProcess(cloud, "--trusted-proxy", "127.0.0.1", port=web.port):
             expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=BACK_MILLISECONDS)
+
+
+def test_it_speaks_the_browser_s_language(browser: Browser, nginx: Nginx, web: WebProcess) -> None:
+    say = PAGE.words("de")
+    web.stop()
+    with browser.new_context(ignore_https_errors=True, locale="de-AT", viewport=PHONE) as context:
+        page = context.new_page()
+        page.goto(f"https://127.0.0.1:{nginx.port}/sign-in")
+        expect(page.get_by_role("heading")).to_have_text(say("Service temporarily unavailable"))
+        expect(page.get_by_role("link")).to_have_text(say("Try again"))
+        expect(page).to_have_title(f"{say('Service temporarily unavailable')} · LAMPI")
+        assert page.evaluate("document.documentElement.lang") == "de"
+        assert axe.violations(page) == []
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= PHONE["width"]
 
 
 def test_its_styles_are_those_of_the_other_pages() -> None:

@@ -8,7 +8,16 @@ import pytest
 
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
-from tests.support.loop import ASSOCIATED, associated, presence, wait_for_code
+from tests.support.loop import (
+    ASSOCIATED,
+    WITHDRAWN,
+    associated,
+    presence,
+    stock_presence,
+    wait_for_code,
+    wait_for_state,
+)
+from tests.support.stock_screen import StockTouchscreen
 from tests.support.waiting import wait_until
 
 LAMP, NEW = "b827ebba0387", "b827ebba0388"
@@ -63,6 +72,23 @@ def test_an_empty_database_takes_no_lamp_from_its_owner(owned: Cloud, broker: Mo
         assert "nothing to adopt" in empty.command("adopt", status=1)
 
 
+def test_an_adopted_stock_lamp_shows_its_new_code(broker: Mosquitto, cloud: Cloud) -> None:
+    old = b"0123456789abcdef" * 2
+    with StockTouchscreen(broker.port, f"devices/{LAMP}/") as screen:
+        for lamp in (LAMP, NEW):
+            broker.publish(associated(lamp), b'{"associated": false, "code": "%s"}' % old, retain=True)
+        broker.publish(stock_presence(LAMP), b"1", retain=True)
+        screen.wait_for_code(old[:6].decode())
+        with cloud.daemon() as daemon:
+            daemon.wait_to_say(REFUSED)
+            cloud.command("adopt")
+            wait_until(lambda: screen.popup not in (None, old[:6].decode()), "the popup to reopen")
+            code = screen.wait_for_code()
+            assert LAMP in cloud.command("associate", code, "--user", "ada")
+            screen.wait_until_closed()
+            wait_for_state(broker, NEW, WITHDRAWN)  # that lamp is off
+
+
 def test_lamps_of_a_stock_site_count_as_lamps(broker: Mosquitto, cloud: Cloud) -> None:
     broker.publish(associated(LAMP), ASSOCIATED, retain=True)
     broker.publish(presence(LAMP), b"1", retain=True)
@@ -96,6 +122,14 @@ def test_the_end_of_the_daemon_takes_no_lamp_either(owned: Cloud, broker: Mosqui
     assert retained(broker) == ASSOCIATED
     assert empty.lamps() == {}
     assert associated(NEW) not in broker.retained(associated("+"))
+
+
+def test_withdrawn_messages_are_no_lamps_of_another_database(broker: Mosquitto, cloud: Cloud) -> None:
+    broker.publish(associated(LAMP), WITHDRAWN, retain=True)
+    with cloud.daemon() as daemon:
+        broker.publish(presence(NEW), b"1", retain=True)
+        wait_for_code(broker, NEW)
+        assert REFUSED not in daemon.log()
 
 
 def test_lamps_that_a_restored_broker_has_are_noticed(broker: Mosquitto, cloud: Cloud) -> None:

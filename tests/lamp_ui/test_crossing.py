@@ -37,7 +37,7 @@ def run_until(done):
         Clock.tick()
 
 
-crossing = EventCrossing(presenter, rendered.append, ask, lambda: withdrawn.append(len(rendered)))
+crossing = EventCrossing(presenter, rendered.append, ask, lambda: withdrawn.append(len(rendered)), None)
 crossing.deliver(LinkChanged(True))
 crossing.deliver(LampChanged(LampConfig(brightness=0.5, on=True, client="web")))
 crossing.deliver_touch(PowerPressed())

@@ -9,8 +9,8 @@ from PIL import ImageFont
 from lamp_ui.core.claim_url import LONGEST_SHOWN_ADDRESS
 from lamp_ui.core.i18n import LANGUAGES, hue_name, load_words, percent
 from lamp_ui.geometry.code_layout import lay_out_code
-from lamp_ui.geometry.layout import Box, place_main, place_popup, place_status, unit_of
-from tests.lamp_ui.core.test_i18n import spoken_in_the_code
+from lamp_ui.geometry.layout import Box, place_dialog, place_main, place_popup, place_status, unit_of
+from tests.support.catalogues import SCREEN
 
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480)]
 LEAST_FONT = 11
@@ -47,6 +47,21 @@ ADVICE = (
     "The code has expired without a new one. Check that the cloud's daemon is running.",
     "Everything works.",
 )
+ADVICE_BESIDE_RESET = (
+    "The lamp's service has not reported yet. Check that it is running.",
+    "The lamp has not reported yet whether it is on. Check its service.",
+    "The lamp's service did not answer. Check that it is running.",
+    "Everything works.",
+)
+RESET = (
+    "Reset requested. The lamp is released on {time} unless its owner refuses.",
+    "The owner refused the reset. It can be requested again from {time} on.",
+    "This cloud does not allow resets at the lamp. Ask its operator.",
+    "The owner has {hours} hours to refuse. After that, the lamp is released and shows a code.",
+    "The lamp is released at once: its owner loses it, and it shows a code.",
+    "The cloud did not answer. Please try again later.",
+    "Asking the cloud…",
+)
 _LINE = 1.18
 _spec = find_spec("kivy")
 assert _spec is not None
@@ -72,7 +87,7 @@ def fits(text: str, box: Box, font_size: float, bold: bool = False) -> bool:
 @pytest.mark.parametrize("size", SIZES)
 def test_every_text_fits(size: tuple[int, int], language: str) -> None:
     unit = unit_of(*size)
-    spoken, translated = spoken_in_the_code(), load_words(language)
+    spoken, translated = SCREEN.texts(), load_words(language)
 
     def say(words: str) -> str:
         assert words in spoken  # an old text would be measured in English, whatever the language
@@ -112,6 +127,28 @@ def test_every_text_fits(size: tuple[int, int], language: str) -> None:
     assert fits(say("Close"), status.close, 17 * unit, bold=True)
     wide = Box(0, 0, size[0] - 24 * unit, 44 * unit)
     assert fits(say("This lamp is yours"), wide, 20 * unit, bold=True)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_words_of_a_reset_fit(size: tuple[int, int], language: str) -> None:
+    unit, say = unit_of(*size), load_words(language)
+    status = place_status(*size, [1, 2, 2, 1, 1, 2])
+    held, dialog = place_status(*size, [1, 2, 2, 1, 1, 2], hold=True), place_dialog(*size)
+    assert held.hold is not None
+    for words in ADVICE_BESIDE_RESET:
+        assert fits(say(words), held.advice, 12 * unit), words
+    for words in ("Hold 5 s: reset ownership", "Keep holding…"):
+        button = Box(0, 0, held.hold.width - 12 * unit, held.hold.height - 10 * unit)
+        assert fits(say(words), button, 13 * unit, bold=True), words
+    for words in RESET:
+        known = say(words).format(time="2026-11-28 21:00 CEST", hours=24)
+        assert fits(known, dialog.words, 16 * unit), words
+    for words in RESET[:3]:
+        assert fits(say(words).format(time="2026-11-28 21:00 CEST"), status.advice, 12 * unit), words
+    for words in ("Request reset", "Reset now", "Cancel"):
+        assert fits(say(words), dialog.confirm, 16 * unit, bold=True), words
+    assert fits(say("Reset ownership"), dialog.title, 18 * unit, bold=True)
 
 
 @pytest.mark.parametrize("size", SIZES)

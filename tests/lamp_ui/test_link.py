@@ -11,20 +11,21 @@ from lamp_ui.core.events import AssociationChanged, BridgeChanged, Event, LampCh
 from lamp_ui.platform.mqtt_link import LampLink
 from lamp_ui.settings import read_config
 from shared.protocol import topics
-from shared.protocol.payloads import Associated, LampConfig, Unassociated
+from shared.protocol.payloads import WITHDRAWN, Associated, Color, LampConfig, Unassociated
 from tests.lamp_ui.conftest import CODE, DEVICE_ID
 from tests.support.broker import Mosquitto
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 PREFIX = f"devices/{DEVICE_ID}/"
+ASSOCIATED_TOPIC = f"{PREFIX}lamp/associated"
 
 
 class Heard:
     """What a link delivers, in order."""
 
-    def __init__(self, broker: Mosquitto, prefix: str | None = None) -> None:
+    def __init__(self, broker: Mosquitto, prefix: str | None = None, **more: str) -> None:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID}
+        settings = {"LAMPI_BROKER_URL": str(broker.url), "LAMPI_DEVICE_ID": DEVICE_ID} | more
         self.link = LampLink(
             read_config(settings | ({} if prefix is None else {"LAMPI_TOPIC_PREFIX": prefix})), self._events.put
         )
@@ -46,12 +47,33 @@ def heard(broker: Mosquitto) -> Iterator[Heard]:
 @pytest.mark.parametrize("end", ["", "_broker"])
 def test_the_bridge_may_have_the_mac_in_either_case(heard: Heard, broker: Mosquitto, spelled: str, end: str) -> None:
     topic = f"$SYS/broker/connection/{spelled}{end}/state"
+    provisioned = (spelled, end) == (DEVICE_ID, "")
     for payload, up in ((b"1", True), (b"0", False), (b"1", True), (b"", None)):
         broker.publish(topic, payload, retain=True)
-        assert heard.next() == BridgeChanged(up)
+        assert heard.next() == BridgeChanged(up, provisioned and bool(up))
     broker.publish("$SYS/broker/connection/b827ebba9999_broker/state", b"1")
     broker.publish(topic, b"1")
-    assert heard.next() == BridgeChanged(True)
+    assert heard.next() == BridgeChanged(True, provisioned)
+
+
+@pytest.mark.parametrize(
+    ("suffixes", "topic"),
+    [
+        ("_broker", topics.stripped_presence(DEVICE_ID)),
+        ("_lampi_broker", topics.presence(DEVICE_ID, "_lampi_broker")),
+    ],
+)
+def test_a_stock_lamp_s_bridge_is_heard_of(broker: Mosquitto, suffixes: str, topic: str) -> None:
+    heard = Heard(broker, "", LAMPI_BRIDGE_SUFFIXES=suffixes)
+    broker.publish(topic, b"1", retain=True)
+    heard.link.start()
+    try:
+        assert heard.next() == LinkChanged(True)
+        assert heard.next() == BridgeChanged(True)
+        broker.publish(topic, b"0", retain=True)
+        assert heard.next() == BridgeChanged(False)
+    finally:
+        heard.link.stop()
 
 
 @pytest.mark.parametrize("prefix", [PREFIX, "", "home/lampe-ä/"])
@@ -74,18 +96,30 @@ def test_the_prefix_is_the_settings(broker: Mosquitto, prefix: str) -> None:
 
 def test_a_state_that_another_bridge_left_does_not_hide_that_the_bridge_is_up(heard: Heard, broker: Mosquitto) -> None:
     broker.publish(topics.provisioned_presence(DEVICE_ID), b"1", retain=True)
-    assert heard.next() == BridgeChanged(True)
+    assert heard.next() == BridgeChanged(True, provisioned=True)
     broker.publish(topics.presence(DEVICE_ID), b"0", retain=True)
-    assert heard.next() == BridgeChanged(True)
+    assert heard.next() == BridgeChanged(True, provisioned=True)
     broker.publish(topics.provisioned_presence(DEVICE_ID), b"0", retain=True)
     assert heard.next() == BridgeChanged(False)
 
 
 @pytest.mark.parametrize(
-    ("payload", "event", "reason"),
+    ("topic", "payload", "event", "reason"),
     [
-        (b'{"associated": true, "name": 5}', AssociationChanged(Associated()), "'name' is not a string"),
         (
+            f"{PREFIX}lamp/changed",
+            b'{"on": 1, "brightness": 2, "color": {"h": 0.5, "s": 1}}',
+            LampChanged(LampConfig(Color(0.5, 1), on=True)),
+            "'brightness' is not from 0 to 1",
+        ),
+        (
+            ASSOCIATED_TOPIC,
+            b'{"associated": true, "name": 5}',
+            AssociationChanged(Associated()),
+            "'name' is not a string",
+        ),
+        (
+            ASSOCIATED_TOPIC,
             b'{"associated": false, "code": "%s", "url": 5, "identify": 5, "good_for": -1}' % CODE.encode(),
             AssociationChanged(Unassociated(CODE)),
             "'url' is not a string",
@@ -93,9 +127,15 @@ def test_a_state_that_another_bridge_left_does_not_hide_that_the_bridge_is_up(he
     ],
 )
 def test_a_bad_optional_member_costs_only_itself(  # noqa: PLR0917
-    heard: Heard, broker: Mosquitto, caplog: pytest.LogCaptureFixture, payload: bytes, event: Event, reason: str
+    heard: Heard,
+    broker: Mosquitto,
+    caplog: pytest.LogCaptureFixture,
+    topic: str,
+    payload: bytes,
+    event: Event,
+    reason: str,
 ) -> None:
-    broker.publish(f"{PREFIX}lamp/associated", payload, retain=True)
+    broker.publish(topic, payload, retain=True)
     assert heard.next() == event
     wait_until(lambda: reason in caplog.text, "the warning")
     assert "Ignored a member of a message on" in caplog.text
@@ -139,11 +179,12 @@ def test_what_the_broker_has_confirmed_leaves_the_connection_alone(heard: Heard,
         assert heard.link.request(LampConfig(on=True))
 
 
-def test_what_is_cleared(heard: Heard, broker: Mosquitto) -> None:
+@pytest.mark.parametrize("payload", [b"", WITHDRAWN])
+def test_what_is_cleared(heard: Heard, broker: Mosquitto, payload: bytes) -> None:
     broker.publish(f"{PREFIX}lamp/associated", b'{"associated": true}', retain=True)
     assert heard.next() == AssociationChanged(Associated())
     broker.publish(f"{PREFIX}lamp/changed", b"")  # no news of the lamp, and no fault
-    broker.publish(f"{PREFIX}lamp/associated", b"", retain=True)
+    broker.publish(f"{PREFIX}lamp/associated", payload, retain=True)
     assert heard.next() == AssociationChanged(None)
 
 

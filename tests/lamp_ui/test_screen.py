@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt import publish
 
 from shared.protocol import topics
-from shared.protocol.payloads import Associated, Unassociated
+from shared.protocol.payloads import WITHDRAWN, Associated, Unassociated
 from tests.support.broker import Mosquitto
 from tests.support.screen import CloudVoice, Touchscreen
 from tests.support.waiting import wait_until
@@ -90,6 +90,26 @@ def test_a_touch_outside_does_not_dismiss_and_what_is_cleared_does(lamp: Touchsc
         assert lamp.screen.grab() == before
     cloud.say(b"")
     lamp.wait_for_main_screen()
+
+
+def test_what_is_withdrawn_never_says_that_the_lamp_is_anyones(
+    lamp: Touchscreen, broker: Mosquitto, cloud: CloudVoice
+) -> None:
+    cloud.say(unassociated())
+    lamp.wait_for_code("b71e09")
+    cloud.say(WITHDRAWN)
+    wait_until(lambda: lamp.code() == "", "the popup to close")
+    assert "yours" not in lamp.text()
+    lamp.wait_for_main_screen()
+    broker.stop()  # the lamp's own broker keeps what it was told, without an expiry
+    broker.start()
+    lamp.stop()
+    lamp.start()
+    lamp.wait_for_main_screen()
+    assert "yours" not in lamp.text()
+    assert broker.retained(cloud.associated_topic)[cloud.associated_topic].payload == WITHDRAWN
+    cloud.say(unassociated())
+    lamp.wait_for_code("b71e09")
 
 
 MALFORMED = {

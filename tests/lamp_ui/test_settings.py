@@ -66,7 +66,9 @@ def test_every_setting_is_taken() -> None:
         LAMPI_LANGUAGE="DE",
         LAMPI_MOTION="off",
         LAMPI_DIM_AFTER_SECONDS="2.5",
+        LAMPI_BRIDGE_SUFFIXES="_lampi_broker",
     )
+    assert config.bridge_names.suffixes == ("_lampi_broker",)
     assert config.broker == BrokerUrl("broker.example", 8884, tls=True, username="lamp", password="secret")
     assert config.device_id == "b827eb000001"
     assert config.topic_prefix == "home/lamps/1/"

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from lamp_ui.core.i18n import LANGUAGES
-from tests.lamp_ui.core.test_i18n import spoken_in_the_code
 from tests.support.album import SIZES
+from tests.support.catalogues import SCREEN
 from tests.support.screen import ROOT
 
 README = (ROOT / "lamp_ui" / "README.md").read_text(encoding="utf-8")
@@ -67,7 +67,12 @@ def test_each_row_of_the_status_page_has_a_picture_of_its_own() -> None:
 
 
 def test_each_sentence_is_one_that_the_screen_says() -> None:
-    spoken = {re.sub(r"\{\w+\}", "40", words) for words in spoken_in_the_code()}
-    quoted = {words for row in ROWS for cell in row.values() for words in re.findall(r"\*([^*]+)\*", cell)}
+    spoken = {_with_example(words) for words in SCREEN.texts()}
+    cells = [cell for row in ROWS for cell in row.values()]
+    quoted = {_with_example(words) for cell in cells for words in re.findall(r"\*([^*]+)\*", cell)}
     assert len(quoted) > 15
     assert quoted - spoken == set()
+
+
+def _with_example(words: str) -> str:
+    return re.sub(r"\{\w+\}", "40", words)

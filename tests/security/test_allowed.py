@@ -6,10 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from cloud.db.timestamps import utc_now
+from cloud.services import claiming, lamp_states
 from cloud.store.lamps import Lampi
+from shared.protocol.payloads import LampConfig
 from tests.support.broker import Mosquitto
 from tests.support.cloud import DaemonProcess
-from tests.support.loop import ASSOCIATED, USER, associated, code_in, opened_database, wait_for_code, wait_for_state
+from tests.support.lamp_service import LampService
+from tests.support.loop import (
+    ASSOCIATED,
+    USER,
+    WITHDRAWN,
+    associated,
+    code_in,
+    opened_database,
+    wait_for_code,
+    wait_for_state,
+)
 from tests.support.secure import Installed
 from tests.support.waiting import wait_until
 
@@ -39,8 +52,24 @@ def at_lamp(installed: Installed, tmp_path: Path) -> Mosquitto:
 
 def _connected(installed: Installed) -> bool:
     with opened_database(installed.cloud):
-        lampi = Lampi.get_or_none(Lampi.device_id == LAMP)
-        return lampi is not None and bool(lampi.connected)
+        return _connected_in_database()
+
+
+def _connected_in_database() -> bool:
+    lampi = Lampi.get_or_none(Lampi.device_id == LAMP)
+    return lampi is not None and bool(lampi.connected)
+
+
+def test_an_owner_sees_and_controls_the_lamp(installed: Installed, daemon: DaemonProcess, at_lamp: Mosquitto) -> None:
+    with at_lamp, LampService(at_lamp.port, f"devices/{LAMP}/") as service, opened_database(installed.cloud):
+        ada = claiming.user_named(USER)
+        wait_until(_connected_in_database, "the lamp's bridge to be up in the database")
+        claiming.associate_by_device_id(LAMP, ada, utc_now())
+        wait_until(lambda: lamp_states.look_at(ada, LAMP, utc_now()).shown, "what the lamp shows")
+        lamp_states.request(ada, LAMP, LampConfig(on=False), utc_now())
+        confirmed = lamp_states.Outcome.CONFIRMED
+        wait_until(lambda: lamp_states.look_at(ada, LAMP, utc_now()).outcome is confirmed, "the lamp's answer")
+        assert service.requests == [{"on": False, "client": "cloud"}]
 
 
 def test_a_new_lamp_is_claimed_and_released(installed: Installed, daemon: DaemonProcess, at_lamp: Mosquitto) -> None:
@@ -52,7 +81,7 @@ def test_a_new_lamp_is_claimed_and_released(installed: Installed, daemon: Daemon
         installed.cloud.command("release", LAMP)
         assert code_in(screen.next().payload) != code
         installed.cloud.command("forget", LAMP)
-        assert screen.next().payload == b""
+        assert screen.next().payload == WITHDRAWN
     wait_until(lambda: not _connected(installed), "the lamp's bridge to be down in the database")
 
 
@@ -94,6 +123,7 @@ def test_reconcile_finds_the_broker_as_it_should_be(
             "missing": [],
             "stale": [],
             "ghost": [],
+            "leftover": [],
         }
 
 

@@ -10,7 +10,7 @@ from cloud.store.outbox import oldest_pending_at
 from tests.support.attempts import Attempts
 from tests.support.broker import Mosquitto
 from tests.support.cloud import DaemonProcess
-from tests.support.loop import ASSOCIATED, USER, opened_database, wait_for_code, wait_for_state
+from tests.support.loop import ASSOCIATED, USER, WITHDRAWN, opened_database, wait_for_code, wait_for_state
 from tests.support.secure import Installed
 from tests.support.waiting import wait_until
 
@@ -79,10 +79,10 @@ def test_what_a_lamp_is_asked_while_it_is_away_waits_for_it(
 
 
 @pytest.mark.parametrize("restarts", RESTARTS)
-def test_a_lamp_that_is_forgotten_while_it_is_away_is_cleared_when_it_returns(
+def test_a_lamp_that_is_forgotten_while_it_is_away_is_told_when_it_returns(
     installed: Installed, daemon: DaemonProcess, at_lamp: Mosquitto, restarts: str
 ) -> None:
-    """The lamp's own broker retains what it had, and the cloud's has nothing left to retain that would replace it."""
+    """The lamp's own broker retains what it had until the withdrawal replaces it."""
 
     def is_confirmed() -> bool:
         with opened_database(installed.cloud):
@@ -90,7 +90,7 @@ def test_a_lamp_that_is_forgotten_while_it_is_away_is_cleared_when_it_returns(
 
     def forget() -> None:
         installed.cloud.command("forget", LAMP)
-        wait_until(is_confirmed, "the broker to confirm the clearing")
+        wait_until(is_confirmed, "the broker to confirm the withdrawal")
 
     with at_lamp:
         wait_for_code(at_lamp, LAMP)
@@ -100,7 +100,7 @@ def test_a_lamp_that_is_forgotten_while_it_is_away_is_cleared_when_it_returns(
     _meanwhile(installed, restarts, forget)
     daemon.stop()  # which would make a new lamp of it, with a message of its own
     with at_lamp:
-        wait_for_state(at_lamp, LAMP, None)
+        wait_for_state(at_lamp, LAMP, WITHDRAWN)
 
 
 @pytest.mark.parametrize("restarts", RESTARTS)

@@ -25,6 +25,7 @@ NOT_TO_BE_WRITTEN = [
     f"{OTHER}/set_config",
     f"{OTHER}/changed",
     f"{OTHER}/connection/lamp_ui/state",
+    f"{OTHER}/reset",
     f"{OTHER}/anything",
     f"devices/{VICTIM}",
     f"devices/{VICTIM.upper()}/lamp/changed",
@@ -53,7 +54,7 @@ NOBODY_WRITES = ("$share/", "$CONTROL/", "$SYS/broker/publish", "$SYS/broker/any
 NOT_TO_BE_READ = [
     topic for topic in NOT_TO_BE_WRITTEN if not topic.startswith((OWN + "/a", OWN + "/s", *NOBODY_WRITES))
 ]
-NOT_TO_BE_READ += [f"{OWN}/changed", f"$SYS/broker/connection/{ATTACKER}_broker/state"]
+NOT_TO_BE_READ += [f"{OWN}/changed", f"{OWN}/reset", f"$SYS/broker/connection/{ATTACKER}_broker/state"]
 WILDCARDS = [
     "#",
     "+/#",

@@ -55,13 +55,14 @@ def test_an_error_is_logged_once_and_the_work_goes_on(
 
 
 def test_a_stop_ends_a_pause() -> None:
-    worked = threading.Event()
+    worked, ended = threading.Event(), threading.Event()
 
     def work() -> float:
         worked.set()
         return 3600.0
 
-    thread = BackgroundThread("test", work, daemon=False)
+    thread = BackgroundThread("test", work, at_end=ended.set)
     thread.start()
     assert worked.wait(DEADLINE_SECONDS)
-    thread.stop()
+    thread.stop(DEADLINE_SECONDS)
+    assert ended.is_set()

@@ -50,7 +50,9 @@ def test_a_comment_after_a_value_is_refused(tmp_path: Path, line: str) -> None:
 
 
 def test_a_misspelt_setting_is_named() -> None:
+    """Other programs' settings are not misspelt ones of ours, however similar."""
     known = ["LAMPI_DATABASE_URL", "LAMPI_CODE_TTL"]
-    assert misspelt(["LAMPI_DATABSE_URL", "LAMPI_CODE_TTL", "LAMPI_SIZE", "DATABASE_URL", "PATH"], known) == [
+    others = ["LAMPI_SIZE", "DATABASE_URL", "MY_LAMPI_DATABASE_URL", "PATH"]
+    assert misspelt(["LAMPI_DATABSE_URL", "LAMPI_CODE_TTL", *others], known) == [
         "LAMPI_DATABSE_URL is not a setting; did you mean LAMPI_DATABASE_URL?"
     ]

@@ -1,17 +1,21 @@
-"""What people and lamps do in a round: appear, go and come, associate against rivals, release, forget."""
+"""What people and lamps do in a round: appear, go and come, associate against rivals, hand over, release, forget."""
 
+import queue
 import random
 import threading
 from collections.abc import Sequence
 
 from shared.protocol import payloads
 from shared.protocol.payloads import Unassociated
-from tests.soak.model import NOBODY, ModelLamp, Outcome
+from tests.soak.model import NOBODY, REFUSED, ModelLamp, Outcome
 from tests.soak.rivals import Order, Rival, run_command
 from tests.soak.world import USERS, World
 from tests.support.waiting import DEADLINE_SECONDS
 
 REAL_LAMPS = 6
+FLOODING = f"b827eb{REAL_LAMPS + 1:06x}"
+"""The first of the pool's lamps."""
+
 CODE_GIVEN = 12
 """Characters of a code that a rival types: enough that no other lamp's code begins alike."""
 
@@ -46,7 +50,7 @@ class Actions:
         self.changed = threading.Event()
         self.under_way = 0
         self.code_ttl = 0
-        self._dice = dice
+        self.dice = dice
         self._made = 0
 
     def appear(self, count: int) -> None:
@@ -54,34 +58,43 @@ class Actions:
         for _ in range(count):
             self._made += 1
             device_id = f"b827eb{self._made:06x}"
-            self.world.model.lamps[device_id] = ModelLamp(device_id, real=self._made <= REAL_LAMPS)
+            self.world.model.lamps[device_id] = ModelLamp(
+                device_id, real=self._made <= REAL_LAMPS, stock=self._made % 2 == 0
+            )
         newest = list(self.world.model.lamps.values())[-count:] if count else []
         self._come_up(newest)
 
+    def flood(self) -> None:
+        """Have one lamp flood the broker, always the same."""
+        lamp = self.world.model.lamps.get(FLOODING)
+        if lamp is not None:
+            self.world.pool.flood(lamp, self.world.broker.port)
+
     def go_and_come(self, count: int, most_up: int) -> None:
         """Have some lamps go and others come, and no more than so many be up."""
+        self.world.pool.notice_losses()
         lamps = list(self.world.model.lamps.values())
         up = [lamp for lamp in lamps if lamp.up]
         down = [lamp for lamp in lamps if not lamp.up]
-        self._go_down(self._dice.sample(up, min(len(up), count + max(0, len(up) - most_up))))
-        self._come_up(self._dice.sample(down, min(len(down), count)))
+        self._go_down(self.dice.sample(up, min(len(up), count + max(0, len(up) - most_up))))
+        self._come_up(self.dice.sample(down, min(len(down), count)))
 
     def use(self, count: int) -> None:
         """Have people do so many things with lamps."""
-        lamps = self._dice.sample(list(self.world.model.lamps.values()), min(6 * count, len(self.world.model.lamps)))
+        lamps = self.dice.sample(list(self.world.model.lamps.values()), min(6 * count, len(self.world.model.lamps)))
         free = [lamp for lamp in lamps if not lamp.busy][:count]
         for lamp in free:
             admitted = lamp.admitted()
             if len(admitted) == 1 and NOBODY not in admitted:
-                self._dice.choices([self._release, self._forget, self._flurry], [5, 1.5, 2])[0](lamp)
+                self.dice.choices([self._hand_over, self._release, self._forget, self._flurry], [3, 4, 1.5, 2])[0](lamp)
             else:
-                self._dice.choices([self._race, self._forget, self._flurry], [7, 1, 2])[0](lamp)
+                self.dice.choices([self._race, self._forget, self._flurry], [7, 1, 2])[0](lamp)
 
     def associate(self, lamps: Sequence[ModelLamp]) -> None:
         """Associate each of these lamps with a user, by its device id."""
         for number, lamp in enumerate(lamps):
             operation = self._begin(lamp, 1)
-            order = Order("associate", lamp.device_id, self._dice.choice(USERS), None, operation.tell)
+            order = Order("associate", lamp.device_id, self.dice.choice(USERS), None, operation.tell)
             self.world.rivals[number % len(self.world.rivals)].give(order)
 
     def say_again(self) -> None:
@@ -94,7 +107,7 @@ class Actions:
         """Have the command line take part in a race for one lamp."""
         free = [lamp for lamp in self.world.model.lamps.values() if not lamp.busy and self.code_shown(lamp)]
         if free:
-            self._race(self._dice.choice(free), by_command=True)
+            self._race(self.dice.choice(free), by_command=True)
 
     def finish(self, seconds: float) -> bool:
         """Wait for all calls that are under way; return whether they ended in time."""
@@ -105,9 +118,30 @@ class Actions:
         return True
 
     def code_shown(self, lamp: ModelLamp) -> str | None:
-        """Return the code on a lamp's screen."""
+        """Return the code on a lamp's screen; of a stock one, the six characters."""
+        if lamp.stock:
+            return self.popup(lamp) or None
         shown = payloads.decode_association(self.screen(lamp))
         return shown.code[:CODE_GIVEN] if isinstance(shown, Unassociated) else None
+
+    def popup(self, lamp: ModelLamp) -> str | None:
+        """Return what is in the popup of a stock lamp; None without one."""
+        if not lamp.real:
+            return self.world.pool.stock.popup(lamp.device_id)
+        screen = self.world.real.stock.get(lamp.device_id)
+        return screen.popup if screen is not None else None
+
+    def look_up(self, lamps: Sequence[ModelLamp]) -> list[str]:
+        """Return what the cloud doesn't find under the codes that these lamps show."""
+        found: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        asked = [Order("look up", lamp.device_id, None, self.code_shown(lamp), found.put) for lamp in lamps]
+        self.world.rivals[0].give(*asked)
+        answers = [found.get(timeout=DEADLINE_SECONDS) for _ in asked]
+        return [
+            f"{order.device_id}: the code on its stock screen is refused: {answer.reason}"
+            for order, answer in zip(asked, answers, strict=True)
+            if answer.result == REFUSED
+        ]
 
     def screen(self, lamp: ModelLamp) -> bytes:
         return (self.world.real if lamp.real else self.world.pool).show(lamp.device_id)
@@ -128,7 +162,7 @@ class Actions:
         code = self.code_shown(lamp)
         if code is None:
             return
-        users = self._dice.sample(USERS, self._dice.randint(2, 4))
+        users = self.dice.sample(USERS, self.dice.randint(2, 4))
         operation = self._begin(lamp, len(users))
         orders = [Order("associate", lamp.device_id, user, code, operation.tell) for user in users]
         if by_command:
@@ -137,7 +171,24 @@ class Actions:
             rival.give(order)
 
     def _release(self, lamp: ModelLamp) -> None:
-        self._side_by_side(lamp, "release", self._dice.randint(1, 2))
+        self._side_by_side(lamp, "release", self.dice.randint(1, 2))
+
+    def _hand_over(self, lamp: ModelLamp) -> None:
+        """Have a lamp offered, and the offer taken by users side by side, and by others once it is used."""
+        users = self.dice.sample(USERS, self.dice.choice([4, 6]))
+        rivals = self._rivals(len(users) // 2)
+        taking = self._begin(lamp, len(users))
+
+        def offered(outcome: Outcome) -> None:
+            takes = [Order("take", lamp.device_id, user, outcome.offer, taking.tell) for user in users]
+            if outcome.offer is None:  # nothing was offered, or the caller died before it said so
+                for take in takes:
+                    taking.tell(take.outcome(REFUSED, "NotOffered", None))
+                return
+            for number, rival in enumerate(rivals):
+                rival.give(*takes[number :: len(rivals)])
+
+        self._rivals(1)[0].give(Order("offer", lamp.device_id, None, None, offered))
 
     def _forget(self, lamp: ModelLamp) -> None:
         self._side_by_side(lamp, "forget", 1)
@@ -149,11 +200,11 @@ class Actions:
 
     def _flurry(self, lamp: ModelLamp) -> None:
         """Change one lamp several times within moments: what is said of it is overtaken while it is under way."""
-        verbs = ["associate", "release"] * self._dice.randint(1, 3) + ["associate"]
+        verbs = ["associate", "release"] * self.dice.randint(1, 3) + ["associate"]
         self._begin(lamp, 1)
         orders = []
         for number, verb in enumerate(verbs, 1):
-            user = self._dice.choice(USERS) if verb == "associate" else None
+            user = self.dice.choice(USERS) if verb == "associate" else None
             step = Operation(self, lamp, 1, last=number == len(verbs))
             orders.append(Order(verb, lamp.device_id, user, None, step.tell))
         self._rivals(1)[0].give(*orders)
@@ -165,4 +216,4 @@ class Actions:
         return Operation(self, lamp, expected)
 
     def _rivals(self, count: int) -> list[Rival]:
-        return self._dice.sample(self.world.rivals, count)
+        return self.dice.sample(self.world.rivals, count)

@@ -1,4 +1,4 @@
-"""Checks that database, broker, screens and reported outcomes agree for every lamp."""
+"""Checks that database, broker, screens, stock ones too, and reported outcomes agree for every lamp."""
 
 import itertools
 import time
@@ -10,8 +10,9 @@ import peewee
 from shared.protocol import payloads
 from shared.protocol.payloads import Unassociated
 from tests.soak.actions import Actions
-from tests.soak.facts import LampFact, retained
-from tests.soak.model import ABSENT
+from tests.soak.facts import LampFact, OwnerChanges, retained
+from tests.soak.model import ABSENT, OK, UNKNOWN
+from tests.soak.stock_screens import shown_wrong
 from tests.soak.world import World
 from tests.support.waiting import wait_until
 
@@ -20,6 +21,8 @@ SETTLING_SECONDS = 30.0
 a connection that failed some times is tried again after up to 8 s; the rest is for a busy machine."""
 
 _SHOWN = 12
+_LOOKED_UP = 20
+"""Codes of stock lamps that are looked up at each settling."""
 
 
 class Agreement:
@@ -43,7 +46,16 @@ class Agreement:
                 self._world.violations.add(f"and {len(self._wrong) - _SHOWN} more lines like these")
             return False
         self.settle_seconds.append(time.monotonic() - start)
-        return True
+        return self._shown_codes_work()
+
+    def _shown_codes_work(self) -> bool:
+        """Have the cloud look up what some of the stock lamps show, as for a person who types it."""
+        waiting = [lamp for lamp in self._world.model.lamps.values() if lamp.stock and self._actions.code_shown(lamp)]
+        self._actions.dice.shuffle(waiting)
+        found = self._actions.look_up([lamp for lamp in waiting if lamp.up][:_LOOKED_UP])
+        for what in found:
+            self._world.violations.add(what)
+        return not found
 
     def _agrees(self) -> bool:
         try:
@@ -67,6 +79,8 @@ class Agreement:
         screens = {lamp.device_id: self._actions.screen(lamp) for lamp in world.model.lamps.values()}
         cheap += list(itertools.islice(self._states(facts), 50))
         cheap += list(itertools.islice(self._said(facts, screens, "its screen shows"), 50))
+        cheap += list(itertools.islice(self._stock(facts), 50))
+        cheap += list(itertools.islice(self._owners(), 50))
         yield from cheap
         if cheap:
             return
@@ -90,17 +104,39 @@ class Agreement:
             elif fact is not None and fact.connected != lamp.up:
                 yield f"{lamp.device_id}: connected is {fact.connected}; the lamp is {'up' if lamp.up else 'down'}"
 
+    def _stock(self, facts: dict[str, LampFact]) -> Iterator[str]:
+        yield from self._world.pool.stock.differences(facts)
+        for device_id, screen in self._world.real.stock.items():
+            if screen.deaf:
+                yield f"{device_id}: its stock screen was deafened: {screen.fault!r}"
+            yield from shown_wrong(device_id, screen.popup, facts.get(device_id))
+        for device_id, fact in facts.items():
+            lamp = self._world.model.lamps.get(device_id)
+            if lamp is not None and lamp.stock != fact.stock:
+                yield f"{device_id}: the database says {'a stock' if fact.stock else 'our'} screen"
+
+    def _owners(self) -> Iterator[str]:
+        """Yield the lamps that had no owner, or a new one, without having been released or handed over."""
+        changes = self._world.facts.owner_changes()
+        for lamp in self._world.model.lamps.values():
+            found, reported = changes.get(lamp.device_id, OwnerChanges()), lamp.reported
+            for what, times, verb in (("no owner", found.removed, "release"), ("a new owner", found.replaced, "take")):
+                least = reported[f"{verb} {OK}"]
+                if not least <= times <= least + reported[f"{verb} {UNKNOWN}"]:
+                    yield f"{lamp.device_id}: it had {what} {times} times; {verb} succeeded {least} times"
+
     def _said(self, facts: dict[str, LampFact], said: dict[str, bytes], how: str) -> Iterator[str]:
         for device_id in facts.keys() | said.keys():
             lamp = self._world.model.lamps.get(device_id)
             if lamp is not None and lamp.real and not lamp.up and "screen" in how:
                 continue  # it is off: nothing reads it
             expected = facts[device_id].payload if device_id in facts else payloads.CLEARED
-            found = said.get(device_id, payloads.CLEARED)
+            found = said.get(device_id, payloads.CLEARED)  # a deleted lamp's may be withdrawn, which is read the same
             if found != expected and _read(found) != _read(expected):
                 yield f"{device_id}: {how} {found!r}; expected {expected!r}"
 
     def _note(self, facts: dict[str, LampFact]) -> None:
+        self._world.pool.stock.note_agreement()
         for lamp in self._world.model.lamps.values():
             lamp.possible = {_state(facts.get(lamp.device_id))}
             lamp.up_since_settling = lamp.up

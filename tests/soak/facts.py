@@ -7,11 +7,26 @@ from dataclasses import dataclass
 import peewee
 from playhouse import db_url
 
+from shared.protocol import topics
 from shared.protocol.payloads import Associated, Unassociated
-from tests.soak.lamps import EVERY_ASSOCIATED
 from tests.soak.model import NOBODY
 from tests.support.broker import Mosquitto
 from tests.support.waiting import DEADLINE_SECONDS
+
+_WATCH = "AFTER UPDATE OF user_id ON lampi FOR EACH ROW WHEN (OLD.user_id IS NOT NULL"
+_NOTE = "INSERT INTO soak_owner_change VALUES (NEW.device_id, NEW.user_id);"
+_TABLE = "CREATE TABLE soak_owner_change (device_id TEXT, new_owner INTEGER)"
+_WATCH_SQLITE = (
+    _TABLE,
+    f"CREATE TRIGGER soak_owner {_WATCH} AND NEW.user_id IS NOT OLD.user_id) BEGIN {_NOTE} END",
+)
+_WATCH_POSTGRESQL = (
+    _TABLE,
+    f"CREATE FUNCTION soak_note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_NOTE} RETURN NULL; END $$",
+    f"CREATE TRIGGER soak_owner {_WATCH} AND NEW.user_id IS DISTINCT FROM OLD.user_id) EXECUTE FUNCTION soak_note()",
+)
+
+EVERY_ASSOCIATED = topics.associated(topics.lamp_prefix("+"))
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,17 @@ class LampFact:
     payload: bytes
     """What the broker and its screen should have."""
     connected: bool
+    code: str
+    short_code_length: int
+    stock: bool
+
+
+@dataclass(frozen=True)
+class OwnerChanges:
+    """How often a lamp's owner was removed, and replaced by another."""
+
+    removed: int = 0
+    replaced: int = 0
 
 
 class Facts:
@@ -34,16 +60,27 @@ class Facts:
 
     def lamps(self) -> dict[str, LampFact]:
         rows = self._database.execute_sql(
-            "SELECT l.device_id, u.name, l.association_code, l.short_code_length, l.connected"
+            "SELECT l.device_id, u.name, l.association_code, l.short_code_length, l.connected,"
+            " l.stock_screen"
             " FROM lampi l LEFT JOIN lampi_user u ON u.id = l.user_id"
         ).fetchall()
-        associated = Associated().encode()
         return {
-            device_id: LampFact(f"user {user}", associated, bool(connected))
-            if user is not None
-            else LampFact(NOBODY, Unassociated(code, None, length).encode(), bool(connected))
-            for device_id, user, code, length, connected in rows
+            device_id: LampFact(*_said(user, code, length), bool(connected), code, length, bool(stock))
+            for device_id, user, code, length, connected, stock in rows
         }
+
+    def watch_owners(self) -> None:
+        """Have the database note each change of an owner, by a trigger of the harness's own."""
+        for statement in _WATCH_SQLITE if isinstance(self._database, peewee.SqliteDatabase) else _WATCH_POSTGRESQL:
+            self._database.execute_sql(statement)
+
+    def owner_changes(self) -> dict[str, OwnerChanges]:
+        """Return what happened to the owner of each lamp so far."""
+        rows = self._database.execute_sql(
+            "SELECT device_id, SUM(CASE WHEN new_owner IS NULL THEN 1 ELSE 0 END), COUNT(new_owner)"
+            " FROM soak_owner_change GROUP BY device_id"
+        ).fetchall()
+        return {device_id: OwnerChanges(int(removed), int(replaced)) for device_id, removed, replaced in rows}
 
     def pending(self) -> int:
         return int(self._one("SELECT COUNT(*) FROM outbox_message"))
@@ -60,6 +97,13 @@ class Facts:
 
     def _one(self, query: str) -> int:
         return int(self._database.execute_sql(query).fetchone()[0])
+
+
+def _said(user: str | None, code: str, length: int) -> tuple[str, bytes]:
+    """Return a lamp's state and its payload."""
+    if user is not None:
+        return f"user {user}", Associated().encode()
+    return NOBODY, Unassociated(code, None, length).encode()
 
 
 def retained(broker: Mosquitto) -> dict[str, bytes]:

@@ -156,6 +156,8 @@ def environment_for(database_url: str, broker_port: int) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "LAMPI_DATABASE_URL": database_url,
         "LAMPI_BROKER_URL": f"mqtt://127.0.0.1:{broker_port}",
+        # Ours have eight characters or more, stock lamps six.
+        "LAMPI_SHORT_CODE_LENGTH": "8",
         # Six users lose thousands of races here: what is soaked is who wins them.
         "LAMPI_GUESSES_PER_USER": "1000000",
         "LAMPI_GUESSES_PER_SOURCE": "1000000",

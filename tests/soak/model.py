@@ -24,6 +24,8 @@ class Outcome:
     result: str
     reason: str | None = None
     device_id: str | None = None
+    offer: str | None = None
+    """The code of an offer that was made."""
 
 
 @dataclass
@@ -32,12 +34,15 @@ class ModelLamp:
 
     device_id: str
     real: bool = False
+    stock: bool = False
+    """Whether its bridge is named as that of a stock lamp, and its screen is a stock one."""
     possible: set[str] = field(default_factory=lambda: {ABSENT})
     up: bool = False
     busy: bool = False
     up_since_settling: bool = False
     announced_at: float = -1.0
     forgotten_at: float = -2.0
+    reported: Counter[str] = field(default_factory=Counter)
 
     def admitted(self) -> set[str]:
         """Return what may be true now: a forgotten lamp that is up comes back when the daemon hears of it again."""
@@ -74,7 +79,8 @@ class Model:
     def apply(self, lamp: ModelLamp, outcomes: Sequence[Outcome]) -> None:
         """Take in what calls reported that ran side by side on one lamp, all with the same verb."""
         for outcome in outcomes:
-            self.reported[f"{outcome.verb} {outcome.result}"] += 1
+            for reported in (self.reported, lamp.reported):
+                reported[f"{outcome.verb} {outcome.result}"] += 1
         before = lamp.admitted()
         done = [outcome for outcome in outcomes if outcome.result == OK]
         if len(done) > 1 and outcomes[0].verb != "forget":
@@ -129,13 +135,13 @@ class Model:
     def _needs(verb: str, before: set[str]) -> set[str]:
         if verb == "associate":
             return {NOBODY}
-        if verb == "release":
+        if verb in ("release", "take"):
             return before - {ABSENT, NOBODY}
         return before - {ABSENT}
 
     @staticmethod
     def _after(outcome: Outcome) -> str:
-        return {"associate": f"user {outcome.user}", "release": NOBODY, "forget": ABSENT}[outcome.verb]
+        return {"release": NOBODY, "forget": ABSENT}.get(outcome.verb, f"user {outcome.user}")
 
     def _break(self, lamp: ModelLamp, what: str) -> None:
         self._violations.add(f"{lamp.device_id}: {what}")

@@ -1,7 +1,7 @@
-"""A process that associates, releases and forgets, with its own database connection.
+"""A process that associates, hands over, releases, forgets and looks codes up, with its own database connection.
 
 Each line of standard input is an order, a JSON object with ``verb``, ``device_id``, ``code`` and ``user``;
-each is answered by one with ``result``, ``reason`` and ``device_id``.
+each is answered by one with ``result``, ``reason``, ``device_id`` and ``offer``, the code of an offer that was made.
 """
 
 import json
@@ -16,7 +16,9 @@ from cloud.db.timestamps import utc_now
 from cloud.errors import DatabaseAway, UserError
 from cloud.services import claiming
 from cloud.services.lamps import enqueue_state
+from cloud.services.offering import make_offer
 from cloud.store.lamps import Lampi
+from cloud.store.sources import SHELL
 from tests.soak.model import OK, REFUSED, UNKNOWN
 from tests.support.waiting import wait_until
 
@@ -38,24 +40,29 @@ def _opens() -> bool:
 
 
 def _answer(order: dict[str, Any]) -> dict[str, str | None]:
+    answer = {"reason": None, "device_id": None, "offer": None}
     try:
-        device_id = _do(order)
+        if order["verb"] == "offer":
+            return {**answer, "result": OK, "offer": make_offer(order["device_id"], utc_now(), SHELL).code}
+        return {**answer, "result": OK, "device_id": _do(order)}
     except UserError as refusal:
-        return {"result": REFUSED, "reason": type(refusal).__name__, "device_id": None}
+        return {**answer, "result": REFUSED, "reason": type(refusal).__name__}
     except peewee.PeeweeException as fault:
         _start_anew()
-        return {"result": UNKNOWN, "reason": str(fault), "device_id": None}
-    return {"result": OK, "reason": None, "device_id": device_id}
+        return {**answer, "result": UNKNOWN, "reason": str(fault)}
 
 
 def _do(order: dict[str, Any]) -> str:
     device_id: str = order["device_id"]
-    if order["verb"] == "associate":
+    if order["verb"] in ("associate", "take"):
         user = claiming.user_named(order["user"])
         if order["code"] is None:
             return str(claiming.associate_by_device_id(device_id, user, utc_now()).device_id)
-        return str(claiming.associate_by_code(order["code"], user, utc_now()).device_id)
-    if order["verb"] == "release":
+        endless = order["verb"] == "take"  # a user's changes are limited, and there are more hand-overs than that
+        return str(claiming.associate_by_code(order["code"], user, utc_now(), by_operator=endless).device_id)
+    if order["verb"] == "look up":
+        claiming.still_waiting(device_id, order["code"], utc_now())
+    elif order["verb"] == "release":
         claiming.release(device_id, utc_now())
     elif order["verb"] == "say again":
         with write_transaction():

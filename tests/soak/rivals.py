@@ -23,8 +23,8 @@ class Order:
     code: str | None
     tell: Callable[[Outcome], None]
 
-    def outcome(self, result: str, reason: str | None, device_id: str | None) -> Outcome:
-        return Outcome(self.verb, self.user, self.code, result, reason, device_id)
+    def outcome(self, result: str, reason: str | None, device_id: str | None, offer: str | None = None) -> Outcome:
+        return Outcome(self.verb, self.user, self.code, result, reason, device_id, offer)
 
     def line(self) -> str:
         members = {"verb": self.verb, "device_id": self.device_id, "user": self.user, "code": self.code}
@@ -91,7 +91,7 @@ class Rival:
             answer = json.loads(line)
             with self._lock:
                 order = self._waiting.popleft()
-            order.tell(order.outcome(answer["result"], answer["reason"], answer["device_id"]))
+            order.tell(order.outcome(answer["result"], answer["reason"], answer["device_id"], answer["offer"]))
         process.wait()
         with self._lock:
             lost = list(self._waiting)

@@ -32,6 +32,8 @@ class Extent:
     faults_a_round: float = 1.0
     things_a_round: int = 9
     code_ttls: tuple[int, ...] = (0, 900, SHORT_CODE_TTL)
+    rounds_a_flood: int = 3
+    """Every so many rounds, one lamp floods the broker; 0 for never."""
     only: str = ""
     """Inject just the faults whose names contain this."""
     settling_seconds: float | None = None
@@ -80,6 +82,7 @@ class Soak:
         for number in range(rounds):
             self._round(allow_long=number < rounds // 2)
         self.faults.end()
+        self._world.pool.notice_losses()
         if self.actions.code_ttl == SHORT_CODE_TTL:
             self._set_code_ttl(0)  # codes that are replaced all the time never all agree
         if not self.actions.finish(CALLS_END_SECONDS):
@@ -103,6 +106,8 @@ class Soak:
         left = extent.lamps - len(self._world.model.lamps)
         self.actions.appear(-(-left // max(1, extent.rounds - self._rounds + 1)))
         self.actions.go_and_come(4, most_up=max(50, extent.lamps // 8))
+        if extent.rounds_a_flood and self._rounds % extent.rounds_a_flood == 0:
+            self.actions.flood()
         count = int(extent.faults_a_round) + (self._dice.random() < extent.faults_a_round % 1)
         for _ in range(count):
             self.faults.inject(extent.round_seconds, allow_long)
@@ -129,6 +134,7 @@ class Soak:
         self._say("reported: " + json.dumps(dict(sorted(self._world.model.reported.items())), indent=2))
         starts = sum(daemon.starts for daemon in self._world.keeper.daemons)
         self._say(f"messages heard by the lamps: {self._world.pool.heard_messages}; daemons started: {starts}")
+        self._say(f"stock screens that crashed, claimed while their popup opened: {self._world.pool.stock.crashes}")
         self._say(
             f"settled {len(settled)} times: median {statistics.median(settled):.1f} s, "
             f"95 of 100 within {settled[int(0.95 * (len(settled) - 1))]:.1f} s, longest {settled[-1]:.1f} s"

@@ -49,6 +49,24 @@ def test_two_successes_at_once_break_a_promise() -> None:
     assert any("succeeded 2 times" in violation for violation in applied(a_lamp(NOBODY), *won))
 
 
+def test_an_offer_that_two_users_take_breaks_a_promise() -> None:
+    lamp = a_lamp("user ada")
+    taken = [Outcome("take", user, "b71e09", OK, device_id=lamp.device_id) for user in ("bob", "cleo")]
+    assert any("succeeded 2 times" in violation for violation in applied(lamp, *taken))
+    lost = [
+        Outcome("take", user, "b71e09", REFUSED, reason)
+        for user, reason in (("ada", "OwnOffer"), ("cleo", "UnknownCode"))
+    ]
+    lamp = a_lamp("user ada")
+    assert applied(lamp, *taken[:1], *lost) == []
+    assert lamp.possible == {"user bob"}
+
+
+def test_an_offer_of_what_has_no_owner_can_t_be_taken() -> None:
+    lamp = a_lamp(NOBODY)
+    assert len(applied(lamp, Outcome("take", "bob", "b71e09", OK, device_id=lamp.device_id))) == 1
+
+
 def test_a_refusal_beside_a_caller_that_died_says_nothing() -> None:
     lamp = a_lamp("user ada")
     assert applied(lamp, Outcome("release", None, None, UNKNOWN), refused("release", "NotAssociated")) == []

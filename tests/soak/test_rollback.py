@@ -9,8 +9,7 @@ from cloud.db.database import open_database
 from cloud.services.claiming import associate_by_device_id, user_named
 from cloud.services.lamps import register_lamps
 from shared.protocol import payloads, topics
-from tests.soak.facts import Facts, retained
-from tests.soak.lamps import EVERY_ASSOCIATED
+from tests.soak.facts import EVERY_ASSOCIATED, Facts, retained
 from tests.soak.world import soak_folder
 from tests.support.broker import Ear, Mosquitto
 from tests.support.cloud import Cloud

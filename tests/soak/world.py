@@ -54,6 +54,7 @@ class World:
             cloud.command("user", "add", user)
         self.environment = self._environment(self.database_url, self.broker.port)
         self.facts = Facts(self.database_url)
+        self.facts.watch_owners()
         stack.callback(self.facts.close)
         self.keeper = Keeper([self._daemon(name) for name in ("first", "second")], self.violations)
         self.keeper.start()

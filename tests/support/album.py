@@ -17,6 +17,7 @@ from lamp_ui.platform.mqtt_link import LampLink
 from lamp_ui.settings import read_config
 from shared.protocol import topics
 from shared.protocol.payloads import Associated, Color, LampConfig
+from tests.support import reset_album
 from tests.support.broker import Mosquitto
 from tests.support.deaf import deaf_broker
 from tests.support.looks import darker, next_look, settled, tap_mark, waiting
@@ -63,6 +64,7 @@ def take(size: str, language: str, folder: Path) -> Iterator[Shot]:
             yield from _claim(lamp, cloud)
             yield from _own_screen(lamp, broker)
             yield from _names(lamp, cloud)
+            yield from reset_album.take(lamp, cloud, load_words(language))
             yield from _faults(lamp, cloud, broker)
         settings = _settings(language, str(_DIM_AFTER_SECONDS))
         with Touchscreen(folder / "late", broker, DEVICE_ID, size, settings) as lamp:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cloud.db.timestamps import utc_now
 from cloud.devtools.local_stack import files
+from cloud.ops.deploy.broker_plugin import PLUGIN, compiled
 from cloud.store.lamps import Lampi
 from tests.support.broker import Mosquitto
 from tests.support.loop import USER, made_cloud, opened_database
@@ -15,35 +16,49 @@ from tests.support.waiting import wait_until
 
 
 class CloudBroker(Mosquitto):
-    """The cloud's Mosquitto as it ships, with authorities of its own, by default with the listener for tests."""
+    """The cloud's Mosquitto as it ships, with authorities of its own, by default with the listener for tests.
 
-    def __init__(self, folder: Path, *, tests: bool = True, user: str | None = None) -> None:
+    Without ``limits`` it has the access rules alone, not the plugin.
+    """
+
+    def __init__(self, folder: Path, *, tests: bool = True, user: str | None = None, limits: bool = True) -> None:
         user = user or getpass.getuser()
         self.ports = files.BrokerPorts(free_port(), free_port(), free_port())
         self.authorities = files.make_authorities(folder / "ca", folder, user, utc_now())
-        config = files.cloud_broker(folder, user, self.ports, tests=tests)
+        plugin = _compiled_into(folder) if limits else None
+        config = files.cloud_broker(folder, user, self.ports, tests=tests, plugin=plugin)
         super().__init__(folder, self.ports.tests if tests else self.ports.programs, whole_config=config)
 
-    def provision(self, device_id: str) -> Path:
+    def provision(self, device_id: str, *, stock: bool = False) -> Path:
         """Return the folder of a lamp, made if it is not there."""
         lamps = self.folder / "lamps"
-        return files.provision_lamp(self.authorities, device_id, lamps, self.ports.lamps, utc_now())
+        return files.provision_lamp(self.authorities, device_id, lamps, self.ports.lamps, utc_now(), stock=stock)
 
 
-def lamp_broker(folder: Path, device_id: str, cloud: CloudBroker) -> Mosquitto:
+def _compiled_into(folder: Path) -> Path:
+    plugin = folder / PLUGIN.name
+    plugin.write_bytes(compiled())
+    plugin.chmod(0o755)
+    return plugin
+
+
+def lamp_broker(folder: Path, device_id: str, cloud: CloudBroker, *, stock: bool = False) -> Mosquitto:
     """Return a lamp's Mosquitto with its provisioned bridge, not yet started."""
     port = free_port()
-    config = files.lamp_broker(folder, getpass.getuser(), port, cloud.provision(device_id))
+    config = files.lamp_broker(folder, getpass.getuser(), port, cloud.provision(device_id, stock=stock))
     return Mosquitto(folder, port, whole_config=config)
 
 
 class Bridged:
-    """The cloud with its broker and daemon, and one lamp's broker with its bridge, not yet switched on."""
+    """The cloud with its broker and daemon, and one lamp's broker with its bridge, not yet switched on.
 
-    def __init__(self, folder: Path, device_id: str) -> None:
+    The bridge of a ``stock`` lamp strips the prefix.
+    """
+
+    def __init__(self, folder: Path, device_id: str, *, stock: bool = False) -> None:
         self.device_id = device_id
         self.at_cloud = CloudBroker(folder / "cloud-broker")
-        self.at_lamp = lamp_broker(folder / "lamp-broker", device_id, self.at_cloud)
+        self.at_lamp = lamp_broker(folder / "lamp-broker", device_id, self.at_cloud, stock=stock)
         self.cloud = made_cloud(folder / "cloud", self.at_cloud.port)
         self.daemon = self.cloud.daemon()
 

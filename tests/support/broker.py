@@ -27,6 +27,8 @@ MOSQUITTO = os.environ.get("LAMPI_TEST_MOSQUITTO", _INSTALLED)
 """The program under test: this machine's, or the one that `tests.support.mosquittos` unpacked."""
 
 ASK_AGAIN_SECONDS = 1.0
+FILTERS_A_PACKET = 200
+"""The shipped broker takes packets of 32 KiB."""
 
 
 def listens(port: int) -> bool:
@@ -54,13 +56,19 @@ class Ear:
             Heard(message.topic, bytes(message.payload), message.qos, message.retain)
         )
         subscribed = queue.SimpleQueue[None]()
+        wanted = [(topic_filter, 2) for topic_filter in topic_filters]
+        packets = [wanted[start : start + FILTERS_A_PACKET] for start in range(0, len(wanted), FILTERS_A_PACKET)]
         self._client.on_subscribe = lambda *_: subscribed.put(None)
-        self._client.on_connect = lambda client, *_: client.subscribe(
-            [(topic_filter, 2) for topic_filter in topic_filters]
-        )
+
+        def subscribe(client: paho.Client, *_: object) -> None:
+            for packet in packets:
+                client.subscribe(packet)
+
+        self._client.on_connect = subscribe
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        subscribed.get(timeout=DEADLINE_SECONDS)
+        for _ in packets:
+            subscribed.get(timeout=DEADLINE_SECONDS)
 
     def next(self, seconds: float = DEADLINE_SECONDS) -> Heard:
         """Return the next message; raise `queue.Empty` when none comes in time."""

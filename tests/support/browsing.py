@@ -35,33 +35,41 @@ class Client:
         """Connect; ``address`` is what a proxy would report."""
         where = urlsplit(url)
         self._connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=30)
-        self._headers = {"Cookie": cookie} | ({"X-Forwarded-For": address} if address else {})
+        self._cookies = dict([cookie.split("=", 1)]) if cookie else {}
+        self._address = {"X-Forwarded-For": address} if address else {}
 
     def get(self, path: str) -> tuple[int, str]:
-        self._connection.request("GET", path, headers=self._headers)
+        self._connection.request("GET", path, headers=self._headers())
         return self._answer()
 
     def post(self, path: str, **fields: str) -> int:
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        self._connection.request("POST", path, urlencode(fields), headers=self._headers | form)
+        self._connection.request("POST", path, urlencode(fields), headers=self._headers() | form)
         return self._answer()[0]
+
+    def token(self, path: str) -> str:
+        """Return the token of the form on a page."""
+        _, page = self.get(path)
+        return str(_TOKEN.findall(page)[-1])
 
     def sign_in(self, name: str, password: str) -> int:
         """Fill in the form; return the answer's status."""
-        _, page = self.get("/sign-in")
-        return self.post("/sign-in", name=name, password=password, csrf_token=_TOKEN.findall(page)[-1])
+        return self.post("/sign-in", name=name, password=password, csrf_token=self.token("/sign-in"))
 
     def find(self, code: str) -> dict[str, str]:
         """Enter a code; return what the form has that asks whether it is this lamp."""
-        _, page = self.get("/associate")
-        assert self.post("/associate", code=code, csrf_token=_TOKEN.findall(page)[-1]) == 302
+        assert self.post("/associate", code=code, csrf_token=self.token("/associate")) == 302
         _, page = self.get("/associate/this-lamp")
         return {"csrf_token": _TOKEN.findall(page)[-1], "ticket": _TICKET.findall(page)[0]}
 
+    def _headers(self) -> dict[str, str]:
+        return {"Cookie": "; ".join(map("=".join, self._cookies.items()))} | self._address
+
     def _answer(self) -> tuple[int, str]:
         answer = self._connection.getresponse()
-        if cookie := answer.getheader("Set-Cookie"):
-            self._headers["Cookie"] = cookie.split(";")[0]
+        for cookie in answer.headers.get_all("Set-Cookie", []):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self._cookies[name] = value
         return answer.status, answer.read().decode()
 
 

@@ -107,10 +107,10 @@ class Caller:
         self._client.subscribe(topic_filter, qos)
         return granted.get(timeout=DEADLINE_SECONDS)
 
-    def heard_until(self, last: Callable[[Heard], bool]) -> list[Heard]:
-        """Return what is heard before a message, which must come."""
+    def heard_until(self, last: Callable[[Heard], bool], seconds: float = DEADLINE_SECONDS) -> list[Heard]:
+        """Return what is heard before a message, which must come within so many seconds of the one before it."""
         heard: list[Heard] = []
-        while not last(message := self._heard.get(timeout=DEADLINE_SECONDS)):
+        while not last(message := self._heard.get(timeout=seconds)):
             heard.append(message)
         return heard
 

@@ -7,7 +7,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-SCHEMAS = ("associated", "lamp_config", "state", "high_water_mark")
+SCHEMAS = ("associated", "lamp_config", "state", "high_water_mark", "reset_request")
 """The payloads that have a schema (JSON Schema 2020-12)."""
 
 _FOLDER = files("shared") / "protocol"

@@ -15,7 +15,7 @@ from cloud.ops.deploy.package_files import PROJECT
 from tests.support.waiting import wait_until
 
 _COMMAND = re.compile(r"^    (\S*lampi-cloud .*)$", re.MULTILINE)
-_SHOWN_CODE = re.compile(r"^│ +([0-9a-f]{3}) ([0-9a-f]{3}) +│$", re.MULTILINE)
+_SHOWN_CODE = re.compile(r"^│ +([0-9a-f]{3,4}(?: [0-9a-f]{1,4})+) +│$", re.MULTILINE)
 ENDED = "Stopped; .desk/ keeps the state for the next run.\n"
 START_SECONDS = 90.0
 
@@ -64,7 +64,7 @@ class LocalStackProcess:
 
     def shown_codes(self) -> list[str]:
         """Return the codes that its popups in the terminal have shown."""
-        return ["".join(groups) for groups in _SHOWN_CODE.findall(self.said())]
+        return [code.replace(" ", "") for code in _SHOWN_CODE.findall(self.said())]
 
     def commands(self) -> list[str]:
         """Return the commands that it has said to type."""

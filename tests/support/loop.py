@@ -18,6 +18,7 @@ from tests.support.cloud import Cloud
 from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 ASSOCIATED = b'{"associated": true}'
+WITHDRAWN = b'{"associated": true, "withdrawn": true}'
 USER = "ada"
 _UNASSOCIATED = re.compile(
     rb'\{"associated": false, "code": "([0-9a-f]{32})"(, "good_for": \d+)?(, "short_code_length": \d+)?\}'
@@ -25,6 +26,12 @@ _UNASSOCIATED = re.compile(
 
 
 def presence(device_id: str) -> str:
+    """Return the topic of the bridge of a lamp that was provisioned, and so has our screen."""
+    return f"$SYS/broker/connection/{device_id}/state"
+
+
+def stock_presence(device_id: str) -> str:
+    """Return the topic of the bridge of a lamp that may have a stock screen."""
     return f"$SYS/broker/connection/{device_id}_broker/state"
 
 

@@ -37,15 +37,15 @@ http {{
 class Nginx:
     """Stands before a page on a loopback port, with TLS on ``port`` and without on ``plain_port``."""
 
-    def __init__(self, folder: Path, page_port: int, *, locations: str = "") -> None:
-        """Lay out the shipped configuration; with ``locations``, these stand there in place of its own."""
+    def __init__(self, folder: Path, page_port: int, *, host: str = HOST, locations: str = "") -> None:
+        """Lay out the shipped configuration for ``host``; ``locations`` replace its own."""
         folder.mkdir(parents=True)
         self.folder = folder
         self.port, self.plain_port = free_port(), free_port()
         self.certificate = folder / "fullchain.pem"
         self._process: subprocess.Popen[bytes] | None = None
         self._make_certificate()
-        configuration = nginx.configuration(HOST, nginx.installed_version())
+        configuration = nginx.configuration(host, nginx.installed_version())
         for there, here in {
             "    listen [::]:80;\n": "",
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",

@@ -38,13 +38,13 @@ class Answer:
 
 
 class Reader:
-    """One browser, at an address."""
+    """One browser, at an address; ``languages`` is what its user reads, as in `Accept-Language`."""
 
-    def __init__(self, app: Flask, address: str = HOME, *, https: bool = False) -> None:
+    def __init__(self, app: Flask, address: str = HOME, *, https: bool = False, languages: str = "") -> None:
         self.app = app
         self.client = app.test_client()
         self._where: dict[str, Any] = {
-            "environ_base": {"REMOTE_ADDR": address},
+            "environ_base": {"REMOTE_ADDR": address} | ({"HTTP_ACCEPT_LANGUAGE": languages} if languages else {}),
             "base_url": "https://lamps.example.com" if https else "http://localhost",
         }
         self.https = https

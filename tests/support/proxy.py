@@ -128,8 +128,11 @@ class TcpProxy:
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
                 await self._open.wait()
-                writer.write(piece)
+                writer.write(self._changed(piece))
                 await writer.drain()
+
+    def _changed(self, piece: bytes) -> bytes:
+        return piece
 
     def __enter__(self) -> Self:
         return self.start()
@@ -158,3 +161,13 @@ class OldBroker(TcpProxy):
             await writer.wait_closed()
         else:
             await super()._connect(reader, writer, first)
+
+
+class StorablePages(TcpProxy):
+    """Stands before a page, and lets Chromium keep it in memory for the back button.
+
+    Chromium keeps no page that is `no-store`. WebKit, as in Safari, does, unless it was loaded over HTTPS.
+    """
+
+    def _changed(self, piece: bytes) -> bytes:
+        return piece.replace(b"no-store", b"no-cache")  # as long; the server sends the head of an answer in one piece

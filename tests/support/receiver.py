@@ -2,7 +2,9 @@
 
 import json
 import queue
+import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -110,3 +112,36 @@ class WebhookReceiver:
     ) -> None:
         self.may_answer.set()
         self.stop()
+
+
+class EndlessReceiver:
+    """A socket that answers the first request with ``first``, then with ``again`` until the sender closes."""
+
+    def __init__(self, again: bytes, first: bytes = b"") -> None:
+        self._again = again
+        self._first = first
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._answer, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/hook"
+
+    def _answer(self) -> None:
+        with suppress(OSError):
+            link, _ = self._socket.accept()
+            with link:
+                link.recv(65536)
+                link.sendall(self._first)
+                while self._again:
+                    link.sendall(self._again)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+        self._thread.join(DEADLINE_SECONDS)

@@ -280,7 +280,7 @@ class CloudVoice:
         self._broker.publish(self.associated_topic, payload, qos=2, retain=True)
 
     def come_up(self) -> None:
-        self._broker.publish(topics.presence(self._device_id), b"1", retain=True)
+        self._broker.publish(topics.provisioned_presence(self._device_id), b"1", retain=True)
 
     def go_away(self) -> None:
-        self._broker.publish(topics.presence(self._device_id), b"0", retain=True)
+        self._broker.publish(topics.provisioned_presence(self._device_id), b"0", retain=True)

@@ -19,8 +19,8 @@ from tests.support.loop import made_cloud
 class Installed:
     """The shipped broker and the commands' environment; the test listener is off."""
 
-    def __init__(self, folder: Path) -> None:
-        self.broker = CloudBroker(folder / "broker", tests=False)
+    def __init__(self, folder: Path, *, limits: bool = True) -> None:
+        self.broker = CloudBroker(folder / "broker", tests=False, limits=limits)
         programs = folder / "programs"
         write_program_files(self.broker.authorities, "lampi-daemon", programs, utc_now())
         self.ca = programs / "ca.crt"
@@ -63,10 +63,10 @@ class RawCall:
         plain = socket.create_connection(("127.0.0.1", installed.broker.ports.lamps), timeout=10)
         self.tls = context.wrap_socket(plain, server_hostname="127.0.0.1", session=session)
 
-    def sign_in(self) -> bytes:
+    def sign_in(self, *, clean: bool = True) -> bytes:
         """Send CONNECT and return the answer, which is empty when the broker hangs up."""
         client_id = b"any"
-        body = b"\0\4MQTT\4\2\0\x3c" + struct.pack("!H", len(client_id)) + client_id
+        body = b"\0\4MQTT\4" + (b"\2" if clean else b"\0") + b"\0\x3c" + struct.pack("!H", len(client_id)) + client_id
         self.tls.sendall(b"\x10" + bytes([len(body)]) + body)
         return self.tls.recv(4)
 

@@ -34,6 +34,10 @@ class Tab:
     def is_visible(self) -> bool:
         return bool(self.evaluate("document.visibilityState") == "visible")
 
+    @property
+    def is_loaded(self) -> bool:
+        return bool(self.evaluate("document.readyState") == "complete")
+
     def bring_to_front(self) -> None:
         self._browser.send("Target.activateTarget", targetId=self._target)
 

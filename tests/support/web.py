@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -104,12 +104,12 @@ def chromium(folder: Path) -> Iterator[Browser]:
             browser.close()
 
 
-def sign_up(page: Page, url: str, name: str = "ada") -> None:
-    """Create an account as a person does."""
+def sign_up(page: Page, url: str, name: str = "ada", say: Callable[[str], str] = str) -> None:
+    """Create an account as a person does; ``say`` translates to the language of the page."""
     page.goto(f"{url}/sign-up")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    follow(page.get_by_role("button", name="Create account"))
+    page.get_by_label(say("Username")).fill(name)
+    page.get_by_label(say("Password"), exact=True).fill(PASSWORD)
+    follow(page.get_by_role("button", name=say("Create account")))
 
 
 def follow(leads: Locator) -> None:

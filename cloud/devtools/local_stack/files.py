@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from cloud.ops.deploy.broker_plugin import PLUGIN
 from cloud.ops.deploy.package_files import CLOUD_BROKER, filled_in
 from cloud.ops.provisioning.authorities import Authorities
 from cloud.ops.provisioning.broker_files import MOSQUITTO_FOLDER, write_broker_files
@@ -31,8 +32,11 @@ def broker_place(folder: Path, user: str) -> str:
     return f"user {user}\npersistence true\npersistence_location {folder}/\nlog_dest stderr\n"
 
 
-def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = True) -> str:
-    """Return the shipped broker configuration; with ``tests``, its test listener is enabled."""
+def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = True, plugin: Path | None = None) -> str:
+    """Return the shipped broker configuration; with ``tests``, its test listener is enabled.
+
+    Without ``plugin``, the compiled plugin, its lines are left out, so that `make run` needs no compiler.
+    """
     values = {
         str(MOSQUITTO_FOLDER): str(folder / "lampi"),
         "listener 8883": f"listener {ports.lamps} {HOST}",
@@ -40,7 +44,12 @@ def cloud_broker(folder: Path, user: str, ports: BrokerPorts, *, tests: bool = T
     }
     if tests:
         values |= {"#listener 1883 127.0.0.1": f"listener {ports.tests} {HOST}"}
-    return broker_place(folder, user) + filled_in(CLOUD_BROKER, values)
+    if plugin is not None:
+        values |= {str(PLUGIN): str(plugin), "plugin_opt_port 8883": f"plugin_opt_port {ports.lamps}"}
+    text = filled_in(CLOUD_BROKER, values)
+    if plugin is None:
+        text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("plugin"))
+    return broker_place(folder, user) + text
 
 
 def make_authorities(folder: Path, broker_folder: Path, user: str, now: datetime) -> Authorities:
@@ -60,8 +69,10 @@ def lamp_broker(folder: Path, user: str, port: int, lamp_folder: Path) -> str:
     return broker_place(folder, user) + f"listener {port} {HOST}\nallow_anonymous true\n" + bridge
 
 
-def provision_lamp(authorities: Authorities, device_id: str, lamps: Path, cloud_port: int, now: datetime) -> Path:
+def provision_lamp(
+    authorities: Authorities, device_id: str, lamps: Path, cloud_port: int, now: datetime, *, stock: bool = False
+) -> Path:
     """Provision a lamp for the broker on a loopback port; return its bundle's folder."""
-    for _ in provision(authorities, [device_id], Order(lamps, f"{HOST}:{cloud_port}"), now):
+    for _ in provision(authorities, [device_id], Order(lamps, f"{HOST}:{cloud_port}", stock=stock), now):
         pass
     return lamps / device_id

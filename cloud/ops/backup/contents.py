@@ -1,15 +1,23 @@
 """Preparing a restored database for use."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import peewee
 
 from cloud.auth.sessions import BrowserSession
 from cloud.db.database import open_database, write_transaction
 from cloud.db.schema import upgrade
+from cloud.db.timestamps import utc_now
+from cloud.services.resets import OWNER_HAS
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from cloud.store.lease import Lease, Standby
+from cloud.store.offers import Offer
+from cloud.store.reset_requests import ResetRequest
+
+_BEYOND_BELIEF = timedelta(hours=1)
+"""How far beyond the longest time a moment is for the daemon not to believe it, and to begin that time again."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,8 @@ class Contents:
 def make_current(database_url: str) -> tuple[Contents, peewee.Database]:
     """Open a restored database, apply migrations, and mark the broker's retained messages as untrusted.
 
-    The lease is deleted. So are web sessions: users may have signed out or changed their passwords after the backup.
+    The lease is deleted. So are web sessions and offers: users may have signed out, changed their passwords or
+    withdrawn an offer after the backup. Owners who may have refused a reset since then get the whole time again.
 
     Raises:
         UnusableDatabase: the database is from a newer release, or fails.
@@ -36,4 +45,6 @@ def make_current(database_url: str) -> tuple[Contents, peewee.Database]:
         Lease.delete().execute()
         Standby.delete().execute()
         BrowserSession.delete().execute()
+        Offer.delete().execute()
+        ResetRequest.update(due_at=utc_now() + OWNER_HAS + _BEYOND_BELIEF).execute()
     return Contents(Lampi.select().count(), User.select().count(), applied), database

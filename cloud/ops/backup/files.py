@@ -1,5 +1,7 @@
 """Atomic creation of backup files."""
 
+import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,7 +17,7 @@ def new_file(file: Path) -> Iterator[Path]:
     Raises:
         UnusableBackup: the file already exists, even if created meanwhile, or can't be written.
     """
-    if file.exists():
+    if os.path.lexists(file):  # also a link, wherever it leads
         raise UnusableBackup(f"{file} already exists; give another name.")
     with place_beside(file) as place:
         yield place
@@ -51,7 +53,9 @@ def kind_of(file: Path, headers: Mapping[str, bytes]) -> str:
         UnusableBackup: the file is not a backup or can't be read.
     """
     try:
-        with file.open("rb") as opened:
+        with open(file, "rb", opener=_open_at_once) as opened:
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                raise UnusableBackup(f"{file} is not a regular file.")
             beginning = opened.read(max(map(len, headers.values())))
     except OSError as fault:
         raise UnusableBackup(f"Can't read {file}: {fault.strerror}.") from None
@@ -59,6 +63,11 @@ def kind_of(file: Path, headers: Mapping[str, bytes]) -> str:
         if beginning.startswith(header):
             return kind
     raise UnusableBackup(f"{file} is not a backup.")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a named pipe doesn't wait for a writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _not_written(file: Path, fault: OSError) -> UnusableBackup:

@@ -9,6 +9,7 @@ from pathlib import Path
 import peewee
 
 from cloud.db.database import open_database
+from cloud.db.foreign_database import refuse_foreign_file
 from cloud.db.url import sqlite_url
 from cloud.errors import UnusableBackup, UnusableDatabase
 from cloud.ops.backup.contents import Contents, make_current
@@ -38,12 +39,18 @@ def copy(database_url: str, place: Path) -> None:
 
 
 def put_in_place(file: Path, target: Path, now: datetime) -> tuple[Contents, Path | None]:
-    """Restore a database; an existing one is renamed and never deleted.
+    """Restore a database; an existing one is renamed and never deleted. A link to it stays.
 
     Raises:
         UnusableBackup: the file is damaged, or has a trigger, a table or anything else that isn't this program's.
-        UnusableDatabase: the existing database is in use by a daemon, the web page or another program.
+        UnusableDatabase: the existing database is in use by a daemon, the web page or another program, or isn't a file.
+        ForeignDatabase: the existing database is another program's.
     """
+    target = Path(os.path.realpath(target))
+    if target.exists() and not target.is_file():
+        raise UnusableDatabase(f"The database {target} is not a regular file.")
+    if target.exists():
+        refuse_foreign_file(target)
     with place_beside(target) as place:
         try:
             with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as backup:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cloud.errors import UserError
-from cloud.ops.deploy import nginx, package_files
+from cloud.ops.deploy import broker_plugin, nginx, package_files
 from cloud.ops.provisioning.authorities import Authorities
 from cloud.ops.provisioning.broker_files import (
     MOSQUITTO_FOLDER,
@@ -39,6 +39,7 @@ _ENVIRONMENT = "/opt/lampi"
 """Path of the virtual environment in the shipped files; replaced by the running one."""
 
 _BROKER_CONFIGURATION = Path("/etc/mosquitto/conf.d/lampi.conf")
+_BROKER_LIMITS = Path("/etc/systemd/system/mosquitto.service.d/lampi.conf")
 _OWN = Owner(USER, USER)
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
@@ -76,6 +77,9 @@ def rows(service: str, page: str | None = None, nginx_version: nginx.Version | N
 
     ``service`` is the process manager, one of `SERVICES`; ``page`` is the web page's host name, None for no page.
     ``nginx_version`` selects the syntax of nginx's configuration; None if unknown.
+
+    Raises:
+        UserError: the broker's plugin can't be compiled.
     """
     settings = {} if page is None else {_NO_CLAIM_URL: f"LAMPI_CLAIM_URL={_claim_url(page)}", f"# {_PROXY}": _PROXY}
     laid_out: list[Row] = [
@@ -87,7 +91,11 @@ def rows(service: str, page: str | None = None, nginx_version: nginx.Version | N
         replace(
             _file(package_files.SETTINGS, "/etc/lampi/lampi.env", 0o640, Owner("root", USER), settings), secured=True
         ),
+        Folder(broker_plugin.PLUGIN.parent),
+        File(broker_plugin.PLUGIN, broker_plugin.compiled()),
         _file(package_files.CLOUD_BROKER, str(_BROKER_CONFIGURATION)),
+        Folder(_BROKER_LIMITS.parent),
+        _file(package_files.BROKER_UNIT_LIMITS, str(_BROKER_LIMITS)),
         _file(package_files.COMMAND, "/usr/local/sbin/lampi-cloud", 0o755),
     ]
     if page is not None:

@@ -126,13 +126,20 @@ def _disconnect(broker: BrokerUrl, device_id: str) -> None:
     confirmed: queue.SimpleQueue[int] = queue.SimpleQueue()
     # The lamp's will publishes this too, unless its access was denied before; a retained `1` must not remain.
     named = (topics.provisioned_presence(device_id), topics.presence(device_id))
-    down, also = (Publication(topic, payloads.DOWN, qos=1, retain=True) for topic in named)
+    down, *also = (Publication(topic, payloads.DOWN, qos=1, retain=True) for topic in named)
+    # Unlike `$SYS`, the broker saves this topic to disk, so nothing is left there.
+    stripped = topics.stripped_presence(device_id)
+    also += [
+        Publication(stripped, payloads.DOWN, qos=1, retain=False),
+        Publication(stripped, payloads.CLEARED, 1, True),
+    ]
     link = MqttClient(broker, device_id, birth=down, on_connection=events.put, on_confirmed=confirmed.put)
     link.start()
     try:
         confirmed.get(timeout=CONNECT_SECONDS)
-        link.publish(also)
-        confirmed.get(timeout=CONNECT_SECONDS)
+        for each in also:
+            link.publish(each)
+            confirmed.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
         raise NotYetRevoked(
             f"Revoked {device_id}, but can't close its connection, if any: the broker at {broker} does "

@@ -102,17 +102,19 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
         CantWrite: the text names the folder and the reason.
     """
     folder = folder.resolve()  # "." has no name
+    partial, old = (folder.with_name(f".{folder.name}.{suffix}") for suffix in ("new", "old"))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.parent.glob(f".{folder.name}.*"):
-            shutil.rmtree(leftover)
-        partial = folder.with_name(f".{folder.name}.new")
+        files.make_folder(folder.parent)
+        for leftover in (partial, old):
+            if leftover.is_symlink():
+                raise CantWrite(f"{leftover} is a symbolic link, which is not followed. Remove it.")
+            if leftover.exists():
+                shutil.rmtree(leftover)
         partial.mkdir(mode=0o700)
         for name, content in contents.items():
             files.make_folder((partial / name).parent)
             _write(partial / name, content)
         if folder.exists():
-            old = folder.with_name(f".{folder.name}.old")
             folder.rename(old)
             partial.rename(folder)
             shutil.rmtree(old)
@@ -120,7 +122,7 @@ def write_folder(folder: Path, contents: Mapping[str, Content]) -> None:
             partial.rename(folder)
         files.sync(folder.parent)
     except OSError as fault:
-        raise CantWrite(f"Can't write {folder}: {fault.strerror}.") from None
+        raise CantWrite(f"Can't write {folder}: {fault.strerror or fault}.") from None
 
 
 @contextlib.contextmanager
@@ -131,7 +133,7 @@ def locked(path: Path) -> Iterator[None]:
         CantWrite: the file can't be opened.
     """
     try:
-        file = path.open("a")
+        file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, SECRET), "wb")
     except OSError as fault:
         raise CantWrite(f"Can't open {path}: {fault.strerror}.") from None
     with file:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from cloud.ops.provisioning.authorities import CLOUD, LAMPS, Authorities
 from cloud.ops.provisioning.errors import BadName, CantWrite
-from cloud.ops.provisioning.files import write_folder
-from cloud.ops.provisioning.lamp_files import files_of_others, lamp_files, serial_in
+from cloud.ops.provisioning.files import make_folder, write_folder
+from cloud.ops.provisioning.lamp_files import files_of_others, found_in, lamp_files
 from shared.mqtt.broker_url import parse_broker_url
 
 RENEW_BEFORE = timedelta(days=365)
@@ -22,15 +22,21 @@ class Outcome(Enum):
     MADE = "made"
     RENEWED = "renewed"
     KEPT = "kept"
+    CHANGED = "changed"
+    """From a stock lamp's bundle to another's, or back."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """Where to create bundles, for which broker address, and whether to renew valid ones."""
+    """Where to create bundles, for which broker address, whether to renew valid ones, and for which lamps.
+
+    ``stock`` bundles are for lamps with programs of the LAMPI course, whose bridge strips the topic prefix.
+    """
 
     out: Path
     address: str
     renew: bool = False
+    stock: bool = False
 
 
 def read_address(text: str) -> str:
@@ -54,15 +60,13 @@ def provision(authorities: Authorities, device_ids: Iterable[str], order: Order,
     """Create the lamps' bundles; valid ones are kept.
 
     Each bundle is written atomically, so an interrupted run can be repeated. A bundle is renewed if its certificate is
-    revoked, expires within `RENEW_BEFORE` or is from another authority, or if the broker's address has changed.
+    revoked, expires within `RENEW_BEFORE` or is from another authority, or if the broker's address or ``stock`` is
+    another one.
 
     Raises:
         CantWrite, NoAuthority: bundles written before remain. Links, and folders with other files, are not replaced.
     """
-    try:
-        order.out.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise CantWrite(f"Can't create {order.out}: {fault.strerror}.") from None
+    make_folder(order.out)
     for device_id in device_ids:
         with authorities.locked():
             yield _provision_one(authorities, device_id, order, now)
@@ -72,12 +76,18 @@ def _provision_one(authorities: Authorities, device_id: str, order: Order, now: 
     folder = order.out / device_id
     if folder.is_symlink():
         raise CantWrite(f"{folder} is a symbolic link, which is not followed. Remove it, or give another --out.")
-    serial = serial_in(folder, order.address)
-    if serial is not None and not order.renew and authorities.is_good(LAMPS, serial, now + RENEW_BEFORE):
+    if folder.exists() and not folder.is_dir():
+        raise CantWrite(f"{folder} is not a folder. Move it, or give another --out.")
+    found = found_in(folder)
+    is_as_ordered = found is not None and (found.address, found.stock) == (order.address, order.stock)
+    if found and is_as_ordered and not order.renew and authorities.is_good(LAMPS, found.serial, now + RENEW_BEFORE):
         return Outcome.KEPT
     if others := files_of_others(folder):
         raise CantWrite(f"{folder} has other files: {', '.join(others)}. Move them, or give another --out.")
     outcome = Outcome.RENEWED if folder.exists() else Outcome.MADE
+    if found and found.stock != order.stock:
+        outcome = Outcome.CHANGED
     credentials = authorities.issue_lamp(device_id, now)
-    write_folder(folder, lamp_files(device_id, order.address, credentials, authorities.certificate(CLOUD)))
+    ca = authorities.certificate(CLOUD)
+    write_folder(folder, lamp_files(device_id, order.address, credentials, ca, stock=order.stock))
     return outcome

@@ -9,7 +9,7 @@ from cloud.ops.provisioning import files
 from cloud.ops.provisioning.authorities import LAMPS, Authorities
 from cloud.ops.provisioning.errors import CantWrite
 from cloud.ops.provisioning.files import SECRET, Content
-from shared.protocol.topics import EVERY_TOPIC
+from shared.protocol.topics import EVERY_TOPIC, connection, lamp_prefix
 
 MOSQUITTO_USER = "mosquitto"
 RULES = package_files.BROKER_RULES.name
@@ -18,7 +18,20 @@ _FORMER_LAMPS_RULES = "lamps.acl"
 FORMER_RULES = (_FORMER_LAMPS_RULES, "cloud.acl")
 """Names of the rules in earlier releases, one file per listener."""
 
+_PATTERN = "pattern write "
+_ANY_CLIENT = f"{_PATTERN}{connection(lamp_prefix('%u'), '+')}\n"
+"""A rule of earlier releases, which let a lamp have the broker retain any number of messages."""
+
 _MARK = "\n# Shut out by `lampi-cloud deprovision`, which writes what is below this line.\n"
+
+
+def narrowed(rules: str) -> str:
+    """Return rules in which lamps may report only the clients that the shipped rules name."""
+    shipped = package_files.BROKER_RULES.read_text(encoding="utf-8").splitlines(keepends=True)
+    before, after = _ANY_CLIENT.split("+")
+    named = "".join(line for line in shipped if line.startswith(before) and line.endswith(after))
+    lines = rules.splitlines(keepends=True)
+    return "".join(named if _is_any_client(line) else line for line in lines)
 
 
 def with_shut_out(rules: str, device_ids: Iterable[str]) -> str:
@@ -36,8 +49,8 @@ def with_shut_out(rules: str, device_ids: Iterable[str]) -> str:
 def write_rules(authorities: Authorities, folder: Path, now: datetime, user: str = MOSQUITTO_USER) -> None:
     """Write missing rules for a broker that runs as ``user``; the caller must hold the lock.
 
-    Existing files are kept, since they may have been edited by hand. Mosquitto requires that they belong to its user
-    and are unreadable for others; owner and mode are corrected.
+    Existing files are kept, since they may have been edited by hand, but for `narrowed` rules. Mosquitto requires that
+    they belong to its user and are unreadable for others; owner and mode are corrected.
 
     Raises:
         CantWrite: the text names the file and the reason.
@@ -49,13 +62,26 @@ def write_rules(authorities: Authorities, folder: Path, now: datetime, user: str
     }
     for name in missing_rules(folder):
         files.write_file(folder / name, Content(contents[name], SECRET), owner=user)
+    if _is_wide(folder):
+        text = narrowed((folder / RULES).read_text(encoding="utf-8"))
+        files.write_file(folder / RULES, Content(text.encode(), SECRET), owner=user)
     for name in contents:
         files.restrict(folder / name, user)
 
 
 def has_good_rules(folder: Path, user: str = MOSQUITTO_USER) -> bool:
     """Return whether `write_rules` would change nothing."""
-    return not missing_rules(folder) and not any(files.is_exposed(folder / name, user) for name in (RULES, PASSWORDS))
+    if missing_rules(folder) or _is_wide(folder):
+        return False
+    return not any(files.is_exposed(folder / name, user) for name in (RULES, PASSWORDS))
+
+
+def _is_wide(folder: Path) -> bool:
+    return any(map(_is_any_client, (folder / RULES).read_text(encoding="utf-8").splitlines()))
+
+
+def _is_any_client(line: str) -> bool:
+    return line.split() == _ANY_CLIENT.split()
 
 
 def missing_rules(folder: Path) -> list[str]:

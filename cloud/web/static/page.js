@@ -8,11 +8,13 @@ let fetching = false
 let again = false
 
 function showTimes (within) {
+  const language = document.documentElement.lang
+  const locale = navigator.languages.find(name => name.split('-')[0] === language) ?? language // en-GB rather than en
   const today = new Date().toDateString()
   for (const time of within.querySelectorAll('time')) {
     const instant = new Date(time.dateTime)
-    const date = instant.toDateString() === today ? {} : { dateStyle: 'medium' }
-    time.textContent = new Intl.DateTimeFormat(undefined, { ...date, timeStyle: 'short' }).format(instant)
+    const date = instant.toDateString() === today && !('dated' in time.dataset) ? {} : { dateStyle: 'medium' }
+    time.textContent = new Intl.DateTimeFormat(locale, { ...date, timeStyle: 'short' }).format(instant)
   }
 }
 
@@ -31,13 +33,16 @@ async function renew () {
     }
     const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
     const fresh = page.querySelector('[data-live]')
-    if (!answer.ok || fresh?.dataset.session !== live().dataset.session) { // signed out, or signed in as another user
+    const sameLanguage = page.documentElement.lang === document.documentElement.lang
+    if (!answer.ok || !sameLanguage || fresh?.dataset.session !== live().dataset.session) { // signed out, or signed in as another user
       location.reload()
       return
     }
     const focused = live().contains(document.activeElement) ? document.activeElement.id : ''
     showTimes(fresh)
+    showCopying(fresh)
     live().replaceWith(document.adoptNode(fresh))
+    countDown()
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
     const progress = fresh.querySelector('[data-progress]')
     const announcement = document.getElementById('announcement')
@@ -145,8 +150,31 @@ function follow () {
     hide()
     channel?.close()
   })
+  // Safari keeps the page in memory for the back button if it was loaded over HTTP; its channel is closed by now.
   addEventListener('pageshow', event => { if (event.persisted) location.reload() })
   if (!document.hidden) show()
+}
+
+// Counts down what is left of an offer since the page was rendered, and reloads the page at the end.
+function countDown () {
+  for (const left of document.querySelectorAll('[data-left]')) {
+    left.endsAt ??= performance.now() + left.dataset.left * 1000
+    const seconds = Math.max(0, Math.ceil((left.endsAt - performance.now()) / 1000))
+    const minutes = Math.floor(seconds / 60)
+    left.textContent = `${minutes}:${String(seconds % 60).padStart(2, '0')}`
+    if (seconds === 0) location.reload()
+  }
+}
+
+// Shows the buttons that copy a field, where the browser lets a page copy: over HTTPS and on localhost.
+function showCopying (within) {
+  for (const button of within.querySelectorAll('[data-copy]')) {
+    button.hidden = !navigator.clipboard
+    button.onclick = async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value)
+      button.textContent = button.dataset.copied
+    }
+  }
 }
 
 // On the "Service temporarily unavailable" page: reloads as soon as the service responds.
@@ -164,5 +192,10 @@ async function awaitReturn () {
 }
 
 showTimes(document)
+showCopying(document)
+if (document.querySelector('[data-left]')) {
+  countDown()
+  setInterval(countDown, 1000)
+}
 if (document.querySelector('[data-away]')) setTimeout(awaitReturn, POLL_MILLISECONDS)
 if (live()) follow()

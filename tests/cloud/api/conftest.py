@@ -15,7 +15,10 @@ from cloud.api.app import register_api
 from cloud.auth.api_tokens import make_token
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.timestamps import utc_now
+from cloud.services import resets
+from cloud.services.resets import LampReset
 from cloud.store.lamps import Lampi, User
+from cloud.store.reset_requests import ResetRequest
 
 LAMP, OTHER_LAMP = "b827ebba0387", "b827ebba0388"
 LAMPS = "/api/v1/lamps"
@@ -52,6 +55,13 @@ def register(device_id: str) -> Lampi:
     batch.add(device_id, True)
     batch.register(utc_now())
     return Lampi.named(device_id)
+
+
+def request_reset() -> None:
+    """Request a reset at the claimed lamp."""
+    now = utc_now()
+    resets.answer({LAMP: None}, LampReset.AFTER_A_DAY, now)
+    resets.answer({LAMP: ResetRequest.get_by_id(LAMP).ticket}, LampReset.AFTER_A_DAY, now)
 
 
 def asking(client: FlaskClient, user: User) -> Ask:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cloud.db.timestamps import utc_now
+from cloud.rate_limit.changes import REFILL
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claim_terms import ClaimTerms
 from cloud.services.claiming import associate_by_code, release
@@ -15,6 +16,7 @@ from cloud.store.audit_log import History
 from cloud.store.lamps import Lampi, User
 from shared.protocol.payloads import Unassociated
 from tests.cloud.api.conftest import LAMP, LAMPS, OTHER_LAMP, Ask, problem, register
+from tests.support.changes import use_up_changes
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def test_a_code_makes_the_lamp_the_users(ask: Ask, lamp: Lampi, ada: User) -> No
     answer = ask("POST", LAMPS, json={"code": lamp.association_code[:6].upper()})
     assert (answer.status_code, answer.headers["Location"]) == (201, f"{LAMPS}/{LAMP}")
     shown = answer.get_json()
-    assert set(shown) == {"device_id", "name", "connected", "confirmed", "created_at", "associated_at"}
+    assert set(shown) == {"device_id", "name", "connected", "confirmed", "created_at", "associated_at", "reset"}
     assert (shown["device_id"], shown["connected"], shown["confirmed"]) == (LAMP, True, False)
     assert Lampi.named(LAMP).user == ada
     assert lamp.association_code[:6] not in answer.text
@@ -150,6 +152,30 @@ def test_too_many_guesses_get_a_retry_after(ask: Ask, ask_for_bob: Ask, lamp: La
         assert 0 < int(refused.headers["Retry-After"]) <= 25 * 3600
     assert association_of(Lampi.named(LAMP), ClaimTerms()) == Unassociated(lamp.association_code)
     assert ask_for_bob("POST", address, json=right).status_code in (201, 202)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("POST", f"{LAMPS}/identify", "code"),
+        ("POST", LAMPS, "code"),
+        ("PATCH", f"{LAMPS}/{OTHER_LAMP}", "name"),
+        ("DELETE", f"{LAMPS}/{OTHER_LAMP}", ""),
+    ],
+    ids=["identify", "associate", "rename", "release"],
+)
+def test_too_many_changes_get_a_retry_after(ask: Ask, lamp: Lampi, ada: User, change: tuple[str, str, str]) -> None:
+    method, address, member = change
+    body = {member: lamp.association_code} if member else None
+    associate_by_code(register(OTHER_LAMP).association_code, ada, utc_now())
+    before = History.select().count()
+    use_up_changes(ada, utc_now() + REFILL)  # ahead, so that none is refilled meanwhile
+    refused = ask(method, address, json=body)
+    assert problem(refused, 429, "too-many-changes") == "Too many changes. Try again in 1 minute."
+    assert 1 <= int(refused.headers["Retry-After"]) <= 2 * REFILL.seconds
+    assert History.select().count() == before
+    use_up_changes(ada, utc_now(), but=1)
+    assert ask(method, address, json=body).status_code < 300
 
 
 def test_history_says_who_did_it_and_from_where(ask: Ask, lamp: Lampi) -> None:

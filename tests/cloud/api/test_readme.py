@@ -29,8 +29,10 @@ def test_what_the_readme_says_works(address: str, ada: User, lamp: Lampi) -> Non
         done = subprocess.run(["bash", "-c", shown], env=environment, capture_output=True, text=True, check=True)
         body, _, status = done.stdout.rpartition("\n")
         said.append((int(status), json.loads(body or "null")))
-    assert [status for status, _ in said] == [202, 201, 200, 200, 200, 204]
+    assert [status for status, _ in said] == [202, 201, 200, 200, 200, 200, 202, 201, 204]
     assert said[0][1]["device_id_ending"] == LAMP[-4:]
     assert said[2][1]["lamps"] == [said[1][1]]
     assert said[4][1] == {**said[3][1], "name": "Room 12"}
+    assert said[6][1]["request"]["outcome"] == "pending"
+    assert set(said[7][1]) == {"code", "link", "until"}
     assert Lampi.named(LAMP).user_id is None

@@ -2,32 +2,23 @@
 
 from datetime import timedelta
 from typing import Literal
+from unittest.mock import Mock
 
-import peewee
 import pytest
 from argon2 import PasswordHasher
 
-from cloud.auth import accounts, passwords, sessions
-from cloud.auth.sessions import IDLE_FOR, LASTS_FOR, NOTED_EVERY, BrowserSession
-from cloud.errors import BadPassword, BadUserName, TooManyAttempts, WrongPassword
-from cloud.rate_limit.attempts import Attempt
+from cloud.auth import accounts, passwords
+from cloud.errors import BadPassword, BadUserName, Overloaded, TooManyAttempts, WrongPassword
+from cloud.rate_limit.attempts import Attempt, Limit
 from cloud.services.claiming import add_user
 from cloud.store.lamps import User
 from tests.cloud.conftest import NOW
+from tests.support.networks import NEIGHBOURS, sources_in
 
 PASSWORD = "correct horse battery"
 HOME = "192.0.2.7"
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture(autouse=True)
-def opened(database: peewee.Database) -> None:
-    """Give each test the database, also those that name nothing of it."""
-
-
-@pytest.fixture
-def grace() -> User:
-    return accounts.sign_up("Grace", PASSWORD, HOME, NOW)
+QUARTER = timedelta(minutes=15)
 
 
 def try_in_vain(name: str, source: str = HOME) -> None:
@@ -57,12 +48,63 @@ def test_a_name_that_an_operator_gave_is_taken_too(bob: User) -> None:
         accounts.sign_up("BOB", PASSWORD, HOME, NOW)
 
 
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u180b\u200c\u200d\u2060\u3164\ufe00\ufe0f\uffa0\U000e0100"
+"""Joiners, fillers, variation selectors, and others that are drawn as nothing."""
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("aca", "\N{CYRILLIC SMALL LETTER A}\N{CYRILLIC SMALL LETTER ES}\N{CYRILLIC SMALL LETTER A}"),
+        ("alice", "AIice"),
+        ("alice", "a1ice"),
+        ("oscar", "0scar"),
+        ("arno", "amo"),
+        ("soren", "s\N{LATIN SMALL LETTER O WITH STROKE}ren"),
+        ("ada", "ada\N{COMBINING DOT BELOW}"),
+        ("papa", "\N{GREEK SMALL LETTER RHO}\N{GREEK SMALL LETTER ALPHA}" * 2),
+        ("\N{ARABIC LETTER ALEF}\N{ARABIC LETTER ALEF}\N{ARABIC LETTER ALEF}", "lll"),
+    ],
+)
+def test_a_name_that_looks_like_anothers_is_taken(name: str, other: str) -> None:
+    for first, second in ((name, other), (other, name)):
+        accounts.sign_up(first, PASSWORD, HOME, NOW)
+        with pytest.raises(BadUserName, match="is taken"):
+            accounts.sign_up(second, PASSWORD, HOME, NOW)
+        User.delete().execute()
+
+
+def test_a_name_that_looks_like_an_operators_user_is_taken() -> None:
+    add_user("\N{CYRILLIC SMALL LETTER A}\N{CYRILLIC SMALL LETTER DE}a")
+    add_user("ad\N{COMBINING GRAPHEME JOINER}a")
+    with pytest.raises(BadUserName, match="is taken"):
+        accounts.sign_up("ada", PASSWORD, HOME, NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("jury", "juru"), ("\u05d3\u05d5\u05d3", "\u05d3\u05d3"), ("がく", "かく"), ("김", "긴")]
+)
+def test_names_that_differ_visibly_are_both_free(name: str, other: str) -> None:
+    for each in (f"{name}2", f"{other}2"):
+        accounts.sign_up(each, PASSWORD, HOME, NOW)
+
+
+def test_users_whose_names_look_alike_already_can_still_sign_in() -> None:
+    latin, cyrillic = add_user("aca"), add_user("\N{CYRILLIC SMALL LETTER A}c\N{CYRILLIC SMALL LETTER A}")
+    for user in (latin, cyrillic):
+        accounts.set_password(user, f"{PASSWORD} {user.id}")
+        assert accounts.sign_in(user.name, f"{PASSWORD} {user.id}", HOME, NOW) == user
+
+
 @pytest.mark.parametrize(
     "name",
     [
         *("", " ", "a", "a" * 41, "a b", "a\nb", "a\0b", "<b>ada</b>", "../ada", "ada\ud800"),
         *("ada\N{RIGHT-TO-LEFT OVERRIDE}", "p\N{CYRILLIC SMALL LETTER A}ypal", "\N{ZERO WIDTH SPACE}ada"),
         "\N{GRINNING FACE}\N{GRINNING FACE}",
+        *(f"ad{character}a" for character in INVISIBLE),
+        *("\u3164\u3164", "\u2800\u2800", "\u0301\u0301", "__", "\u0301ada"),
+        *("ada\u0336\u0336", "ad\u0302\u0303\u0304\u0305\u0306a", "\u05d3\u05d5\u05d3-", "1\u05d3\u05d5\u05d3"),
     ],
 )
 def test_invalid_names_are_refused(name: str) -> None:
@@ -150,10 +192,72 @@ def test_five_wrong_passwords_and_then_not_even_the_right_one(grace: User) -> No
     accounts.sign_in("grace", PASSWORD, HOME, NOW + timedelta(minutes=15))
 
 
-def test_right_passwords_do_not_count(grace: User) -> None:
+def test_right_passwords_do_not_count_as_wrong_ones(grace: User) -> None:
     for _ in range(50):
         accounts.sign_in("grace", PASSWORD, HOME, NOW)
-    assert Attempt.select().count() == 2  # having tried a name, and having signed up
+    for _ in range(5):
+        try_in_vain("grace")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_hashes")
+def test_an_account_signs_in_so_often_an_hour_and_no_more(grace: User) -> None:
+    for number in range(100):
+        accounts.sign_in("grace", PASSWORD, f"192.0.2.{number}", NOW)
+    with pytest.raises(TooManyAttempts, match="in 60 minutes"):
+        accounts.sign_in("GRACE", PASSWORD, HOME, NOW)
+    accounts.sign_in("grace", PASSWORD, HOME, NOW + timedelta(hours=1))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_hashes")
+def test_from_an_address_so_many_sign_in_an_hour_and_no_more(grace: User) -> None:
+    for number in range(5):
+        accounts.sign_up(f"name{number}", PASSWORD, HOME, NOW)
+        for _ in range(100):
+            accounts.sign_in(f"name{number}", PASSWORD, HOME, NOW)
+    with pytest.raises(TooManyAttempts):
+        accounts.sign_in("grace", PASSWORD, HOME, NOW)
+    accounts.sign_in("grace", PASSWORD, "192.0.2.8", NOW)
+
+
+@pytest.mark.parametrize("step", ["fits", "hashed"])
+def test_a_password_change_that_found_too_many_waiting_is_not_counted(
+    ada: User, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    accounts.set_password(ada, PASSWORD)
+    with monkeypatch.context() as busy:
+        busy.setattr(passwords, step, Mock(side_effect=Overloaded))
+        for _ in range(20):
+            with pytest.raises(Overloaded):
+                accounts.change_password(ada, PASSWORD, "another good one", NOW)
+    accounts.change_password(ada, PASSWORD, "another good one", NOW)
+
+
+def test_a_sign_in_that_finds_too_many_waiting_is_not_counted(grace: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Attempt.select().count()
+    monkeypatch.setattr(passwords, "fits", Mock(side_effect=Overloaded))
+    for _ in range(10):
+        with pytest.raises(Overloaded):
+            accounts.sign_in("grace", PASSWORD, HOME, NOW)
+    assert Attempt.select().count() == before
+
+
+def test_a_sign_up_that_finds_too_many_waiting_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as waiting:
+        waiting.setattr(passwords, "hashed", Mock(side_effect=Overloaded))
+        for number in range(20):
+            with pytest.raises(Overloaded):
+                accounts.sign_up(f"name{number}", PASSWORD, HOME, NOW)
+    accounts.sign_up("one-more", PASSWORD, HOME, NOW)
+
+
+def test_a_right_password_is_enough_where_its_hash_can_not_be_replaced(
+    grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "is_outdated", Mock(return_value=True))
+    monkeypatch.setattr(passwords, "hashed", Mock(side_effect=Overloaded))
+    assert accounts.sign_in("grace", PASSWORD, HOME, NOW) == grace
 
 
 def test_an_address_that_tries_many_names_is_stopped(grace: User) -> None:
@@ -178,70 +282,49 @@ def test_an_address_makes_so_many_accounts_an_hour_and_no_more() -> None:
     accounts.sign_up("one-more", PASSWORD, HOME, NOW + timedelta(hours=1))
 
 
+WIDER = pytest.mark.parametrize(("bits", "times"), [(56, 2), (48, 5)])
+
+
+@WIDER
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_wider_network_makes_so_many_accounts_an_hour_and_no_more(bits: int, times: int) -> None:
+    sources = sources_in(bits)
+    for number in range(20 * times):
+        accounts.sign_up(f"name{number}", PASSWORD, sources[number], NOW)
+    with pytest.raises(TooManyAttempts):
+        accounts.sign_up("one-more", PASSWORD, sources[-1], NOW)
+    accounts.sign_up("one-more", PASSWORD, NEIGHBOURS[bits], NOW)
+
+
+@WIDER
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_wider_network_that_tries_many_names_is_stopped(grace: User, bits: int, times: int) -> None:
+    sources = sources_in(bits)
+    for number in range(30 * times):
+        try_in_vain(f"name{number}", sources[number])
+    with pytest.raises(TooManyAttempts):
+        accounts.sign_in("grace", PASSWORD, sources[-1], NOW)
+    assert accounts.sign_in("grace", PASSWORD, NEIGHBOURS[bits], NOW) == grace
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_wider_network_learns_so_many_taken_names_an_hour_and_no_more(grace: User) -> None:
+    sources, counted = sources_in(56), Limit(("try name", "2001:db8:1::/56"), 0, timedelta(hours=1))
+    Attempt.insert_many([{"who": counted.key, "at": NOW}] * (2 * 200 - 1)).execute()
+    with pytest.raises(BadUserName, match="is taken"):
+        accounts.sign_up("grace", PASSWORD, sources[0], NOW)
+    with pytest.raises(TooManyAttempts):
+        accounts.sign_up("grace", PASSWORD, sources[1], NOW)
+
+
 def test_what_was_tried_is_not_kept_and_is_forgotten(grace: User) -> None:
     try_in_vain("my secret password")
     assert "secret" not in repr(list(Attempt.select().dicts()))
-    accounts.sign_in("grace", PASSWORD, HOME, NOW + timedelta(days=1, seconds=1))
-    assert Attempt.select().count() == 0
-
-
-def test_who_is_signed_in_is_known_by_a_token_that_is_not_kept(grace: User) -> None:
-    token = sessions.begin(grace, NOW)
-    assert sessions.user_of(token, NOW) == grace
-    assert token not in repr(list(BrowserSession.select().dicts()))
-    assert sessions.user_of(token + "x", NOW) is None
-    sessions.end(token)
-    assert sessions.user_of(token, NOW) is None
-
-
-def test_a_session_ends_a_week_after_its_last_request(grace: User) -> None:
-    token = sessions.begin(grace, NOW)
-    later = NOW + IDLE_FOR - SECOND
-    assert sessions.user_of(token, later) == grace  # a look
-    assert sessions.user_of(token, later + IDLE_FOR - SECOND) == grace
-    assert sessions.user_of(token, later + 2 * IDLE_FOR) is None
-
-
-def test_a_session_ends_after_a_month_in_any_case(grace: User) -> None:
-    token = sessions.begin(grace, NOW)
-    for days in range(30):
-        assert sessions.user_of(token, NOW + timedelta(days=days)) == grace
-    assert sessions.user_of(token, NOW + LASTS_FOR) is None
-    sessions.begin(grace, NOW + LASTS_FOR)
-    assert BrowserSession.select().count() == 1  # the old one is gone
-
-
-def test_requests_are_recorded_every_five_minutes_only(grace: User) -> None:
-    token = sessions.begin(grace, NOW)
-    sessions.user_of(token, NOW + NOTED_EVERY - SECOND)
-    assert BrowserSession.get().seen_at == NOW
-    sessions.user_of(token, NOW + NOTED_EVERY)
-    assert BrowserSession.get().seen_at == NOW + NOTED_EVERY
-
-
-def test_a_changed_password_signs_out_everywhere(grace: User) -> None:
-    tokens = [sessions.begin(grace, NOW) for _ in range(3)]
-    with pytest.raises(WrongPassword, match="current password"):
-        accounts.change_password(grace, "wrong horse battery", "new horse battery", NOW)
-    assert sessions.user_of(tokens[0], NOW) == grace
-    accounts.change_password(grace, PASSWORD, "new horse battery", NOW)
-    assert [sessions.user_of(token, NOW) for token in tokens] == [None] * 3
-    assert accounts.sign_in("grace", "new horse battery", HOME, NOW) == grace
-
-
-def test_a_sign_in_that_was_verified_before_the_password_changed_gets_no_session(grace: User) -> None:
-    thief = accounts.sign_in("grace", PASSWORD, HOME, NOW)
-    accounts.change_password(grace, PASSWORD, "new horse battery", NOW)
-    with pytest.raises(WrongPassword):
-        sessions.begin(thief, NOW)
-    assert BrowserSession.select().count() == 0
-
-
-def test_an_operator_who_sets_a_password_ends_sign_ins_under_way(grace: User) -> None:
-    thief = accounts.sign_in("grace", PASSWORD, HOME, NOW)
-    accounts.set_password(User.get_by_id(grace.id), "new horse battery")
-    with pytest.raises(WrongPassword):
-        sessions.begin(thief, NOW)
+    later = NOW + timedelta(days=1, seconds=1)
+    accounts.sign_in("grace", PASSWORD, HOME, later)
+    assert {attempt.at for attempt in Attempt.select()} == {later}
 
 
 def test_an_outdated_hash_that_is_replaced_never_brings_the_old_password_back(
@@ -258,31 +341,36 @@ def test_an_outdated_hash_that_is_replaced_never_brings_the_old_password_back(
     assert accounts.sign_in("grace", "new horse battery", HOME, NOW) == grace
 
 
-def test_of_two_who_change_a_password_at_once_one_succeeds(grace: User) -> None:
-    other = User.get_by_id(grace.id)
-    accounts.change_password(grace, PASSWORD, "new horse battery", NOW)
-    token = sessions.begin(grace, NOW)
-    with pytest.raises(WrongPassword, match="current password"):
-        accounts.change_password(other, PASSWORD, "a third horse battery", NOW)
-    assert sessions.user_of(token, NOW) == grace
-    assert accounts.sign_in("grace", "new horse battery", HOME, NOW) == grace
-
-
-def test_a_user_has_at_most_twenty_sessions_and_the_one_that_was_idle_for_longest_ends(grace: User) -> None:
-    tokens = [sessions.begin(grace, NOW + number * SECOND) for number in range(20)]
-    sessions.user_of(tokens[0], NOW + NOTED_EVERY)
-    now = NOW + NOTED_EVERY
-    newest = sessions.begin(grace, now)
-    alive = [sessions.user_of(token, now) is not None for token in (*tokens, newest)]
-    assert alive == [True, False, *[True] * 19]
-
-
 def test_the_current_password_can_not_be_guessed_from_a_page_that_was_left_open(grace: User) -> None:
     for _ in range(5):
         with pytest.raises(WrongPassword):
             accounts.change_password(grace, "wrong horse battery", "new horse battery", NOW)
     with pytest.raises(TooManyAttempts):
         accounts.change_password(grace, PASSWORD, "new horse battery", NOW)
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_a_password_is_changed_ten_times_an_hour_and_no_more(grace: User) -> None:
+    for number in range(10):
+        accounts.change_password(
+            grace, PASSWORD if number == 0 else f"horse battery {number - 1}", f"horse battery {number}", NOW
+        )
+    with pytest.raises(TooManyAttempts, match="Try again in 60 minutes") as refused:
+        accounts.change_password(grace, "horse battery 9", PASSWORD, NOW)
+    assert refused.value.retry_after == timedelta(hours=1)
+    accounts.set_password(grace, PASSWORD)  # an operator isn't limited
+    accounts.change_password(grace, PASSWORD, "new horse battery", NOW + timedelta(hours=1))
+
+
+@pytest.mark.usefixtures("quick_hashes")
+def test_changes_that_fail_are_not_counted_as_changes(grace: User) -> None:
+    for quarters in range(4):
+        for _ in range(3):
+            with pytest.raises(WrongPassword):
+                accounts.change_password(grace, "wrong horse battery", "new horse battery", NOW + quarters * QUARTER)
+            with pytest.raises(BadPassword):
+                accounts.change_password(grace, PASSWORD, "short", NOW)
+    accounts.change_password(grace, PASSWORD, "new horse battery", NOW + 3 * QUARTER)
 
 
 def test_a_password_hash_with_outdated_parameters_is_replaced(grace: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cloud.cli import commands
-from cloud.services.claiming import associate_by_code
+from cloud.db.timestamps import utc_now
+from cloud.services.claiming import associate_by_code, user_named
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
+from tests.support.changes import use_up_changes
 
 Run = Callable[..., Result]
 
@@ -81,6 +83,7 @@ def test_lamps_as_json(run: Run, lampi: Lampi, ada: User) -> None:
             "connected": False,
             "created_at": "2026-11-23T12:00:00.000Z",
             "associated_at": "2026-11-23T12:00:00.000Z",
+            "stock_screen": False,
         }
     ]
 
@@ -96,6 +99,13 @@ def test_associate_by_code_names_the_lamp(run: Run, lampi: Lampi) -> None:
     refused = run("associate", "B71 E09", "--user", "ada")
     assert refused.exit_code == 1
     assert refused.stderr == "Error: No lamp found for this code. Check the code on the lamp's screen.\n"
+
+
+def test_operators_associate_for_a_user_who_made_too_many_changes(run: Run, lampi: Lampi) -> None:
+    use_up_changes(user_named("ada"), utc_now())
+    assert run("associate", "B71 E09", "--user", "ada").exit_code == 0
+    assert run("release", "b827ebba0387").exit_code == 0
+    assert run("identify", "b827ebba0387").exit_code == 0
 
 
 def test_associate_by_device_id(run: Run, lampi: Lampi) -> None:
@@ -132,6 +142,14 @@ def test_release_and_forget(run: Run, lampi: Lampi) -> None:
     assert run("forget", "b827ebba0387").exit_code == 1
 
 
+def test_forget_warns_of_a_connected_lamp(run: Run, lampi: Lampi) -> None:
+    Lampi.update(connected=True).execute()
+    said = run("forget", "b827ebba0387")
+    assert said.stdout == "Deleted the lamp b827ebba0387.\n"
+    assert "Warning: the lamp b827ebba0387 is connected." in said.stderr
+    assert said.exit_code == 0
+
+
 def test_an_option_counts_more_than_the_environment(run: Run, lampi: Lampi) -> None:
     refused = run("lamps", "--database-url", "sqlite:///nowhere/lampi.db")
     assert (refused.exit_code, "There is no database nowhere/lampi.db" in refused.stderr) == (1, True)
@@ -152,6 +170,14 @@ def test_the_shell_has_the_models_at_hand(run: Run, lampi: Lampi) -> None:
     assert said.exit_code == 0
     assert "b827ebba0387" in said.output
     assert Lampi.select().count() == 0
+
+
+def test_the_shell_tells_users_of_django_what_to_write(run: Run, lampi: Lampi) -> None:
+    said = run("shell", given="Lampi.objects.all()\n")
+    assert "Lampi is a peewee model: use Lampi.select() and Lampi.get(...), not Lampi.objects" in said.output
+    assert lampi.device_id in repr(list(Lampi.select()))
+    greeting = said.output.partition(">>>")[0]
+    assert all(word in greeting for word in ("Lampi.select()", "Lampi.get(", "lampi.delete_instance()"))
 
 
 def test_every_command_is_found_under_its_name() -> None:

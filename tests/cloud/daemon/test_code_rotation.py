@@ -13,7 +13,7 @@ from cloud.rate_limit.live_codes import live_codes
 from cloud.rate_limit.policy import OFFLINE_TTL, CodePolicy, announce
 from cloud.services.claim_terms import announced_terms
 from cloud.services.claiming import associate_by_code, release
-from cloud.services.lamps import association_of
+from cloud.services.lamps import payload_of
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from shared.protocol.payloads import Unassociated, decode_association
@@ -45,7 +45,7 @@ def test_an_expired_code_is_replaced_and_published() -> None:
     assert rotate_expired(TTL, LATER) == ["b827ebba0387"]
     assert code_of("b827ebba0387") != old
     (said, *_) = outbox.pending(after=1, limit=2)
-    assert said.payload == association_of(Lampi.named("b827ebba0387"), announced_terms()).encode()
+    assert said.payload == payload_of(Lampi.named("b827ebba0387"), announced_terms())
     assert rotate_expired(TTL, LATER) == []
 
 
@@ -170,11 +170,14 @@ def test_a_released_lamp_that_is_offline_has_an_offline_code(ada: User) -> None:
 
 
 def test_a_long_time_to_live_holds_for_offline_lamps_too(ada: User) -> None:
-    announce(CodePolicy(ttl=timedelta(days=3)))
+    ttl = timedelta(days=3)
+    announce(CodePolicy(ttl=ttl))
     register("b827ebba0387")
     register("b827ebba0387", up=False)
-    assert rotate_expired(timedelta(days=3), NOW + timedelta(days=2)) == []
-    assert associate_by_code(code_of("b827ebba0387"), ada, NOW + timedelta(days=2)).user == ada
+    assert rotate_expired(ttl, NOW + ttl) == ["b827ebba0387"]  # now it has a code that was issued while it was offline
+    later = NOW + ttl + timedelta(days=2)
+    assert rotate_expired(ttl, later) == []
+    assert associate_by_code(code_of("b827ebba0387"), ada, later).user == ada
 
 
 def test_codes_that_never_expire(ada: User) -> None:

@@ -44,7 +44,7 @@ def test_what_a_connection_brings_is_numbered_after_what_was_before_it(daemon: D
     """Otherwise an older copy of the database would soon no longer look older than the broker's mark."""
     first = connect(daemon)
     daemon._inbox.put(ConnectionChanged(first.of_link))
-    daemon._inbox.put(Presence(LAMP, up=True))
+    daemon._inbox.put(Presence(LAMP, up=True, stock=False))
 
     def is_registered() -> bool:
         daemon._step()

@@ -11,7 +11,7 @@ from cloud.mqtt.listener import Session
 from cloud.mqtt.outcomes import Outcomes
 from tests.support.waiting import DEADLINE_SECONDS
 
-UP = Presence("b827ebba0387", True)
+UP = Presence("b827ebba0387", True, False)
 SESSION = Session()
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from cloud.daemon.presence import OtherBridges, PresenceBatch
+from cloud.daemon.other_bridges import OtherBridges
+from cloud.daemon.presence import PresenceBatch
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
+from shared.protocol.topics import BridgeNames
 from tests.cloud.conftest import NOW
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -105,4 +107,18 @@ def test_other_bridges_are_logged_once_and_counted(caplog: pytest.LogCaptureFixt
         others.add(f"$SYS/broker/connection/{number}/state")
     assert others.messages == 2003
     assert caplog.text.count("connection/office/state") == 1
+    assert caplog.text.count("its name is not <device id> or <device id>_broker") == 1000
     assert len(caplog.records) == 1000
+
+
+def test_bridges_in_upper_case_are_warned_of_once_each_and_no_more_than_a_thousand(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    others = OtherBridges(BridgeNames(["_x"]))
+    for number in range(2000):
+        for _ in range(2):
+            others.add_upper_case(f"$SYS/broker/connection/B827EBBA{number:04X}_x/state")
+    assert others.messages == 0
+    assert caplog.text.count("connection/B827EBBA0001_x/state") == 1
+    assert len(caplog.records) == 1000
+    assert "Name the bridge and its topics in lower case" in caplog.text

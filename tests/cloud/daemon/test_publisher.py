@@ -7,6 +7,7 @@ from cloud.daemon.publisher import WORTHWHILE, Publisher
 from cloud.store import outbox
 from shared.mqtt.messages import Publication
 from shared.protocol.payloads import decode_high_water_mark
+from tests.support.loop import ASSOCIATED, WITHDRAWN
 from tests.support.publishing import HandPlayed, enqueue
 from tests.support.replay import our_mark
 
@@ -28,6 +29,12 @@ def test_publishes_once_retained_at_qos_2(publisher: Publisher, broker: HandPlay
     broker.pump()
     broker.pump()
     assert broker.taken == [(1, Publication("a", b"1", qos=2, retain=True))]
+
+
+def test_only_a_withdrawn_message_expires(broker: HandPlayed) -> None:
+    enqueue(("a", WITHDRAWN), ("b", ASSOCIATED))
+    broker.pump()
+    assert [publication.expiry_seconds for _, publication in broker.taken] == [60, None]
 
 
 def test_a_row_stays_until_it_is_confirmed(publisher: Publisher, broker: HandPlayed) -> None:

@@ -75,7 +75,7 @@ def know_many() -> int:
 def session() -> Session:
     """Give a connection on which all has been read: one lamp is up, and there is no mark."""
     opened = Session(BrokerSession())
-    opened.note_presence(HERE, True)
+    opened.note_presence(HERE, True, False)
     opened.note_probe(opened.word, float("inf"))  # a crowd has only begun to come
     return opened
 

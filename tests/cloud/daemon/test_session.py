@@ -117,6 +117,24 @@ def test_a_lamp_that_connects_while_the_snapshot_is_settled_is_online() -> None:
     assert {lampi.device_id for lampi in Lampi.select().where(Lampi.connected)} == set(late)
 
 
+def test_a_daemon_that_was_paused_until_another_led_writes_no_presence(database: peewee.Database) -> None:
+    """Its events are older than those that the other has recorded."""
+
+    def leads_no_more() -> bool:
+        assert database.in_transaction()  # else the pause can come between this answer and the write
+        return False
+
+    register_lamps(["b827ebba0387"], NOW)
+    batch = PresenceBatch()
+    batch.add("b827ebba0387", False)
+    batch.add("b827ebba0388", True)
+    assert batch.register(NOW, leads_no_more) == []
+    snapshot = PresenceSnapshot()
+    assert not snapshot.settle(NOW, leads_no_more)
+    assert snapshot.gone_offline == 0
+    assert [(lampi.device_id, lampi.connected) for lampi in Lampi.select()] == [("b827ebba0387", True)]
+
+
 def test_a_page_for_which_the_database_failed_is_settled_when_it_is_back(
     sqlite_database: peewee.SqliteDatabase,
 ) -> None:

@@ -16,6 +16,7 @@ from cloud.mqtt.reasons import NOT_RETAINED
 from cloud.store import outbox
 from cloud.store.outbox import Pending
 from shared.mqtt.broker_url import BrokerUrl
+from tests.support.loop import WITHDRAWN
 from tests.support.publishing import HandPlayed, faults
 from tests.support.waiting import wait_until
 
@@ -168,11 +169,20 @@ def test_what_changed_meanwhile_is_not_lost(verified: Verified) -> None:
     assert [message.payload for message in outbox.pending(0, WINDOW)] == [b"newer"]
 
 
-def test_what_is_cleared_must_not_be_there(verified: Verified) -> None:
-    enqueue(1, b"")
+@pytest.mark.parametrize("retain", [True, False], ids=["it is", "nothing is"])
+def test_what_is_withdrawn_must_be_there_or_nothing(verified: Verified, retain: bool) -> None:
+    enqueue(1, WITHDRAWN)
+    verified.broker.pump()
+    verified.confirm_all(retain=retain)
+    assert pending() == 0
+
+
+def test_a_code_that_is_there_instead_of_its_withdrawal_is_lost(verified: Verified) -> None:
+    enqueue(1, WITHDRAWN)
+    verified.store.retained["topic 0"] = b"a code"
     verified.broker.pump()
     verified.confirm_all(retain=False)
-    assert pending() == 0
+    assert pending() == 1
 
 
 def test_a_broker_that_is_away_as_a_batch_is_read_back_is_asked_again(verified: Verified) -> None:

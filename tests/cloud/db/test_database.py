@@ -1,5 +1,6 @@
 """Opening the database, and the write lock."""
 
+import os
 from pathlib import Path
 
 import peewee
@@ -25,8 +26,15 @@ def test_a_file_that_is_no_database_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
-    with pytest.raises(UnusableDatabase, match=r"Can't open the database .*: unable to open database file"):
+    with pytest.raises(UnusableDatabase, match="not a regular file"):
         open_database(f"sqlite:///{tmp_path}")
+
+
+@pytest.mark.parametrize("create", [False, True])
+def test_a_named_pipe_is_no_database(tmp_path: Path, create: bool) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UnusableDatabase, match="not a regular file"):
+        open_database(f"sqlite:///{tmp_path}/pipe", create=create)
 
 
 def test_a_server_that_does_not_answer_is_away_and_its_password_stays_hidden() -> None:

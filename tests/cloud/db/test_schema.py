@@ -11,11 +11,25 @@ import peewee
 import pytest
 from playhouse.migrations import Runner
 
+from cloud.auth import passkeys, recovery_codes, sessions
 from cloud.db.database import Table, open_database
+from cloud.db.name_skeletons import name_skeleton
 from cloud.db.schema import MIGRATIONS, require_current, upgrade
 from cloud.errors import DatabaseAway, UnusableDatabase
-from cloud.rate_limit import guess_counts, live_codes, policy
-from cloud.store import audit_log, lamps, lease, outbox, tombstones
+from cloud.rate_limit import changes, guess_counts, live_codes, policy
+from cloud.rate_limit import state_requests as state_budget
+from cloud.store import (
+    audit_log,
+    lamps,
+    lease,
+    offers,
+    open_sign_up,
+    outbox,
+    state_requests,
+    state_watches,
+    tombstones,
+    webhook_queue,
+)
 
 TABLES: list[type[Table]] = [lamps.User, lamps.Lampi, outbox.OutboxMessage, outbox.OutboxSequence, lease.Lease]
 TABLES += [
@@ -24,6 +38,16 @@ TABLES += [
     guess_counts.GuessCount,
     audit_log.History,
     live_codes.LiveCodes,
+    changes.ChangeBucket,
+    webhook_queue.WebhookEvent,
+    open_sign_up.SignUp,
+    recovery_codes.RecoveryCode,
+    passkeys.Passkey,
+    sessions.BrowserSession,
+    offers.Offer,
+    state_watches.StateWatch,
+    state_requests.StateRequest,
+    state_budget.StateBucket,
 ]
 
 
@@ -93,3 +117,15 @@ def test_many_may_upgrade_at_once(empty_database_url: str) -> None:
     ]
     said = [process.communicate(timeout=60)[1] for process in upgrades]
     assert [process.returncode for process in upgrades] == [0] * 4, said
+
+
+def test_names_of_existing_users_get_their_skeletons_even_if_they_look_alike(empty_database_url: str) -> None:
+    old = open_database(empty_database_url, create=True)
+    Runner(old, str(MIGRATIONS)).up("0016_sessions")
+    names = ["ada", "ad\N{CYRILLIC SMALL LETTER A}", "Zo\N{LATIN SMALL LETTER E WITH DIAERESIS}"]
+    for name in names:
+        old.execute_sql(f"INSERT INTO lampi_user (name) VALUES ({old.param})", [name])  # noqa: S608 - a placeholder
+    upgrade(old)
+    stored = lamps.User.select(lamps.User.name, lamps.User.name_skeleton).order_by(lamps.User.id)
+    assert list(stored.tuples()) == [(name, name_skeleton(name)) for name in names]
+    old.close()

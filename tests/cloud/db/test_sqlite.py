@@ -111,7 +111,9 @@ def test_registering_searches_indexes(sqlite_database: peewee.Database, count: i
     assert not any(re.search(r"SCAN lampi\b", plan) or "lampi_user_id" in plan for plan in seen)
 
 
-@pytest.mark.parametrize("fetch", [lambda rows: rows.fetchone(), lambda rows: rows.fetchall(), next, list])
+@pytest.mark.parametrize(
+    "fetch", [lambda rows: rows.fetchone(), lambda rows: rows.fetchmany(2), lambda rows: rows.fetchall(), next, list]
+)
 def test_an_error_while_rows_are_fetched_is_the_database_s(
     sqlite_database: peewee.SqliteDatabase, fetch: Callable[[Any], object]
 ) -> None:

@@ -53,6 +53,7 @@ def test_urls_that_can_be_used(url: str) -> None:
         ("postgresql://me:secret@localhost/lampi#x", "%23"),
         ("postgresql://localhost/my lamps", "%20"),
         ("postgresql://h1:5432,h2:x/lampi", "written as %XX"),
+        ("postgresql://h1:x,h2:5432/lampi", "written as %XX"),
     ],
 )
 def test_urls_that_can_not(url: str, why: str) -> None:

@@ -29,6 +29,13 @@ def test_a_port_in_use_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         assert ports.free_ports(1) != [port]
 
 
+@pytest.mark.parametrize("special", [8883, 6000, 6667, 10080])
+def test_a_port_that_clients_treat_specially_is_not_chosen(special: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "_FIRST_UNPRIVILEGED", special)
+    monkeypatch.setattr(ports, "_first_ephemeral", lambda: special + 1)
+    assert ports.free_ports(1) != [special]
+
+
 def test_without_the_kernel_s_range_the_kernel_chooses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "_EPHEMERAL_RANGE", tmp_path / "none")
     assert len(set(ports.free_ports(5))) == 5

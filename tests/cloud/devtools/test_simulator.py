@@ -7,7 +7,7 @@ from shared.protocol.payloads import Associated, Association, Unassociated
 from tests.support.broker import Mosquitto
 
 CODE = "b71e09c4" * 4
-PRESENCE = "$SYS/broker/connection/b827ebba0387_broker/state"
+PRESENCE = "$SYS/broker/connection/b827ebba0387/state"
 
 
 def test_it_is_online_while_it_runs_and_shows_its_messages(broker: Mosquitto) -> None:

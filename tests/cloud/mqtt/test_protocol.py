@@ -2,6 +2,7 @@
 
 import pytest
 
+from cloud.mqtt import packets
 from cloud.mqtt.keepalive import STALLED_SECONDS, BrokerStalled, KeepAlive, Progress
 from cloud.mqtt.outcomes import Outcomes
 from cloud.mqtt.packets import MQTT_3_1_1, MQTT_5, Login
@@ -18,6 +19,13 @@ def test_connect_is_sent_first_and_messages_wait_for_the_answer() -> None:
     assert protocol.to_send() == b""
     protocol.receive(WELCOME[MQTT_5])
     assert protocol.to_send()[0] == 0x35
+
+
+def test_a_message_that_expires_says_so_where_the_version_has_a_word_for_it() -> None:
+    message = Publication("a/b", b"x", qos=1, retain=True, expiry_seconds=258)
+    old, new = (packets.publish(message, 1, 7, level) for level in (MQTT_3_1_1, MQTT_5))
+    assert old == b"\x33\x08\x00\x03a/b\x00\x07x"
+    assert new == b"\x33\x0e\x00\x03a/b\x00\x07\x05\x02\x00\x00\x01\x02x"
 
 
 def test_a_login_with_everything() -> None:
@@ -227,3 +235,45 @@ def test_a_message_that_is_released_and_never_completed_is_noticed() -> None:
 def test_an_idle_connection_is_no_stalled_one() -> None:
     progress = Progress(connected(), 0.0)
     progress.tick(10 * STALLED_SECONDS)
+
+
+def _live(payload: bytes, head: int = 0x30) -> bytes:
+    return bytes((head, 5)) + b"\x00\x01a\x00" + payload
+
+
+@pytest.mark.parametrize(
+    ("received", "expected"),
+    [
+        ([b"1", b"0", b"1", b"0"], [(b"1", 2), (b"0", 2)]),
+        ([b"1", b"0", b"1"], [(b"0", 1), (b"1", 2)]),
+        ([b"1", b"1", b"1"], [(b"1", 3)]),
+    ],
+)
+def test_repeats_within_one_read_are_counted_and_the_last_state_stays_last(
+    received: list[bytes], expected: list[tuple[bytes, int]]
+) -> None:
+    protocol = connected()
+    protocol.receive(b"".join(map(_live, received)))
+    assert [(message.payload, message.times) for message in protocol.take_messages()] == expected
+
+
+def test_live_messages_keep_their_order_with_retained_and_confirmed_ones() -> None:
+    protocol = connected()
+    probe = b"\x32\x07\x00\x01p\x00\x05\x00x"
+    protocol.receive(_live(b"0") + _live(b"1", 0x31) + _live(b"0") + probe + _live(b"0"))
+    assert [message.payload for message in protocol.take_messages()] == [b"0", b"1", b"0", b"x", b"0"]
+
+
+@pytest.mark.parametrize(
+    ("level", "packet", "answer"),
+    [
+        (MQTT_3_1_1, b"\xa2\x07\x00\x01\x00\x03a/b", b"\xb0\x02\x00\x01"),
+        (MQTT_5, b"\xa2\x08\x00\x01\x00\x00\x03a/b", b"\xb0\x04\x00\x01\x00\x00"),
+    ],
+)
+def test_a_subscription_is_ended(level: int, packet: bytes, answer: bytes) -> None:
+    protocol = connected(level)
+    protocol.unsubscribe(["a/b"])
+    assert protocol.to_send() == packet
+    protocol.receive(answer)
+    assert protocol.to_send() == b""

@@ -79,7 +79,7 @@ def test_a_message_that_is_too_large_is_passed_over_and_never_kept(level: int, q
         protocol.receive(stream[at : at + piece])
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert [message.topic for message in protocol.messages] == [b"lamps/small"]
+    assert [message.topic for message in protocol.take_messages()] == [b"lamps/small"]
     assert [topic for topic, _ in protocol.oversized] == [b"lamps/big"]
     assert protocol.to_send() == (b"\x40\x02\x00\x07" if qos else b"")
     assert most < 2_000_000
@@ -90,7 +90,7 @@ def test_a_message_as_large_as_we_accept_is_heard(level: int) -> None:
     protocol = connected(level)
     overhead = len(publish_packet(b"t", b"", 0, level)) - 2
     protocol.receive(publish_packet(b"t", bytes(packets.MOST_PACKET_BYTES - overhead), 0, level))
-    assert [len(message.payload) for message in protocol.messages] == [packets.MOST_PACKET_BYTES - overhead]
+    assert [len(message.payload) for message in protocol.take_messages()] == [packets.MOST_PACKET_BYTES - overhead]
     assert protocol.oversized == []
 
 

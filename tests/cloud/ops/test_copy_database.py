@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cloud.auth.api_tokens import make_token
+from cloud.auth.passkeys import Passkey
+from cloud.auth.recovery_codes import make_codes
 from cloud.cli import commands
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.database import Table, connect_database, open_database, write_transaction
@@ -18,7 +20,9 @@ from cloud.ops import copy_database
 from cloud.rate_limit.live_codes import live_codes
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import add_user, associate_by_code, forget
-from cloud.store import claim_url
+from cloud.services.offering import make_offer
+from cloud.services.resets import LampReset, answer
+from cloud.store import claim_url, open_sign_up
 from cloud.store.audit_log import Selection, read
 from cloud.store.lamps import Lampi
 from cloud.store.lease import PublisherLease
@@ -40,13 +44,19 @@ def source(urls: tuple[str, str]) -> peewee.Database:
     upgrade(database)
     announce_receiver(True)
     claim_url.announce("https://lamps.example.com/associate")
+    open_sign_up.announce(True)
     ada, _bob = add_user("ada"), add_user("bob \N{LATIN SMALL LETTER O WITH DIAERESIS}")
     make_token(ada, "a test", NOW)
+    make_codes(ada, NOW, "")
+    kept = {"credential_id": "AAAA", "user_handle": "AAAA", "public_key": "AAAA", "sign_count": 2**32 - 1}
+    Passkey.create(user=ada, name="Phone", created_at=NOW, **kept)
     batch = PresenceBatch()
     for number in range(1200):
         batch.add(f"{number:012x}", True)
     batch.register(NOW)
     associate_by_code(Lampi.named("000000000001").association_code, ada, NOW)
+    make_offer("000000000001", NOW, "192.0.2.7", ada)
+    answer({"000000000001": None}, LampReset.AFTER_A_DAY, NOW)
     forget("000000000002")
     announce(CodePolicy(guesses_per_user=7))
     with pytest.raises(UnknownCode):
@@ -104,7 +114,7 @@ def test_the_copy_goes_on_numbering(source: peewee.Database, urls: tuple[str, st
     database = open_database(urls[1])
     carol = add_user("carol")
     assert carol.id == 3
-    assert sum(live_codes(CodePolicy(ttl=None), NOW).values()) == 1198
+    assert sum(live_codes(CodePolicy(ttl=None), NOW).values()) == 1198 + 1  # an offer
     lampi = associate_by_code(Lampi.named("000000000003").association_code, carol, NOW)
     assert lampi.user == carol
     assert [row.event for row in read(Selection(newest=3))] == ["refused", "user added", "associated"]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import peewee
 import pytest
 
 from cloud.db.database import write_transaction
@@ -17,7 +18,7 @@ from cloud.ops.health import (
     summary,
 )
 from cloud.rate_limit import guess_counts, policy
-from cloud.rate_limit.policy import CodePolicy
+from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services.claiming import associate_by_device_id
 from cloud.services.lamps import register_lamps
 from cloud.services.statistics import Statistics, read_statistics
@@ -56,6 +57,13 @@ def test_all_well_is_one_line_with_what_one_wants_to_know() -> None:
         "no messages are pending; 12 lamps, 3 unassociated, 10 up"
     )
     assert "code lifetime: 900 s" in [check.text for check in checks]
+
+
+def test_codes_that_never_expire_are_counted(database: peewee.Database) -> None:
+    announce(CodePolicy())
+    register_lamps(["b827ebba0387", "b827ebba0388"], NOW, stock={"b827ebba0388"})
+    texts = [check.text for check in check_database(read_statistics(NOW), LIMITS)]
+    assert "code lifetime: 900 s, unlimited for 1 unassociated lamps that may have a stock screen" in texts
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 from cloud.daemon.presence import PresenceBatch
 from cloud.db.database import open_database
 from cloud.db.schema import upgrade
+from cloud.errors import TooManyGuesses, UnknownCode
 from cloud.rate_limit.guess_counts import EVERYONE, GuessCount
 from cloud.rate_limit.policy import CodePolicy, announce
-from cloud.services.claiming import add_user
+from cloud.services.claiming import add_user, associate_by_code
+from cloud.store import open_sign_up
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
 from tests.cloud.rate_limit.attack import Attack, days_with_a_hit
@@ -57,6 +60,28 @@ def test_the_attack_fails_and_every_owner_gets_in(hostile: list[User]) -> None:
     assert outcome.hits == 0
     assert sum(row.cost for row in GuessCount.select().where(GuessCount.who == EVERYONE)) <= 0.001
     assert {lampi.short_code_length for lampi in Lampi.select().where(Lampi.user.is_null())} == {9}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sign_up_open", "looked_up", "owner_gets_in"), [(False, 838, False), (True, 1680, True)])
+def test_new_accounts_do_not_shut_short_codes_while_sign_up_is_open(
+    sign_up_open: bool, looked_up: int, owner_gets_in: bool
+) -> None:
+    """168 accounts that did not exist when the codes of ten lamps were made, each from an address of its own."""
+    announce(CodePolicy())
+    open_sign_up.announce(sign_up_open)
+    register(10)
+    lampi = Lampi.named("000000000001")
+    code = lampi.association_code[: lampi.short_code_length]
+    for number in range(168):
+        attacker = add_user(f"hostile {number}", NOW)
+        for _ in range(10):
+            with suppress(UnknownCode, TooManyGuesses):
+                associate_by_code("f" * len(code), attacker, NOW, f"198.51.100.{number}")
+    assert sum(row.failures for row in GuessCount.select().where(GuessCount.who == EVERYONE)) == looked_up
+    owner = add_user("owner", NOW)
+    with nullcontext() if owner_gets_in else pytest.raises(TooManyGuesses):
+        associate_by_code(code, owner, NOW, "192.0.2.7")
 
 
 @pytest.mark.slow

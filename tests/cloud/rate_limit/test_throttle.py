@@ -12,6 +12,7 @@ from cloud.services.claiming import add_user, associate_by_code, associate_by_de
 from cloud.store.audit_log import History
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
+from tests.support.networks import NEIGHBOURS, sources_in
 
 pytestmark = pytest.mark.usefixtures("lampi")
 CODE = "b71e09c4" * 4
@@ -62,6 +63,24 @@ def test_many_accounts_of_one_source_are_throttled_together(ada: User, bob: User
     fail(eve, 2)
     throttled(eve)
     assert associate_by_code("b71e09", eve, NOW, "198.51.100.9").user == eve
+
+
+@pytest.mark.parametrize(("bits", "most"), [(56, 2 * 12), (48, 5 * 12)])
+def test_the_sources_of_a_wider_network_are_throttled_together(ada: User, bob: User, bits: int, most: int) -> None:
+    announce(CodePolicy(ttl=None, guesses_per_user=1000, guesses_per_source=12, risk=1.0))
+    sources = sources_in(bits)
+    for source in sources[:most]:
+        fail(ada, 1, source)
+    throttled(bob, sources[most])
+    assert associate_by_code("b71e09", bob, NOW, NEIGHBOURS[bits]).user == bob
+    assert {row.source for row in History.select().where(History.event == "refused")} == set(sources[: most + 1])
+
+
+def test_the_neighbours_of_an_ipv4_address_are_not_throttled_with_it(ada: User, bob: User) -> None:
+    announce(CodePolicy(ttl=None, guesses_per_user=1000, guesses_per_source=2, risk=1.0))
+    for number in range(1, 21):
+        fail(ada, 1, f"192.0.2.{number}")
+    assert associate_by_code("b71e09", bob, NOW, "192.0.2.21").user == bob
 
 
 def test_a_full_code_is_never_throttled(ada: User) -> None:

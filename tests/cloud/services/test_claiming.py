@@ -17,6 +17,7 @@ from cloud.services.claiming import add_user, associate_by_code, associate_by_de
 from cloud.store import outbox
 from cloud.store.lamps import Lampi, User
 from tests.cloud.conftest import NOW
+from tests.support.loop import WITHDRAWN
 
 CODE = "b71e09c4" * 4
 TOPIC = "devices/b827ebba0387/lamp/associated"
@@ -95,9 +96,9 @@ def test_an_unclaimed_lamp_keeps_its_code_when_released() -> None:
 
 
 def test_forget_deletes_the_lamp_and_its_message() -> None:
-    forget("b827ebba0387")
+    assert forget("b827ebba0387").association_code == CODE
     assert Lampi.select().count() == 0
-    assert enqueued() == {TOPIC: b""}
+    assert enqueued() == {TOPIC: WITHDRAWN}
 
 
 def test_an_unknown_lamp_is_refused() -> None:

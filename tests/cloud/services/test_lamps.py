@@ -14,6 +14,7 @@ from cloud.store import codes, outbox
 from cloud.store.lamps import Lampi, User
 from shared.protocol.codes import is_association_code
 from tests.cloud.conftest import NOW
+from tests.support.loop import WITHDRAWN
 
 TOPIC = "devices/b827ebba0387/lamp/associated"
 
@@ -91,10 +92,10 @@ def test_a_forgotten_lamp_is_refused(lampi: Lampi, ada: User) -> None:
         stale.associate_and_publish_associated_msg(ada, NOW)
 
 
-def test_deleting_a_lamp_has_its_retained_message_cleared(lampi: Lampi) -> None:
+def test_deleting_a_lamp_has_its_message_withdrawn(lampi: Lampi) -> None:
     lampi.publish_unassociated_msg()
     assert lampi.delete_instance() == 1
-    assert enqueued() == [(TOPIC, b"")]
+    assert enqueued() == [(TOPIC, WITHDRAWN)]
     assert Lampi.select().count() == 0
 
 

@@ -163,6 +163,7 @@ def test_the_command_tells_it(run: Run, lampi: Lampi, ada: User) -> None:
         "event": "associated",
         "device_id": LAMP,
         "user": "ada",
+        "new_owner": None,
         "reason": None,
         "source": HERE,
     }

@@ -7,6 +7,7 @@ import pytest
 from cloud.db.database import write_transaction
 from cloud.store import outbox
 from cloud.store.outbox import OutboxMessage, Pending
+from tests.support.loop import WITHDRAWN
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -56,9 +57,9 @@ def test_versions_are_never_used_again() -> None:
     assert outbox.newest_version() == 2
 
 
-def test_clearing_is_an_empty_payload() -> None:
-    enqueue(("a", b""))
-    assert outbox.pending(after=0, limit=10) == [Pending(1, "a", b"")]
+def test_an_empty_payload_of_an_earlier_release_is_published_as_a_withdrawal() -> None:
+    enqueue(("a", b""), ("b", b"x"))
+    assert outbox.pending(after=0, limit=10) == [Pending(1, "a", WITHDRAWN), Pending(2, "b", b"x")]
 
 
 def test_thousands_at_once() -> None:

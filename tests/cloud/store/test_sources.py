@@ -32,6 +32,20 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         sources.client(address)
 
 
+@pytest.mark.parametrize(
+    ("source", "bits", "network"),
+    [
+        ("2001:db8:1:2ff::/64", 56, "2001:db8:1:200::/56"),
+        ("2001:db8:1:2ff::/64", 48, "2001:db8:1::/48"),
+        ("192.0.2.7", 56, None),
+        (sources.UNKNOWN, 56, None),
+        (sources.SHELL, 48, None),
+    ],
+)
+def test_the_wider_network_of_an_ipv6_source(source: str, bits: int, network: str | None) -> None:
+    assert sources.wider_network(source, bits) == network
+
+
 def test_the_command_line_names_the_systems_user(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "grace")
     assert sources.command_line() == "command line (grace)"

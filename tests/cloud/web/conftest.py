@@ -12,6 +12,7 @@ from cloud.daemon.presence import PresenceBatch
 from cloud.store.lamps import Lampi, User
 from cloud.web.app import create_app
 from cloud.web.settings import WebSettings
+from shared.protocol.codes import SHORT_CODE_LENGTH
 from tests.cloud.conftest import NOW
 from tests.support.pages import Reader
 from tests.support.postgres import Postgres
@@ -81,5 +82,7 @@ def waiting(device_id: str, code: str) -> Lampi:
     batch = PresenceBatch()
     batch.add(device_id, True)
     batch.register(NOW)
-    Lampi.update(association_code=code).where(Lampi.device_id == device_id).execute()
+    Lampi.update(association_code=code, short_code_length=SHORT_CODE_LENGTH).where(
+        Lampi.device_id == device_id
+    ).execute()
     return Lampi.named(device_id)

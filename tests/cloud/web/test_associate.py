@@ -6,8 +6,11 @@ import pytest
 from flask import Flask
 
 from cloud.daemon.code_rotation import rotate_expired
+from cloud.errors import UnknownCode
+from cloud.rate_limit.changes import REFILL
 from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services import claiming
+from cloud.services.identification import IDENTIFY_FOR
 from cloud.store import outbox
 from cloud.store.audit_log import History
 from cloud.store.lamps import Lampi, User
@@ -15,11 +18,13 @@ from cloud.store.lease import PublisherLease
 from cloud.web.associate import FOUND_FOR
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting
+from tests.support.changes import use_up_changes
 from tests.support.pages import Reader
 
 pytestmark = BOTH_DATABASES
 
 YOURS = f"/lamps/{LAMP}/yours"
+HINT = UnknownCode.hint
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +86,7 @@ def test_what_is_no_code_is_refused_beside_the_field(as_ada: Reader, typed: str,
     assert said in refused.text
     assert 'aria-invalid="true"' in refused.html
     assert "<b>" not in refused.html
+    assert (HINT in refused.text) is said.startswith("No lamp found")
 
 
 def test_a_code_that_does_not_come_is_none(as_ada: Reader) -> None:
@@ -170,7 +176,10 @@ def test_a_code_that_was_replaced_meanwhile_associates_nothing(as_ada: Reader) -
     form = as_ada.fields("/associate/this-lamp")
     rotate_expired(timedelta(0), NOW)
     as_ada.send_bare("/associate/this-lamp", form)
-    assert "No lamp found for this code." in as_ada.open("/associate").text
+    page = as_ada.open("/associate").text
+    assert "No lamp found for this code." in page
+    assert HINT in page
+    assert HINT not in as_ada.open("/associate").text
     assert owner() is None
 
 
@@ -212,6 +221,22 @@ def test_to_ask_costs_as_much_as_to_guess(app: Flask, as_ada: Reader) -> None:
     find(as_ada, CODE)  # the full code, as a QR code has it, is always looked up
     as_ada.send("/associate/this-lamp")
     assert owner() is not None
+
+
+def test_too_many_changes(as_ada: Reader, ada: User, clock: Clock) -> None:
+    use_up_changes(ada, NOW)
+    refused = [as_ada.send("/associate", {"code": "b71e09"})]
+    clock.pass_by(REFILL)
+    find(as_ada)  # the screen lights up, which is a change
+    clock.pass_by(IDENTIFY_FOR)
+    refused += [as_ada.send(f"/associate/{step}", page="/associate/this-lamp") for step in ("identify", "this-lamp")]
+    for answer in refused:
+        assert answer.status == 429
+        assert int(answer.headers["Retry-After"]) <= REFILL.seconds
+        assert "Too many changes. Try again in 1 minute." in answer.text
+    assert owner() is None
+    clock.pass_by(REFILL)
+    assert as_ada.send("/associate/this-lamp").location == YOURS
 
 
 def test_the_second_step_needs_no_second_guess(as_ada: Reader, ada: User) -> None:

@@ -5,11 +5,13 @@ from datetime import timedelta
 import pytest
 
 from cloud.daemon.presence import PresenceBatch
+from cloud.rate_limit.changes import REFILL
 from cloud.services import claiming
 from cloud.store.lamps import Lampi, User
 from cloud.web import lamps
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, Clock, waiting
+from tests.support.changes import use_up_changes
 from tests.support.pages import Reader
 
 
@@ -103,6 +105,17 @@ def test_to_release_twice_is_to_release_once(as_ada: Reader) -> None:
     token = as_ada.token_of(f"/lamps/{LAMP}/release")
     answers = [as_ada.send_bare(f"/lamps/{LAMP}/release", {"csrf_token": token}).status for _ in range(2)]
     assert answers == [302, 404]
+
+
+@pytest.mark.parametrize(("what", "fields"), [("rename", {"name": "Kitchen"}), ("release", {})])
+def test_too_many_changes(as_ada: Reader, ada: User, clock: Clock, what: str, fields: dict[str, str]) -> None:
+    use_up_changes(ada, NOW)
+    refused = as_ada.send(f"/lamps/{LAMP}/{what}", fields)
+    assert (refused.status, refused.headers["Retry-After"]) == (429, "12")
+    assert "Too many changes. Try again in 1 minute." in refused.text
+    assert (Lampi.named(LAMP).name, Lampi.named(LAMP).user) == ("My LAMPI", ada)
+    clock.pass_by(REFILL)
+    assert as_ada.send(f"/lamps/{LAMP}/{what}", fields).location == "/lamps"
 
 
 @pytest.mark.parametrize("what", ["rename", "release", "yours"])

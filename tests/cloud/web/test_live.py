@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from cloud.auth import sessions
 from cloud.daemon.presence import PresenceBatch
 from cloud.services import claiming
 from cloud.services.page_state import states_of
@@ -18,6 +19,7 @@ from cloud.web.watch import Watcher
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting
 from tests.support.pages import HOME, Reader
+from tests.support.waiting import wait_until
 
 pytestmark = BOTH_DATABASES
 
@@ -38,8 +40,9 @@ def watcher(app: Flask) -> Iterator[Watcher]:
 class Stream:
     """A browser's stream of events."""
 
-    def __init__(self, reader: Reader, seen: str) -> None:
-        self._response = reader.client.get(f"/live?seen={seen}", environ_base={"REMOTE_ADDR": HOME}, buffered=False)
+    def __init__(self, reader: Reader, seen: str, path: str = "/live") -> None:
+        asked = f"{path}?seen={seen}"
+        self._response = reader.client.get(asked, environ_base={"REMOTE_ADDR": HOME}, buffered=False)
         assert (self._response.status_code, self._response.mimetype) == (200, "text/event-stream")
         self._chunks = (chunk.decode() for chunk in self._response.iter_encoded())
         assert next(self._chunks).startswith("retry:")
@@ -50,6 +53,10 @@ class Stream:
         chunk = next(self._chunks)
         assert chunk.startswith("event: change\ndata: ")
         return chunk.split("data: ")[1].strip(), time.monotonic() - began
+
+    def rest(self) -> Iterator[str]:
+        """Yield what comes until the stream ends, without what keeps it open."""
+        return (chunk for chunk in self._chunks if chunk != ":\n\n")
 
     def close(self) -> None:
         self._response.close()
@@ -149,6 +156,22 @@ def test_a_stream_sends_keepalives_and_ends_after_its_lifetime(
     chunks = list(Stream(as_ada, state(ada))._chunks)
     assert 1 <= len(chunks) <= 6
     assert set(chunks) == {":\n\n"}
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_a_stream_ends_with_its_session(as_ada: Reader, ada: User, watcher: Watcher, everywhere: bool) -> None:
+    """A stranger who was signed in sees no more of the owner's lamps."""
+    claiming.associate_by_device_id(LAMP, ada, NOW)
+    stream = Stream(as_ada, "", f"/lamps/{LAMP}/live")
+    other = sessions.key_of(sessions.begin(User.get_by_id(ada.id), NOW))
+    with watcher.following(ada.id, other):
+        if everywhere:
+            sessions.end_all(ada)
+        else:
+            mine = next(each for each in sessions.sessions_of(ada, NOW) if each.token_hash != other)
+            sessions.end_named(ada, mine.name)
+        assert len(list(stream.rest())) <= 1  # what it showed before
+        wait_until(lambda: watcher.has_ended(other) == everywhere, "the other session's end to be seen, if it ended")
 
 
 def test_the_database_is_polled_only_while_a_stream_is_open(as_ada: Reader, ada: User, watcher: Watcher) -> None:

@@ -11,7 +11,9 @@ from tests.cloud.web.conftest import CODE, LAMP
 from tests.support.pages import Reader
 
 FORMS = ["/sign-in", "/sign-up", "/sign-out", "/password", "/associate", "/associate/this-lamp", "/associate/identify"]
-FORMS += [f"/lamps/{LAMP}/rename", f"/lamps/{LAMP}/release"]
+FORMS += [f"/lamps/{LAMP}/rename", f"/lamps/{LAMP}/release", "/recover", "/sign-in/passkey", "/account/recovery-codes"]
+FORMS += ["/account/sessions/0123456789abcdef/end", "/account/sessions/end-all", "/account/tokens/1/revoke"]
+FORMS += ["/account/passkeys", "/account/passkeys/new", "/account/passkeys/1/remove"]
 ELSEWHERE = ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)"]
 
 
@@ -135,7 +137,16 @@ def test_over_https_it_stays_so(app: Flask) -> None:
 
 def test_pages_have_no_script_or_style_of_their_own(as_ada: Reader, lampi: Lampi) -> None:
     as_ada.send("/associate", {"code": CODE})
-    for path in ("/sign-in", "/lamps", "/associate", "/associate/this-lamp", "/password", "/nothing"):
+    for path in (
+        "/sign-in",
+        "/lamps",
+        "/associate",
+        "/associate/this-lamp",
+        "/account",
+        "/recover",
+        "/password",
+        "/nothing",
+    ):
         page = as_ada.open(path).html
         assert not re.search(r"<style|<script(?![^>]*src=)|\son\w+=|\sstyle=|javascript:", page)
         assert set(re.findall(r'(?:src|href|action)="([^/"][^"]*)"', page)) <= {"#main"}

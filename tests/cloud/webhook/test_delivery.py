@@ -16,7 +16,7 @@ from cloud.webhook.delivery import NotDelivered, deliver
 from cloud.webhook.requests import Receiver, parse_secret
 from shared.settings import BadSettings
 from tests.cloud.conftest import NOW
-from tests.support.receiver import SECRET, WebhookReceiver
+from tests.support.receiver import SECRET, EndlessReceiver, WebhookReceiver
 
 EVENT = WebhookEvent(message_id="msg_1", device_id="b827ebba0387", body='{"type": "lamp.associated", "x": "\u00fc"}')
 
@@ -100,6 +100,30 @@ def test_a_receiver_that_sends_a_byte_now_and_then(there: WebhookReceiver, monke
     why = failing(there.url)
     assert (str(why), why.answered) == ("timed out", False)
     assert 0.9 < time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize(
+    ("again", "reason"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "ResponseTooLarge"),
+        (b"HTTP/1.1 100 Continue\r\nX-Filler: " + b"x" * 9000 + b"\r\n\r\n", "ResponseTooLarge"),
+        (b"HTTP/1.1 200 OK\r\nX-Filler: " + b"x" * 1_000_000, "ResponseTooLarge"),
+        (b"HTTP/1.1 200 OK" + b"\r\nX-Filler: y" * 1_000_000, "ProtocolError"),  # http.client: 100 headers
+        (b"x" * 1_000_000, "ResponseTooLarge"),
+    ],
+    ids=["informational", "long informational", "header", "headers", "status line"],
+)
+def test_an_endless_response_is_cut_at_the_limit(again: bytes, reason: str) -> None:
+    with EndlessReceiver(again) as receiver:
+        why = failing(receiver.url)
+        assert (str(why), why.answered) == (reason, False)
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_few_informational_responses_are_skipped(count: int) -> None:
+    answer = b"HTTP/1.1 100 Continue\r\n\r\n" * count + b"HTTP/1.1 204 No Content\r\n\r\n"
+    with EndlessReceiver(b"", first=answer) as receiver:
+        deliver(EVENT, receiver_at(receiver.url), NOW)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from lamp_ui.core.events import AssociationChanged, BridgeChanged, Event, LinkChanged, LinkTroubled
 from lamp_ui.core.view_state import PopupState
 from shared.mqtt.trouble import Trouble
-from shared.protocol.payloads import Associated, Unassociated
+from shared.protocol.payloads import WITHDRAWN, Associated, Unassociated, decode_association
 from tests.support.presenting import CODE, START, after, popup_after, presenter_after
 
 ACCOUNT = "Enter this code in your LAMPI account to make this lamp yours."
@@ -39,6 +39,13 @@ def test_a_new_code_takes_the_old_ones_place() -> None:
 @pytest.mark.parametrize("association", [Associated(), None])
 def test_an_owner_or_a_cleared_message_closes_the_popup(association: Associated | None) -> None:
     assert after(AssociationChanged(Unassociated(CODE)), AssociationChanged(association)).popup is None
+
+
+def test_a_withdrawn_message_closes_the_popup_and_says_nothing_of_an_owner() -> None:
+    waiting, withdrawn = AssociationChanged(Unassociated(CODE)), AssociationChanged(decode_association(WITHDRAWN))
+    assert after(waiting, withdrawn) == after(waiting, AssociationChanged(None))
+    assert after(waiting, withdrawn).confirmation is None
+    assert after(withdrawn, waiting).popup is not None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from lamp_ui.geometry.layout import (
     LABEL_ROW,
     STATUS_LINE,
     Box,
+    place_dialog,
     place_main,
     place_mark,
     place_popup,
@@ -22,6 +23,7 @@ from lamp_ui.geometry.qr import LEAST_MODULE_PIXELS, MOST_MODULES, QUIET_MODULES
 SIZES = [(240, 320), (320, 240), (480, 320), (800, 480), (320, 480), (480, 480)]
 
 STATUS_LINES = [1, 2, 2, 1, 1, 2]
+SCREENS = ["main", "status", "status with a button", "dialog", "popup", "popup with QR", "popup with QR, long code"]
 MILLIMETRE = 400 / (2.8 * 25.4)
 """Units: 240 x 320 on a panel of 2.8 inches."""
 
@@ -44,11 +46,13 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("screen", ["main", "status", "popup", "popup with QR", "popup with QR, long code"])
+@pytest.mark.parametrize("screen", SCREENS)
 def test_nothing_leaves_the_window_or_lies_on_something_else(size: tuple[int, int], screen: str) -> None:
     layout = {
         "main": place_main(*size),
         "status": place_status(*size, STATUS_LINES),
+        "status with a button": place_status(*size, STATUS_LINES, hold=True),
+        "dialog": place_dialog(*size),
         "popup": place_popup(*size, 2, 0),
         "popup with QR": place_popup(*size, 2, MOST_MODULES),
         "popup with QR, long code": place_popup(*size, 8, MOST_MODULES),
@@ -79,7 +83,10 @@ def test_a_finger_hits_every_control(size: tuple[int, int]) -> None:
     main, unit = place_main(*size), unit_of(*size)
     label = LABEL_ROW * unit
     bands = [Box(box.x, box.y, box.width, box.height - label) for box in main.sliders]
-    for control in [main.power, *bands, place_mark(*size), place_status(*size, []).close]:
+    dialog, status = place_dialog(*size), place_status(*size, [], hold=True)
+    assert status.hold is not None
+    buttons = [status.close, status.hold, dialog.confirm, dialog.close]
+    for control in [main.power, *bands, place_mark(*size), *buttons]:
         assert min(control.width, control.height) >= FINGER * unit - 0.01
         assert min(control.width, control.height) >= 44 - 0.01
     assert main.power.width == main.power.height

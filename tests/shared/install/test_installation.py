@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.files import make_folder
 from shared.install.installation import CantInstall, Installation
 from shared.install.rows import Accounts, File, Folder, Owner, Program, Row, SystemUser
 from tests.support.accounts import this_user
@@ -227,8 +228,11 @@ def test_a_program_that_its_user_can_not_run_is_refused_before_what_follows(tmp_
     assert said[-2:] == [f"check  user {US.user} can run {program}", f"write  {tmp_path / 'ours'}  {US} 0600"]
 
 
-def test_folders_above_are_open_whatever_the_umask(install: Install, conf: Path) -> None:
-    before = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_folders_above_are_readable_by_all_and_writable_by_their_owner_whatever_the_umask(
+    install: Install, conf: Path, umask: int
+) -> None:
+    before = os.umask(umask)
     try:
         install(File(Path("/a/b/c"), b"", 0o644, US), Folder(Path("/d/e/f"), 0o700, US))
     finally:
@@ -244,6 +248,17 @@ def test_folders_above_are_open_whatever_the_umask(install: Install, conf: Path)
         "etc": 0o755,
         "etc/lampi": 0o755,
     }
+
+
+def test_a_folder_is_at_no_moment_writable_by_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(Path, "chmod", lambda folder, _mode: made.append(folder.stat().st_mode & 0o777))
+    before = os.umask(0)
+    try:
+        make_folder(tmp_path / "a" / "b")
+    finally:
+        os.umask(before)
+    assert made == [0o755, 0o755]
 
 
 def test_an_unwritable_path_is_reported(install: Install, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ NEARLY_LAMP_CONFIGS = _with_more(
             )
             | ANYTHING,
             "brightness": _NEARLY_FRACTIONS,
-            "on": st.booleans() | st.integers(0, 1) | ANYTHING,
+            "on": st.booleans() | st.sampled_from([0, 1, 2, 1.0, "true", "False", "on"]) | ANYTHING,
             "client": st.text() | ANYTHING,
         },
     )

@@ -17,6 +17,7 @@ DELIVERIES = {
     "associated": topics.ASSOCIATED,
     "setConfig": topics.SET_CONFIG,
     "changed": topics.CHANGED,
+    "reset": topics.RESET,
     "connection": topics.CONNECTION,
     "highWaterMark": topics.MARK_DELIVERY,
     "probe": topics.PROBE_DELIVERY,
@@ -46,9 +47,11 @@ def test_channels_are_the_topics_of_the_code() -> None:
     assert {name: channel["address"] for name, channel in ASYNCAPI["channels"].items()} == {
         "presence": topics.presence("{deviceId}"),
         "provisionedPresence": topics.provisioned_presence("{deviceId}"),
+        "strippedPresence": topics.stripped_presence("{deviceId}"),
         "associated": topics.associated(PREFIX),
         "setConfig": topics.set_config(PREFIX),
         "changed": topics.changed(PREFIX),
+        "reset": topics.reset(PREFIX),
         "connection": topics.connection(PREFIX, "{clientName}"),
         "highWaterMark": topics.HIGH_WATER_MARK,
         "probe": topics.PROBE,
@@ -101,7 +104,12 @@ def test_every_reference_resolves() -> None:
 
 @pytest.mark.parametrize(
     ("message", "schema"),
-    [("associated", "associated"), ("lampConfig", "lamp_config"), ("highWaterMark", "high_water_mark")],
+    [
+        ("associated", "associated"),
+        ("lampConfig", "lamp_config"),
+        ("resetRequest", "reset_request"),
+        ("highWaterMark", "high_water_mark"),
+    ],
 )
 def test_examples_of_messages_are_valid(message: str, schema: str) -> None:
     for example in ASYNCAPI["components"]["messages"][message]["examples"]:

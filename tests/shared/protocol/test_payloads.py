@@ -13,6 +13,7 @@ from shared.protocol.payloads import (
     CLEARED,
     DOWN,
     UP,
+    WITHDRAWN,
     Associated,
     Association,
     Color,
@@ -38,6 +39,8 @@ from tests.shared.protocol.json_documents import (
 
 CODE = "b71e09c4d5f64a1f9c3a2e8b7d605143"
 UPS = st.sampled_from([UP, DOWN])
+
+NO_SWITCHES = ("2", "-1", "1.0", '"1"', '"on"', '"true "', '""', "null", "[]")
 
 
 @pytest.mark.parametrize(
@@ -87,8 +90,19 @@ def test_a_state_that_is_written_is_read_back(up: bool) -> None:
     assert decode_up(b"1" if up else b"0") is up
 
 
-def test_a_cleared_message_says_nothing() -> None:
-    assert decode_association(CLEARED) is None
+@pytest.mark.parametrize("payload", [CLEARED, WITHDRAWN, b'{"associated": true, "name": "Hall", "withdrawn": true}'])
+def test_a_cleared_or_withdrawn_message_says_nothing(payload: bytes) -> None:
+    assert decode_association(payload) is None
+
+
+def test_a_stock_screen_reads_a_withdrawn_message_as_one_that_closes_its_popup() -> None:
+    assert json.loads(WITHDRAWN) == {"associated": True, "withdrawn": True}
+
+
+def test_a_message_is_withdrawn_only_where_it_says_so() -> None:
+    assert decode_association(b'{"associated": true, "withdrawn": false}') == Associated()
+    payload = written({"associated": False, "code": CODE, "withdrawn": True})
+    assert decode_association(payload) == Unassociated(CODE)
 
 
 def test_unknown_members_are_no_fault() -> None:
@@ -106,7 +120,7 @@ def test_unknown_members_are_no_fault() -> None:
         ({"associated": None}, "'associated' is neither true nor false"),
         ({"associated": False}, "'code' is missing"),
         ({"associated": False, "code": 5}, "'code' is not a string"),
-        ({"associated": False, "code": CODE.upper()}, "'code' is not 32 lower-case hexadecimal characters"),
+        ({"associated": False, "code": "g" + CODE[1:]}, "'code' is not 32 hexadecimal characters"),
         ({"associated": False, "code": CODE[1:]}, "'code' is not 32"),
         ({"associated": False, "code": CODE + "\n"}, "'code' is not 32"),
         ({"associated": False, "code": CODE, "url": None}, "'url' is not a string"),
@@ -118,6 +132,7 @@ def test_unknown_members_are_no_fault() -> None:
         ({"associated": False, "code": CODE, "good_for": 0}, "'good_for' is not a whole number from 1"),
         ({"associated": False, "code": CODE, "good_for": 2**31}, "'good_for' is not a whole number from 1"),
         ({"associated": True, "name": 5}, "'name' is not a string"),
+        ({"associated": True, "withdrawn": 1}, "'withdrawn' is neither true nor false"),
         ({"associated": True, "name": ""}, "'name' does not have 1 to 100 characters"),
         ({"associated": True, "name": "x" * 101}, "'name' does not have 1 to 100 characters"),
         ({"associated": True, "name": "\ud800"}, "'name' is not text"),
@@ -134,6 +149,7 @@ def test_an_invalid_association_is_refused_with_the_reason(members: dict[str, ob
     ("members", "association", "bad"),
     [
         ({"associated": True, "name": 5}, Associated(), ["name"]),
+        ({"associated": True, "withdrawn": 1}, Associated(), ["withdrawn"]),
         ({"associated": False, "code": CODE, "url": 5}, Unassociated(CODE), ["url"]),
         (
             {"associated": False, "code": CODE, "url": "x", "identify": None, "good_for": 0},
@@ -171,7 +187,7 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
         ({"brightness": -0.01}, "'brightness' is not from 0 to 1"),
         ({"brightness": True}, "'brightness' is not a number"),
         ({"brightness": 10**400}, "'brightness' is not from 0 to 1"),
-        ({"on": 1}, "'on' is neither true nor false"),
+        *((json.loads(f'{{"on": {on}}}'), "'on' is neither true nor false") for on in NO_SWITCHES),
         ({"client": None}, "'client' is not a string"),
         ({"client": "\ud800"}, "'client' is not text"),
     ],
@@ -179,6 +195,25 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
 def test_an_invalid_configuration_is_refused_with_the_reason(members: dict[str, object], reason: str) -> None:
     with pytest.raises(BadPayload, match=reason):
         decode_lamp_config(written(members))
+
+
+@pytest.mark.parametrize("on", [True, 1, "true", "True", "TRUE"])
+@pytest.mark.parametrize("off", [False, 0, "false", "False", "FALSE"])
+def test_a_switch_is_read_as_lamps_in_the_wild_write_it(on: object, off: object) -> None:
+    color = {"h": 0.5, "s": 1}
+    assert decode_lamp_config(written({"on": on, "color": color})) == LampConfig(on=True, color=Color(0.5, 1))
+    assert decode_lamp_config(written({"on": off})) == LampConfig(on=False)
+
+
+def test_a_code_in_upper_case_is_read_in_lower_case() -> None:
+    assert decode_association(written({"associated": False, "code": CODE.upper()})) == Unassociated(CODE)
+
+
+def test_a_reader_may_do_without_a_bad_member_of_a_configuration() -> None:
+    faults: list[BadMember] = []
+    members = {"on": "maybe", "color": {"h": 0.5}, "brightness": 0.5, "client": 5}
+    assert decode_lamp_config(written(members), faults.append) == LampConfig(brightness=0.5)
+    assert [str(fault).split("'")[1] for fault in faults] == ["s", "on", "client"]
 
 
 @pytest.mark.parametrize("payload", [b"1e999", b"-1e999"])

@@ -22,6 +22,7 @@ from shared.protocol.payloads import (
     decode_lamp_config,
     decode_up,
 )
+from shared.protocol.reset import decode_reset_request
 from shared.protocol.strict_json import MAX_BYTES, MAX_DEPTH
 from tests.shared.protocol.json_documents import (
     ANYTHING,
@@ -34,11 +35,13 @@ from tests.shared.protocol.json_documents import (
 from tests.support.contract import SCHEMAS, read_schema
 
 CODE = "b71e09c4d5f64a1f9c3a2e8b7d605143"
+TICKET = "5b8d0f3a6c1e4972b0d5a8e3f7c21946"
 DECODERS: dict[str, Callable[[bytes], object]] = {
     "associated": decode_association,
     "lamp_config": decode_lamp_config,
     "state": decode_up,
     "high_water_mark": decode_high_water_mark,
+    "reset_request": decode_reset_request,
 }
 VALIDATORS = {name: Draft202012Validator(read_schema(name)) for name in SCHEMAS}
 
@@ -112,11 +115,37 @@ def test_a_state_that_is_written_is_valid(up: bool) -> None:
         ("associated", f'{{"associated": true, "name": "{"x" * 101}"}}', False),
         ("associated", '{"associated": true, "name": ""}', False),
         ("associated", '{"associated": true, "name": null}', False),
+        (
+            "associated",
+            f'{{"associated": true, "reset": {{"stage": "offered", "ticket": "{TICKET}", "wait": 0}}}}',
+            True,
+        ),
+        ("associated", f'{{"associated": true, "reset": {{"stage": "offered", "ticket": "{TICKET}"}}}}', False),
+        ("associated", '{"associated": true, "reset": {"stage": "offered", "ticket": "5B", "wait": 0}}', False),
+        (
+            "associated",
+            f'{{"associated": true, "reset": {{"stage": "offered", "ticket": "{TICKET}", "wait": -1}}}}',
+            False,
+        ),
+        ("associated", '{"associated": true, "reset": {"stage": "requested", "until": 1795953600, "more": 1}}', True),
+        ("associated", '{"associated": true, "reset": {"stage": "requested", "until": 4294967296}}', False),
+        ("associated", '{"associated": true, "reset": {"stage": "refused"}}', False),
+        ("associated", '{"associated": true, "reset": {"stage": "denied", "until": "soon"}}', True),
+        ("associated", '{"associated": true, "reset": {"stage": "done"}}', False),
+        ("associated", '{"associated": true, "reset": {"stage": 1}}', False),
+        ("associated", '{"associated": true, "reset": {}}', False),
+        ("associated", '{"associated": true, "reset": null}', False),
+        ("associated", f'{{"associated": false, "code": "{CODE}", "reset": 1}}', True),
+        ("reset_request", "{}", True),
+        ("reset_request", "[]", False),
+        ("reset_request", f'{{"ticket": "{TICKET}", "more": null}}', True),
+        ("reset_request", f'{{"ticket": "{TICKET}0"}}', False),
+        ("reset_request", f'{{"ticket": "{TICKET}\\n"}}', False),
+        ("reset_request", '{"ticket": null}', False),
         ("associated", '{"associated": false}', False),
         ("associated", f'{{"associated": false, "code": "{CODE}"}}', True),
         ("associated", f'{{"associated": false, "code": "{CODE}", "more": null}}', True),
         ("associated", f'{{"associated": false, "code": "{CODE}\\n"}}', False),
-        ("associated", f'{{"associated": false, "code": "{CODE.upper()}"}}', False),
         ("associated", f'{{"associated": false, "code": "{CODE}", "url": 1}}', False),
         ("associated", f'{{"associated": false, "code": "{CODE}", "short_code_length": 6.0}}', True),
         ("associated", f'{{"associated": false, "code": "{CODE}", "short_code_length": 5}}', False),
@@ -143,7 +172,9 @@ def test_a_state_that_is_written_is_valid(up: bool) -> None:
         ("lamp_config", '{"brightness": 1.0000001}', False),
         ("lamp_config", '{"brightness": 1e999}', False),
         ("lamp_config", '{"brightness": true}', False),
-        ("lamp_config", '{"on": 1}', False),
+        ("lamp_config", '{"on": 2}', False),
+        ("lamp_config", '{"on": 1.0}', False),
+        ("lamp_config", '{"on": "on"}', False),
         ("lamp_config", '{"on": null}', False),
         ("lamp_config", '{"client": 1}', False),
         ("high_water_mark", '{"origin": "a", "version": 7}', True),
@@ -179,6 +210,33 @@ def test_schema_and_decoder_accept_the_same(name: str, payload: str, accepted: b
 @pytest.mark.parametrize(
     ("name", "payload"),
     [
+        ("associated", f'{{"associated": false, "code": "{CODE.upper()}"}}'),
+        ("lamp_config", '{"on": 1}'),
+        ("lamp_config", '{"on": "False"}'),
+    ],
+)
+def test_what_we_never_send_is_read_all_the_same(name: str, payload: str) -> None:
+    assert not schema_accepts(name, payload.encode())
+    assert decoder_accepts(name, payload.encode())
+
+
+def as_we_write_it(document: Any) -> Any:
+    """Return a document with what a decoder tolerates in the form that the schemas have."""
+    if not isinstance(document, dict):
+        return document
+    code, on = document.get("code"), document.get("on")
+    lower = on.lower() if isinstance(on, str) else on
+    switches = {"true": True, "false": False} | ({1: True, 0: False} if type(on) is int else {})
+    return (
+        document
+        | ({"code": code.lower()} if isinstance(code, str) else {})
+        | ({"on": switches[lower]} if isinstance(lower, str | int) and lower in switches else {})
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "payload"),
+    [
         ("associated", '{"associated": true, "associated": true}'),
         ("associated", '{"associated": true, "more": {"a": 1, "a": 1}}'),
         ("associated", f'{{"associated": true, "more": "{"x" * MAX_BYTES}"}}'),
@@ -205,14 +263,14 @@ def test_a_cleared_message_is_no_json_and_needs_no_schema() -> None:
 def test_schema_and_decoder_accept_the_same_associations(document: Any) -> None:
     payload = written(document)
     assume(len(payload) <= MAX_BYTES and depth(document) <= MAX_DEPTH)
-    assert decoder_accepts("associated", payload) is schema_accepts("associated", payload)
+    assert decoder_accepts("associated", payload) is schema_accepts("associated", written(as_we_write_it(document)))
 
 
 @given(NEARLY_LAMP_CONFIGS | ANYTHING)
 def test_schema_and_decoder_accept_the_same_configurations(document: Any) -> None:
     payload = written(document)
     assume(len(payload) <= MAX_BYTES and depth(document) <= MAX_DEPTH)
-    assert decoder_accepts("lamp_config", payload) is schema_accepts("lamp_config", payload)
+    assert decoder_accepts("lamp_config", payload) is schema_accepts("lamp_config", written(as_we_write_it(document)))
 
 
 @given(st.text("01 \n") | st.text())

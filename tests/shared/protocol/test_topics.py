@@ -38,10 +38,28 @@ def test_what_is_built_is_parsed(device_id: str) -> None:
     assert topics.parse_associated(topics.associated(topics.lamp_prefix(device_id))) == device_id
 
 
+@pytest.mark.parametrize(
+    "topic",
+    [
+        topics.presence(LAMP),
+        topics.presence(LAMP.upper()),
+        topics.provisioned_presence(LAMP.upper()),
+        topics.provisioned_presence("B827ebba0387"),
+        topics.connection(topics.lamp_prefix(LAMP), "bridge"),
+        topics.connection(topics.lamp_prefix(LAMP), "x"),
+        topics.connection(topics.lamp_prefix(LAMP.upper()), LAMP),
+    ],
+)
+def test_only_the_id_alone_in_lower_case_is_a_provisioned_lamp(topic: str) -> None:
+    assert topics.parse_presence(topic) == LAMP
+    assert not topics.is_provisioned_presence(topic, LAMP)
+    assert topics.is_provisioned_presence(topics.provisioned_presence(LAMP), LAMP)
+
+
 @given(DEVICE_IDS)
 def test_a_lamps_own_presence_is_looked_for_in_both_cases_and_once_each(device_id: str) -> None:
     found = topics.presence_topics(device_id)
-    assert len(found) == len({device_id, device_id.upper()}) * 2
+    assert len(found) == len({device_id, device_id.upper()}) * 2 + 1
     assert {topics.parse_presence(topic) for topic in found} == {device_id}
 
 
@@ -72,6 +90,33 @@ def test_other_bridges_are_no_lamps(bridge: str) -> None:
 def test_a_provisioned_lamp_s_bridge_bears_its_device_id_alone() -> None:
     assert topics.parse_presence(topics.provisioned_presence(LAMP)) == LAMP
     assert topics.parse_presence(topics.provisioned_presence(LAMP.upper())) == LAMP
+
+
+def test_a_bridge_that_strips_the_prefix_has_a_topic_of_its_own() -> None:
+    topic = topics.stripped_presence(LAMP)
+    assert topic == "devices/b827ebba0387/lamp/connection/bridge/state"
+    assert topics.parse_presence(topic) == topics.parse_bridge(topic) == LAMP
+    assert topics.filter_pattern(topics.STRIPPED_PRESENCE_FILTER).fullmatch(topic)
+    assert topics.parse_bridge("devices/b827ebba0387/lamp/connection/lamp_ui/state") is None
+
+
+def test_bridges_may_have_other_suffixes() -> None:
+    names = topics.parse_bridge_suffixes(" _lampi_broker, .x ,_lampi_broker")
+    assert names.suffixes == ("_lampi_broker", ".x")
+    for suffix in ("", "_lampi_broker", "_LAMPI_Broker", ".x"):
+        topic = f"$SYS/broker/connection/{LAMP}{suffix}/state"
+        assert topics.parse_presence(topic, names) == topics.parse_bridge(topic, names) == LAMP
+    for suffix in ("_broker", "ax", "_lampi_broker.x"):
+        assert topics.parse_presence(f"$SYS/broker/connection/{LAMP}{suffix}/state", names) is None
+    assert len(topics.presence_topics(LAMP, names)) == 7
+    assert topics.parse_bridge_suffixes("").suffixes == ()
+    assert topics.parse_presence(topics.presence(LAMP), topics.parse_bridge_suffixes("")) is None
+
+
+@pytest.mark.parametrize("text", ["_broker,", ",", "a/b", "+", "#", "a b", "\u00e9", "x" * 33, ",".join("abcdefghi")])
+def test_what_is_no_suffix_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"suffixes|letters"):
+        topics.parse_bridge_suffixes(text)
 
 
 def test_presence_must_be_the_whole_topic() -> None:

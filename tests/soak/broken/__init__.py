@@ -3,12 +3,15 @@
 from collections.abc import Callable
 
 from tests.soak.broken import (
+    clears_with_nothing,
     crash_points,
     elsewhere,
+    hand_over_by_release,
     ignored_refusals,
     lease_without_check,
     publish_before_commit,
     removal_without_version,
+    stock_shortcuts,
 )
 
 SABOTAGES: dict[str, Callable[[], None]] = {
@@ -17,6 +20,10 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "lease-without-check": lease_without_check.sabotage,
     "paused-leader-unfenced": lease_without_check.sabotage_fence,
     "ignored-refusals": ignored_refusals.sabotage,
+    "clears-with-nothing": clears_with_nothing.sabotage,
+    "codes-without-reopening": stock_shortcuts.sabotage_reopening,
+    "bridges-without-names": stock_shortcuts.sabotage_names,
+    "hand-over-by-release": hand_over_by_release.sabotage,
     "crash-points": crash_points.sabotage,
     "paused-in-transaction": crash_points.sabotage_transaction,
     "elsewhere": elsewhere.sabotage,

@@ -1,5 +1,6 @@
 """Restoring: what is in the database afterwards, and what is refused, for both kinds of database."""
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -16,9 +17,11 @@ from cloud.db.schema import MIGRATIONS
 from cloud.db.timestamps import utc_now
 from cloud.services.claiming import add_user
 from cloud.services.lamps import register_lamps
+from cloud.services.offering import make_offer
 from cloud.store import outbox
 from cloud.store.lamps import Lampi
 from cloud.store.lease import Lease, PublisherLease
+from cloud.store.offers import Offer
 from tests.cloud.conftest import NOW
 from tests.cloud.ops.backup.conftest import LAMP, mode, restore_target, run
 from tests.support.postgres import Postgres
@@ -27,6 +30,7 @@ from tests.support.postgres import Postgres
 def test_what_is_restored_is_as_it_was(lampi: Lampi, database_url: str, elsewhere: str, file: Path) -> None:
     PublisherLease().acquire(utc_now() - timedelta(minutes=1))  # whoever led when the backup was made
     sessions.begin(lampi.user, utc_now())
+    make_offer(LAMP, utc_now(), "")
     origin = outbox.origin()
     run("backup", str(file), url=database_url)
     register_lamps(["b827ebba0388"], NOW)
@@ -39,7 +43,7 @@ def test_what_is_restored_is_as_it_was(lampi: Lampi, database_url: str, elsewher
     assert outbox.origin() == origin
     assert outbox.broker_is_suspect()
     assert Lease.select().count() == 0
-    assert BrowserSession.select().count() == 0
+    assert BrowserSession.select().count() == Offer.select().count() == 0
 
 
 def test_a_sqlite_database_that_was_there_is_set_aside_with_its_last_change(
@@ -73,6 +77,49 @@ def test_a_damaged_database_is_replaced_too(sqlite_database: peewee.Database, tm
     assert run("restore", str(file), url=url).exit_code == 0
     assert run("lamps", url=url).output == "No lamps yet.\n"
     assert len(list(tmp_path.glob("lampi.db.before-*Z"))) == 1
+
+
+def test_a_link_to_the_database_stays_and_the_database_stays_where_it_is(
+    sqlite_database: peewee.Database, tmp_path: Path, file: Path
+) -> None:
+    (tmp_path / "etc").mkdir()
+    link = tmp_path / "etc" / "link.db"
+    link.symlink_to("../lampi.db")
+    run("backup", str(file), url=f"sqlite:///{link}")
+    register_lamps([LAMP], NOW)
+    for _ in ("over a database", "where the link leads to nothing"):
+        done = run("restore", str(file), url=f"sqlite:///{link}")
+        assert done.exit_code == 0, done.output
+        assert link.readlink() == Path("../lampi.db")
+        assert run("lamps", url=f"sqlite:///{tmp_path}/lampi.db").output == "No lamps yet.\n"
+        (tmp_path / "lampi.db").unlink()
+    assert [path.name for path in link.parent.iterdir()] == ["link.db"]
+    assert len(list(tmp_path.glob("lampi.db.before-*Z"))) == 1
+
+
+@pytest.mark.parametrize("what", ["a named pipe", "a device", "a link to a named pipe"])
+def test_what_is_no_regular_file_is_not_restored(
+    sqlite_database: peewee.Database, tmp_path: Path, file: Path, what: str
+) -> None:
+    if what == "a device":
+        file.symlink_to("/dev/zero")
+    elif what == "a named pipe":
+        os.mkfifo(file)
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        file.symlink_to(tmp_path / "pipe")
+    refused = run("restore", str(file), url=f"sqlite:///{tmp_path}/lampi.db")
+    assert (refused.exit_code, refused.stderr) == (1, f"Error: {file} is not a regular file.\n")
+
+
+def test_no_database_is_restored_in_the_place_of_a_named_pipe(
+    sqlite_database: peewee.Database, tmp_path: Path, file: Path
+) -> None:
+    run("backup", str(file), url=f"sqlite:///{tmp_path}/lampi.db")
+    os.mkfifo(tmp_path / "pipe")
+    refused = run("restore", str(file), url=f"sqlite:///{tmp_path}/pipe")
+    assert (refused.exit_code, "pipe is not a regular file" in refused.stderr) == (1, True)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_nothing_is_restored_under_a_running_daemon(
@@ -170,3 +217,32 @@ def test_a_backup_of_the_other_kind_is_refused_with_advice(
     run("backup", str(file), url=str(f"sqlite:///{sqlite_database.database}"))
     refused = run("restore", str(file), url=postgres.make_database())
     assert (refused.exit_code, "copy-database" in refused.stderr) == (1, True)
+
+
+def test_a_restored_database_has_its_owner_before_its_name(
+    sqlite_database: peewee.Database, tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a daemon that starts in between can't open it. Where the owner can't be set, nothing is changed."""
+    target = tmp_path / "lampi.db"
+    run("backup", str(file), url=f"sqlite:///{target}")
+    before = target.stat()
+    given: list[tuple[int, int, int]] = []
+
+    def give(place: Path, user: int, group: int) -> None:
+        given.append((place.stat().st_ino, user, group))
+        assert target.stat().st_ino == before.st_ino
+        assert not list(tmp_path.glob("lampi.db.before-*"))
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", give)
+    done = run("restore", str(file), url=f"sqlite:///{target}")
+    assert done.exit_code == 0, done.output
+    assert given == [(target.stat().st_ino, before.st_uid, before.st_gid)]
+
+
+def test_an_empty_database_is_no_backup(sqlite_database: peewee.Database, tmp_path: Path, file: Path) -> None:
+    with closing(sqlite3.connect(file)) as empty:
+        empty.execute("VACUUM")
+        empty.execute("PRAGMA user_version = 1")
+    refused = run("restore", str(file), url=f"sqlite:///{tmp_path}/lampi.db")
+    assert (refused.exit_code, "it has no migrations" in refused.stderr) == (1, True), refused.stderr

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import peewee
 import pytest
@@ -50,7 +51,24 @@ def test_a_file_that_is_there_is_left_alone(lampi: Lampi, database_url: str, fil
     assert file.read_text() == "a letter"
 
 
-def test_a_file_that_comes_meanwhile_is_left_alone(lampi: Lampi, file: Path) -> None:
+def test_a_link_is_not_followed_wherever_it_leads(lampi: Lampi, database_url: str, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("a letter")
+    for target in (tmp_path / "letter", tmp_path / "nothing"):
+        file.symlink_to(target)
+        refused = run("backup", str(file), url=database_url)
+        assert (refused.exit_code, "already exists; give another name" in refused.stderr) == (1, True)
+        file.unlink()
+    assert (tmp_path / "letter").read_text() == "a letter"
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("has_hard_links", [True, False])
+def test_a_file_that_comes_meanwhile_is_left_alone(
+    file: Path, monkeypatch: pytest.MonkeyPatch, has_hard_links: bool
+) -> None:
+    if not has_hard_links:
+        monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EPERM, os.strerror(errno.EPERM))))
+
     def write(place: Path) -> None:
         place.write_text("a backup")
         file.write_text("a letter")
@@ -133,11 +151,11 @@ def test_missing_tools_are_named(lampi: Lampi, postgres: Postgres, file: Path, m
 def test_a_new_database_is_for_its_owner_alone(tmp_path: Path, umask: Callable[[int], object]) -> None:
     umask(0)
     database = open_database(f"sqlite:///{tmp_path}/new.db", create=True)
-    database.execute_sql("CREATE TABLE t (x)")
+    database.execute_sql("CREATE TABLE schema_migration (x)")
     modes = {path.name: mode(path) for path in tmp_path.glob("new.db*")}
     assert modes == dict.fromkeys(["new.db", "new.db-wal", "new.db-shm"], 0o600)
     with write_transaction(database):
-        database.execute_sql("INSERT INTO t VALUES (1)")
+        database.execute_sql("INSERT INTO schema_migration VALUES (1)")
     before = (tmp_path / "new.db").stat().st_mtime_ns
     open_database(f"sqlite:///{tmp_path}/new.db")
     assert (tmp_path / "new.db").stat().st_mtime_ns == before

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -17,6 +18,8 @@ from cloud.ops.provisioning.broker_files import hosts_in, missing_from
 from cloud.settings import read_settings
 from cloud.web.settings import read_web_settings
 from shared.settings import BadSettings, read_settings_file
+
+pytestmark = pytest.mark.server  # the broker's plugin is compiled
 
 HOST = "lamps.example.com"
 
@@ -54,6 +57,7 @@ def test_the_tree_of_a_server_keeps_its_secrets(tmp_path: Path) -> None:
         "etc/lampi/ca/lamps.key": "0600",
         "etc/lampi/ca/issued.db": "0600",
         "etc/lampi/ca/cloud-address": "0600",
+        "etc/lampi/ca/lock": "0600",
         "etc/mosquitto/lampi/server.key": modes(root)["etc/mosquitto/lampi/server.key"],
         "etc/mosquitto/lampi/lampi.acl": "0600",
         "etc/mosquitto/lampi/passwords": "0600",
@@ -90,6 +94,41 @@ def test_an_upgrade_brings_the_rules_also_without_a_host_and_names_those_that_th
     assert "note   /etc/mosquitto/lampi/cloud.acl: replaced by lampi.acl" in said
     assert missing_from(broker) == []
     assert (broker / "server.crt").read_bytes() == server
+
+
+def test_an_upgrade_narrows_the_rule_that_let_lamps_retain_without_end(tmp_path: Path) -> None:
+    install(HOST, "--prefix", str(tmp_path))
+    rules = tmp_path / "etc/mosquitto/lampi/lampi.acl"
+    shipped = rules.read_text()
+    names = [line for line in shipped.splitlines(keepends=True) if "/connection/" in line and "devices" in line]
+    own = "# Ours\ntopic read ours\n"
+    rules.write_text(own + shipped.replace("".join(names), "pattern  write devices/%u/lamp/connection/+/state \n"))
+    assert "make   /etc/mosquitto/lampi/: access rules" in install(HOST, "--prefix", str(tmp_path)).output
+    assert rules.read_text() == own + shipped
+    assert stat.S_IMODE(rules.stat().st_mode) == 0o600
+    assert "same   /etc/mosquitto/lampi/: access rules" in install(HOST, "--prefix", str(tmp_path)).output
+
+
+def test_without_a_compiler_nothing_is_done_and_the_packages_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = install(HOST, "--prefix", str(tmp_path / "root"))
+    assert (said.exit_code, (tmp_path / "root").exists()) == (1, False)
+    assert "no C compiler: apt install gcc libc6-dev mosquitto-dev libmosquitto-dev" in said.output
+
+
+def test_without_mosquitto_s_headers_the_missing_one_and_the_packages_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "cc"
+    compiler.write_text("#!/bin/sh\necho 'fatal error: mosquitto.h: No such file or directory' >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    said = install(HOST, "--prefix", str(tmp_path / "root"))
+    assert (said.exit_code, (tmp_path / "root").exists()) == (1, False)
+    assert "mosquitto.h: No such file or directory" in said.output
+    assert "mosquitto-dev" in said.output
 
 
 def test_another_listener_of_the_broker_is_named_with_what_it_lets_in(tmp_path: Path) -> None:
@@ -224,6 +263,15 @@ def test_systemd_understands_the_unit_and_finds_it_hardened(tmp_path: Path, file
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(unit)]
     rated = subprocess.run(command, capture_output=True, text=True, check=False)
     assert rated.returncode == 0, rated.stdout
+
+
+def test_the_broker_may_open_more_files_than_lamps_connect() -> None:
+    most = re.search(r"^LimitNOFILE=(\d+)$", package_files.BROKER_UNIT_LIMITS.read_text(), re.MULTILINE)
+    lamps = re.search(r"^max_connections (\d+)$", package_files.CLOUD_BROKER.read_text(), re.MULTILINE)
+    assert most is not None
+    assert lamps is not None
+    assert int(most[1]) - int(lamps[1]) > 1024
+    assert int(lamps[1]) > 100_000
 
 
 def test_the_wrapper_drops_root_except_where_only_root_may_write(tmp_path: Path) -> None:

@@ -79,6 +79,19 @@ def test_a_factory_s_list_comes_on_standard_input(typed: Typed) -> None:
     assert "2 kept" in typed.provision("-", given=f"\ufeff{given}")  # as spreadsheets begin a file
 
 
+def test_a_bundle_that_becomes_a_stock_one_or_is_none_any_more_is_told(typed: Typed) -> None:
+    typed("ca", "server", "cloud.example.com")
+    assert "1 made, 0 renewed, 0 kept. " in typed.provision(LAMP, "--stock")
+    assert "0 made, 0 renewed, 1 kept. " in typed.provision(LAMP, "--stock")
+    said = typed.provision(LAMP)
+    assert "0 made, 0 renewed, 0 kept, 1 changed. " in said
+    assert "no longer for stock lamps" in said
+    assert "restart its touchscreen" in said
+    said = typed.provision(LAMP, "--stock")
+    assert "0 made, 0 renewed, 0 kept, 1 changed. " in said
+    assert "now for stock lamps" in said
+
+
 def test_a_list_with_a_fault_does_nothing(typed: Typed) -> None:
     typed("ca", "server", "cloud.example.com")
     said = typed.provision("-", status=1, given=f"{LAMP}\nnonsense\n+\n")

@@ -37,8 +37,9 @@ def _provision(
     now: datetime = NOW,
     address: str = ADDRESS,
     renew: bool = False,
+    stock: bool = False,
 ) -> list[Outcome]:
-    return list(provision(authorities, device_ids, Order(out, address, renew), now))
+    return list(provision(authorities, device_ids, Order(out, address, renew, stock), now))
 
 
 def _serial(folder: Path) -> int:
@@ -78,6 +79,49 @@ def test_a_link_in_the_place_of_a_lamp_s_folder_is_not_followed(authorities: Aut
     assert (target / OTHER / CERTIFICATE).read_bytes() == before
 
 
+def test_what_is_no_folder_in_the_place_of_a_lamp_s_folder_is_not_replaced(authorities: Authorities, out: Path) -> None:
+    out.mkdir()
+    os.mkfifo(out / LAMP)
+    with pytest.raises(CantWrite, match="is not a folder"):
+        _provision(authorities, out, LAMP)
+    assert (out / LAMP).is_fifo()
+
+
+def test_a_bundle_with_a_named_pipe_for_a_file_is_made_again(authorities: Authorities, out: Path) -> None:
+    _provision(authorities, out, LAMP)
+    (out / LAMP / CERTIFICATE).unlink()
+    os.mkfifo(out / LAMP / CERTIFICATE)
+    assert _provision(authorities, out, LAMP) == [Outcome.RENEWED]
+    _assert_whole(authorities, [out / LAMP])
+
+
+def test_a_link_in_the_place_of_an_interrupted_run_s_folder_is_not_followed(
+    authorities: Authorities, out: Path
+) -> None:
+    target = out.parent / "elsewhere"
+    target.mkdir()
+    out.mkdir()
+    (out / f".{LAMP}.new").symlink_to(target)
+    with pytest.raises(CantWrite, match="symbolic link"):
+        _provision(authorities, out, LAMP)
+    assert list(target.iterdir()) == []
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_only_the_owner_writes_in_the_folders_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        authorities = Authorities.create(tmp_path / "a" / "b" / "ca", NOW)
+        _provision(authorities, tmp_path / "c" / "d", LAMP)
+    finally:
+        os.umask(before)
+    modes = {name: stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "c", "c/d")}
+    assert modes == dict.fromkeys(modes, 0o755)
+    for private in ("a/b/ca", f"c/d/{LAMP}"):
+        assert stat.S_IMODE((tmp_path / private).stat().st_mode) == 0o700
+    assert [path for path in tmp_path.rglob("*") if path.stat().st_mode & 0o022] == []
+
+
 def test_a_folder_has_all_that_the_pi_needs(authorities: Authorities, out: Path) -> None:
     assert _provision(authorities, out, LAMP) == [Outcome.MADE]
     folder = out / LAMP
@@ -96,12 +140,43 @@ def test_a_folder_has_all_that_the_pi_needs(authorities: Authorities, out: Path)
     assert f"\naddress {ADDRESS}\n" in bridge
     assert f"\nremote_clientid {LAMP}\n" in bridge
     assert f"topic lamp/associated in 2 devices/{LAMP}/ devices/{LAMP}/\n" in bridge
+    assert "\nnotification_topic" not in bridge
     for name in ("ca.crt", "lamp.crt", "lamp.key"):  # where the bridge looks for them is where the folder has them
         assert f" /etc/mosquitto/lampi/{name}\n" in bridge
     assert found["etc/lampi/lampi-ui.env"].read_text() == f"LAMPI_DEVICE_ID={LAMP}\n"
     readme = found["README.txt"].read_text()
     assert all(part in readme for part in (LAMP, ADDRESS, "sudo cp -r etc /", "2036-03-01"))
     assert found["etc/mosquitto/lampi/ca.crt"].read_bytes() == (authorities.folder / "ca.crt").read_bytes()
+
+
+def test_a_stock_lamp_s_bridge_strips_the_prefix(authorities: Authorities, out: Path) -> None:
+    assert _provision(authorities, out, LAMP, stock=True) == [Outcome.MADE]
+    bridge = (out / LAMP / "etc/mosquitto/conf.d/lampi-bridge.conf").read_text().splitlines()
+    prefix = f"devices/{LAMP}/"
+    assert [line for line in bridge if line.startswith("topic ")] == [
+        f'topic lamp/associated in 2 "" {prefix}',
+        f'topic lamp/set_config in 1 "" {prefix}',
+        f'topic lamp/changed out 1 "" {prefix}',
+        f'topic lamp/connection/+/state out 2 "" {prefix}',
+        f'topic lamp/reset out 0 "" {prefix}',
+    ]
+    assert f"notification_topic {prefix}lamp/connection/bridge/state" in bridge
+    assert "@" not in "".join(line for line in bridge if not line.startswith("#"))
+    settings = (out / LAMP / "etc/lampi/lampi-ui.env").read_text()
+    assert settings == f"LAMPI_DEVICE_ID={LAMP}\nLAMPI_TOPIC_PREFIX=\n"
+    assert "LAMPI course" in (out / LAMP / "README.txt").read_text()
+
+
+def test_a_stock_bundle_is_another_one_and_back(authorities: Authorities, out: Path) -> None:
+    _provision(authorities, out, LAMP)
+    before = _serial(out / LAMP)
+    assert _provision(authorities, out, LAMP, stock=True) == [Outcome.CHANGED]
+    assert _serial(out / LAMP) != before
+    assert _provision(authorities, out, LAMP, stock=True) == [Outcome.KEPT]
+    assert _provision(authorities, out, LAMP, stock=True, renew=True) == [Outcome.RENEWED]
+    assert _provision(authorities, out, LAMP) == [Outcome.CHANGED]
+    assert "LAMPI course" not in (out / LAMP / "README.txt").read_text()
+    assert _provision(authorities, out, LAMP) == [Outcome.KEPT]
 
 
 def test_what_is_good_is_kept(authorities: Authorities, out: Path) -> None:
