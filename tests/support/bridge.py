@@ -73,6 +73,7 @@ class Bridged:
     def wait_until_connected(self, up: bool) -> None:
         def as_awaited() -> bool:
             with opened_database(self.cloud):
-                return bool(Lampi.named(self.device_id).connected) is up
+                known = Lampi.get_or_none(Lampi.device_id == self.device_id)
+                return known is not None and bool(known.connected) is up
 
         wait_until(as_awaited, f"the lamp's bridge to be {'up' if up else 'down'} in the database")
