@@ -99,7 +99,7 @@ def test_a_token_is_revoked_after_a_confirmation(as_ada: Reader, ada: User) -> N
     )
     bearer(token, NOW)
     assert "Last used 23 November 2026" in as_ada.open("/account").text
-    assert "Revoke The <b> desk?" in as_ada.open("/account/tokens/1/revoke").text
+    assert "Revoke the token “The <b> desk”?" in as_ada.open("/account/tokens/1/revoke").text
     assert bearer(token, NOW) == ada
     as_ada.send("/account/tokens/1/revoke")
     assert bearer(token, NOW) is None

@@ -48,7 +48,7 @@ def test_a_passkey_is_added_used_listed_and_removed(app: Flask, at_home: Reader)
     other = Reader(app, "203.0.113.9", https=True)
     assert sign_in(other, phone.get(options_for(other))).location == "/lamps"
     assert "Last used 23 November 2026" in other.open("/account").text
-    assert "Remove My <b> phone?" in other.open("/account/passkeys/1/remove").text
+    assert "Remove the passkey “My <b> phone”?" in other.open("/account/passkeys/1/remove").text
     other.send("/account/passkeys/1/remove")
     assert "The passkey My <b> phone was removed." in other.open("/account").text
     third = Reader(app, https=True)
