@@ -33,7 +33,10 @@ OWN_TOPICS = {MARK: topics.HIGH_WATER_MARK, PROBE: topics.PROBE, STATE: topics.S
 
 
 class Publisher:
-    """Publishes the outbox, oldest first, across reconnects; withdrawn messages expire after ``withdrawn_seconds``."""
+    """Publishes the outbox, oldest first, across reconnects; withdrawn messages expire after ``withdrawn_seconds``.
+
+    What was sent, has no outcome pending and is still in the outbox is retried: refused messages in rounds.
+    """
 
     def __init__(self, outlet: Channel, withdrawn_seconds: int = WITHDRAWN_SECONDS) -> None:
         self._outlet = outlet
@@ -136,11 +139,16 @@ class Publisher:
             self._mark_may_have_moved = True
         if monotonic >= self._own_at:
             self._publish_own(monotonic)
-        if (has_pending := self.has_pending()) and self._room() >= WORTHWHILE:
+        newest = outbox.newest_version()
+        has_pending = newest > self._sent_up_to
+        if has_pending and self._room() >= WORTHWHILE:
             self._send(outbox.pending(after=self._sent_up_to, limit=self._room()))
+        settled = not (has_pending or self._under_way or self._unverified)
+        if newest and settled and not self.refusals.has_refused:
+            self.refusals.hurry()  # PostgreSQL crashed before it had written a removal: accepted rows are back
         if self.refusals.due(monotonic) and not self._retrying and self._room() >= WORTHWHILE:
             self._retry(monotonic)
-        self.refusals.record(now, monotonic, settled=not (has_pending or self._under_way or self._unverified))
+        self.refusals.record(now, monotonic, settled=settled)
 
     def _room(self) -> int:
         return WINDOW - len(self._under_way) - len(self._unverified)

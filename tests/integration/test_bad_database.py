@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud, DaemonProcess
-from tests.support.loop import ASSOCIATED, USER, Loop, device_ids, presence
+from tests.support.loop import ASSOCIATED, USER, Loop, device_ids, made_cloud, presence
 from tests.support.ports import free_port
+from tests.support.postgres import running_server
 from tests.support.waiting import wait_until
 
 LAMP = "b827ebba0387"
@@ -52,6 +54,31 @@ def test_lamps_that_arrive_while_the_database_is_locked_are_not_lost(loop: Loop,
     daemon.wait_to_say("Database available again")
     assert daemon.log().count("Database error") == 1
     assert "Traceback" not in daemon.log()
+
+
+def test_removals_from_the_outbox_that_a_crashed_postgresql_lost(tmp_path: Path, broker: Mosquitto) -> None:
+    """Removals don't wait for the disk; here the server doesn't write them by itself within 10 s."""
+    with running_server() as server:
+        url = server.make_database()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET wal_writer_delay = '10s'")
+            connection.execute("SELECT pg_reload_conf()")
+        cloud = made_cloud(tmp_path / "cloud", broker.port, url)
+        with cloud.daemon() as daemon, closing(Loop(broker, cloud)) as loop:
+            for device_id in device_ids(20):
+                loop.new_lamp(device_id)
+            wait_until(lambda: _pending(url) == 0, "the outbox to be empty")
+            server.kill()
+            server.start()
+            daemon.wait_to_say("Database available again")
+            wait_until(lambda: _pending(url) == 0, "the outbox to be empty again")
+
+
+def _pending(url: str) -> int:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT COUNT(*) FROM outbox_message").fetchone()
+        assert row is not None
+        return int(row[0])
 
 
 def test_a_database_that_is_locked_at_the_start_is_waited_for(broker: Mosquitto, cloud: Cloud) -> None:

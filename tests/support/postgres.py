@@ -3,7 +3,10 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -136,3 +139,17 @@ class Postgres:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+@contextmanager
+def running_server() -> Iterator[Postgres]:
+    """Give a running server in a folder of its own.
+
+    Not under pytest's folder, which only its owner may enter: the server runs as another user where we are root. In
+    memory where that can be had: each database that a test makes is a copy of thousands of pages.
+    """
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="lampi-postgres-", dir=memory) as folder:
+        Path(folder).chmod(0o755)
+        with Postgres(Path(folder) / "server") as server:
+            yield server

@@ -4,6 +4,7 @@ import pytest
 
 from cloud.daemon.mqtt_link import MARK, WINDOW
 from cloud.daemon.publisher import WORTHWHILE, Publisher
+from cloud.db.database import write_transaction
 from cloud.store import outbox
 from shared.mqtt.messages import Publication
 from shared.protocol.payloads import decode_high_water_mark
@@ -46,6 +47,27 @@ def test_a_row_stays_until_it_is_confirmed(publisher: Publisher, broker: HandPla
     broker.pump()
     assert outbox.newest_version() == 0
     assert publisher.idle
+
+
+def test_rows_whose_removal_a_database_lost_are_published_again(publisher: Publisher, broker: HandPlayed) -> None:
+    """PostgreSQL that crashes has lost the last removals, which don't wait for its disk."""
+    enqueue(("a", b"1"), ("b", b"2"))
+    broker.pump()
+    removed = outbox.pending(after=0, limit=2)
+    broker.accept(1, 2)
+    broker.pump()
+    assert outbox.newest_version() == 0
+    with write_transaction():
+        outbox.put(removed)
+    broker.pump()
+    broker.pump()
+    assert broker.numbers() == [1, 2, 1, 2]
+    broker.accept(1, 2)
+    for _ in range(3):
+        broker.pump()
+    assert outbox.newest_version() == 0
+    assert publisher.idle
+    assert broker.numbers() == [1, 2, 1, 2]
 
 
 def test_a_newer_version_stays_when_the_older_is_confirmed(publisher: Publisher, broker: HandPlayed) -> None:
