@@ -6,7 +6,8 @@ from datetime import datetime
 
 from cloud.daemon.accepted import log_accepted
 from cloud.daemon.channel import Channel
-from cloud.daemon.mqtt_link import LEFTOVER, MARK, PROBE, REQUEST, STATE, WINDOW, state
+from cloud.daemon.mqtt_link import WINDOW
+from cloud.daemon.own_messages import OwnMessages
 from cloud.daemon.refusals import Refusals
 from cloud.daemon.verification import Verification
 from cloud.mqtt import reasons
@@ -15,7 +16,7 @@ from cloud.store import outbox
 from cloud.store.outbox import Pending
 from shared.mqtt.messages import Publication
 from shared.protocol import topics
-from shared.protocol.payloads import UP, WITHDRAWN, HighWaterMark
+from shared.protocol.payloads import WITHDRAWN, HighWaterMark
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +24,8 @@ WORTHWHILE = WINDOW // 4
 """Minimum batch size for publishing and for removing accepted rows while other messages are unconfirmed: each batch
 costs a query or a disk sync."""
 
-OWN_PAUSE_SECONDS = 5.0
-"""Delay before one of the daemon's own messages is retried after a refusal."""
-
 WITHDRAWN_SECONDS = 60
 """How long a broker with MQTT 5 retains a withdrawn message; connected lamps get it at once."""
-
-OWN_TOPICS = {MARK: topics.HIGH_WATER_MARK, PROBE: topics.PROBE, STATE: topics.STATE}
 
 
 class Publisher:
@@ -42,6 +38,7 @@ class Publisher:
         self._outlet = outlet
         self._expiries = {WITHDRAWN: withdrawn_seconds}
         self.refusals = Refusals(outlet.leads)
+        self._own = OwnMessages(outlet, self.refusals)
         self._verification: Verification | None = None
         self._is_narrow = False
         self._sent_side_by_side: set[int] = set()
@@ -51,10 +48,6 @@ class Publisher:
         self._sent_up_to = self._tried_up_to = 0
         self._retrying: set[int] = set()
         self._tried = self._refused_again = 0
-        self._mark_is_under_way = self._state_is_due = False
-        self._own_at = 0.0
-        self._compute_mark: Callable[[int], HighWaterMark] | None = None
-        self._mark_may_have_moved = True
 
     @property
     def sent_up_to(self) -> int:
@@ -64,8 +57,7 @@ class Publisher:
     @property
     def idle(self) -> bool:
         """True if all messages have outcomes, accepted rows are removed, and the published mark is up to date."""
-        mark_is_sent = self._compute_mark is None or not self._mark_may_have_moved or MARK in self.refusals.own
-        return not (self._under_way or self._unverified or self._accepted or self._mark_is_under_way) and mark_is_sent
+        return not (self._under_way or self._unverified or self._accepted) and self._own.idle
 
     def start_over(self, verification: Verification | None = None) -> None:
         """Start over on a new connection: everything in the outbox is published again.
@@ -80,9 +72,7 @@ class Publisher:
         self._accepted.clear()  # the broker may have lost these since; publishing them again does no harm
         self._retrying.clear()
         self._sent_up_to = self._tried_up_to = 0
-        self._mark_is_under_way = self._state_is_due = False
-        self._own_at = 0.0
-        self._compute_mark = None
+        self._own.start_over()
         self.refusals.start_over()
 
     def take_over_mark(self, compute: Callable[[int], HighWaterMark]) -> None:
@@ -90,8 +80,7 @@ class Publisher:
 
         The broker's mark must have been read before, since a new one would hide what the broker lost.
         """
-        self._compute_mark = compute
-        self._mark_may_have_moved = True
+        self._own.take_over_mark(compute)
 
     def conclude(self, outcomes: Outcomes, monotonic: float) -> None:
         """Process the outcomes of messages published on this connection."""
@@ -99,8 +88,7 @@ class Publisher:
         for number in outcomes.accepted:
             message = self._under_way.pop(number, None)
             if message is None:
-                self._mark_is_under_way = self._mark_is_under_way and number != MARK
-                self.refusals.own.pop(number, None)
+                self._own.accept(number)
             elif self._verification is None:
                 self._accept(message)
             else:
@@ -108,13 +96,13 @@ class Publisher:
         for number, reason in outcomes.refused:
             message = self._under_way.pop(number, None)
             if message is None:
-                self._refuse_own(number, reason, monotonic)
+                self._own.refuse(number, reason, monotonic)
             else:
                 self._refuse(message, reason, monotonic)
         for number in outcomes.over_quota:
             message = self._under_way.pop(number, None)
             if message is None:
-                self._publish_own_again(number)
+                self._own.publish_again(number)
             else:
                 self._try_again_at_once(message)
 
@@ -136,9 +124,8 @@ class Publisher:
         if len(self._accepted) >= WORTHWHILE or (self._accepted and not self._under_way):
             outbox.remove(self._accepted)
             self._accepted.clear()
-            self._mark_may_have_moved = True
-        if monotonic >= self._own_at:
-            self._publish_own(monotonic)
+            self._own.note_removal()
+        self._own.publish(monotonic)
         newest = outbox.newest_version()
         has_pending = newest > self._sent_up_to
         if has_pending and self._room() >= WORTHWHILE:
@@ -205,22 +192,6 @@ class Publisher:
         self._tried_up_to = 0
         self.refusals.hurry()
 
-    def _publish_own_again(self, number: int) -> None:
-        """Publish one of the daemon's own messages again, which exceeded the broker's quota."""
-        if number == MARK:
-            self._mark_is_under_way = False
-            self._mark_may_have_moved = True
-        self._state_is_due = self._state_is_due or number == STATE
-
-    def _refuse_own(self, number: int, reason: int, monotonic: float) -> None:
-        if number in (LEFTOVER, REQUEST):  # the sweep reads whether it was cleared; the lamp doesn't answer a request
-            return
-        if number == MARK:
-            self._mark_is_under_way = False
-            self._mark_may_have_moved = True
-        self._own_at = monotonic + OWN_PAUSE_SECONDS
-        self.refusals.add_own(number, reason, OWN_TOPICS[number])
-
     def _verify(self, verification: Verification, monotonic: float) -> None:
         """Process the messages that were read back, since this broker can't report refusals."""
         verdict = verification.verdict()
@@ -242,17 +213,3 @@ class Publisher:
                 log.warning("The broker lost messages that it had confirmed; sending one at a time")
         if self._unverified and not verification.is_reading and not (self._under_way and self._room() >= WORTHWHILE):
             verification.begin(dict(self._unverified))
-
-    def _publish_own(self, monotonic: float) -> None:
-        """Publish the mark as a retained message: the broker saves it together with the messages that it covers."""
-        is_refused = STATE in self.refusals.own  # until it is accepted
-        if is_refused:
-            self._own_at = monotonic + OWN_PAUSE_SECONDS
-        if is_refused or self._state_is_due:
-            self._state_is_due = False
-            self._outlet.publish([(STATE, state(UP))])
-        if self._compute_mark is not None and self._mark_may_have_moved and not self._mark_is_under_way:
-            mark, delivery = self._compute_mark(outbox.confirmed_up_to()), topics.MARK_DELIVERY
-            publication = Publication(topics.HIGH_WATER_MARK, mark.encode(), delivery.qos, delivery.retain)
-            self._mark_is_under_way = self._outlet.publish([(MARK, publication)])
-            self._mark_may_have_moved = not self._mark_is_under_way
