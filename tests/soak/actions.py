@@ -1,14 +1,20 @@
-"""What people and lamps do in a round: appear, go and come, associate against rivals, hand over, release, forget."""
+"""What people and lamps do in a round: appear, go and come, associate against rivals, hand over, release, forget.
+
+The lamps of a round that ask for resets, and the states that are requested of them, are in `resets` and `states`.
+"""
 
 import queue
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from shared.protocol import payloads
 from shared.protocol.payloads import Unassociated
 from tests.soak.model import NOBODY, REFUSED, ModelLamp, Outcome
+from tests.soak.operation import Operation
+from tests.soak.resets import ResetsAtLamps
 from tests.soak.rivals import Order, Rival, run_command
+from tests.soak.states import StateRequests
 from tests.soak.world import USERS, World
 from tests.support.waiting import DEADLINE_SECONDS
 
@@ -18,27 +24,6 @@ FLOODING = f"b827eb{REAL_LAMPS + 1:06x}"
 
 CODE_GIVEN = 12
 """Characters of a code that a rival types: enough that no other lamp's code begins alike."""
-
-
-class Operation:
-    """Calls that run side by side on one lamp; their outcomes are taken in together."""
-
-    def __init__(self, actions: "Actions", lamp: ModelLamp, expected: int, last: bool = True) -> None:
-        self._actions = actions
-        self._lamp = lamp
-        self._expected = expected
-        self._last = last
-        self._outcomes: list[Outcome] = []
-
-    def tell(self, outcome: Outcome) -> None:
-        with self._actions.lock:
-            self._outcomes.append(outcome)
-            if len(self._outcomes) == self._expected:
-                self._actions.world.model.apply(self._lamp, self._outcomes)
-                if self._last:
-                    self._lamp.busy = False
-                    self._actions.under_way -= 1
-                    self._actions.changed.set()
 
 
 class Actions:
@@ -51,6 +36,8 @@ class Actions:
         self.under_way = 0
         self.code_ttl = 0
         self.dice = dice
+        self.resets = ResetsAtLamps(self)
+        self.states = StateRequests(self)
         self._made = 0
 
     def appear(self, count: int) -> None:
@@ -89,6 +76,8 @@ class Actions:
                 self.dice.choices([self._hand_over, self._release, self._forget, self._flurry], [3, 4, 1.5, 2])[0](lamp)
             else:
                 self.dice.choices([self._race, self._forget, self._flurry], [7, 1, 2])[0](lamp)
+        self.resets.step()
+        self.states.step()
 
     def associate(self, lamps: Sequence[ModelLamp]) -> None:
         """Associate each of these lamps with a user, by its device id."""
@@ -133,15 +122,50 @@ class Actions:
 
     def look_up(self, lamps: Sequence[ModelLamp]) -> list[str]:
         """Return what the cloud doesn't find under the codes that these lamps show."""
-        found: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
-        asked = [Order("look up", lamp.device_id, None, self.code_shown(lamp), found.put) for lamp in lamps]
-        self.world.rivals[0].give(*asked)
-        answers = [found.get(timeout=DEADLINE_SECONDS) for _ in asked]
+        answers = self.ask_all("look up", [(lamp, None, self.code_shown(lamp)) for lamp in lamps])
         return [
-            f"{order.device_id}: the code on its stock screen is refused: {answer.reason}"
-            for order, answer in zip(asked, answers, strict=True)
+            f"{lamp.device_id}: the code on its stock screen is refused: {answer.reason}"
+            for lamp, answer in zip(lamps, answers, strict=True)
             if answer.result == REFUSED
         ]
+
+    def ask_all(self, verb: str, asked: Sequence[tuple[ModelLamp, str | None, str | None]]) -> list[Outcome]:
+        """Have one rival ask for each lamp, with a user and a code, and return the answers."""
+        found: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.world.rivals[0].give(*(Order(verb, lamp.device_id, user, code, found.put) for lamp, user, code in asked))
+        return [found.get(timeout=DEADLINE_SECONDS) for _ in asked]
+
+    def call(
+        self,
+        verb: str,
+        lamp: ModelLamp,
+        user: str | None,
+        then: Callable[[Outcome], None],
+        *,
+        rival: Rival | None = None,
+        details: Mapping[str, float] | None = None,
+    ) -> None:
+        """Have a rival do what changes no owner, beside whatever else happens to the lamp."""
+
+        def tell(outcome: Outcome) -> None:
+            with self.lock:
+                self.world.model.count(lamp, outcome)
+                then(outcome)
+                self.under_way -= 1
+            self.changed.set()
+
+        with self.lock:
+            self.under_way += 1
+        (rival or self.dice.choice(self.world.rivals)).give(
+            Order(verb, lamp.device_id, user, None, tell, details or {})
+        )
+
+    def change_owner(self, lamp: ModelLamp, rival: Rival | None = None) -> None:
+        """Have a lamp released, by this rival if one is given, or handed over."""
+        if self.dice.random() < 0.5:
+            self._hand_over(lamp)
+        else:
+            self._side_by_side(lamp, "release", [rival or self.dice.choice(self.world.rivals)])
 
     def screen(self, lamp: ModelLamp) -> bytes:
         return (self.world.real if lamp.real else self.world.pool).show(lamp.device_id)
@@ -171,7 +195,7 @@ class Actions:
             rival.give(order)
 
     def _release(self, lamp: ModelLamp) -> None:
-        self._side_by_side(lamp, "release", self.dice.randint(1, 2))
+        self._side_by_side(lamp, "release", self._rivals(self.dice.randint(1, 2)))
 
     def _hand_over(self, lamp: ModelLamp) -> None:
         """Have a lamp offered, and the offer taken by users side by side, and by others once it is used."""
@@ -191,11 +215,11 @@ class Actions:
         self._rivals(1)[0].give(Order("offer", lamp.device_id, None, None, offered))
 
     def _forget(self, lamp: ModelLamp) -> None:
-        self._side_by_side(lamp, "forget", 1)
+        self._side_by_side(lamp, "forget", self._rivals(1))
 
-    def _side_by_side(self, lamp: ModelLamp, verb: str, count: int) -> None:
-        operation = self._begin(lamp, count)
-        for rival in self._rivals(count):
+    def _side_by_side(self, lamp: ModelLamp, verb: str, rivals: Sequence[Rival]) -> None:
+        operation = self._begin(lamp, len(rivals))
+        for rival in rivals:
             rival.give(Order(verb, lamp.device_id, None, None, operation.tell))
 
     def _flurry(self, lamp: ModelLamp) -> None:

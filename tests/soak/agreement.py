@@ -44,18 +44,39 @@ class Agreement:
                 self._world.violations.add(f"after {seconds:.0f} s to settle: {what}")
             if len(self._wrong) > _SHOWN:
                 self._world.violations.add(f"and {len(self._wrong) - _SHOWN} more lines like these")
+            self._broke(self._requests())
             return False
         self.settle_seconds.append(time.monotonic() - start)
-        return self._shown_codes_work()
+        states = self._actions.states
+        return not (
+            self._broke(self._shown_codes())
+            or self._broke(self._requests())
+            or self._broke(states.endings())
+            or self._broke(states.work())
+        )
 
-    def _shown_codes_work(self) -> bool:
+    def _broke(self, found: list[str]) -> bool:
+        for what in found:
+            self._world.violations.add(what)
+        return bool(found)
+
+    def _requests(self) -> list[str]:
+        """Return the promises that resets and requests for states broke since the last call."""
+        services, resets, states = self._world.pool.services, self._actions.resets.ledger, self._actions.states.ledger
+        heard = [services.heard.popleft() for _ in range(len(services.heard))]
+        answered_at = dict(services.answered_at)
+        try:
+            events = self._world.facts.events.take()
+        except peewee.PeeweeException as fault:
+            return [f"the database can't be read: {fault}"]
+        found = [what for event in events for what in resets.take(event)]
+        return [*found, *resets.unfinished(), *states.take(events, heard, answered_at)]
+
+    def _shown_codes(self) -> list[str]:
         """Have the cloud look up what some of the stock lamps show, as for a person who types it."""
         waiting = [lamp for lamp in self._world.model.lamps.values() if lamp.stock and self._actions.code_shown(lamp)]
         self._actions.dice.shuffle(waiting)
-        found = self._actions.look_up([lamp for lamp in waiting if lamp.up][:_LOOKED_UP])
-        for what in found:
-            self._world.violations.add(what)
-        return not found
+        return self._actions.look_up([lamp for lamp in waiting if lamp.up][:_LOOKED_UP])
 
     def _agrees(self) -> bool:
         try:
@@ -81,6 +102,7 @@ class Agreement:
         cheap += list(itertools.islice(self._said(facts, screens, "its screen shows"), 50))
         cheap += list(itertools.islice(self._stock(facts), 50))
         cheap += list(itertools.islice(self._owners(), 50))
+        cheap += world.facts.overdue()[:50]
         yield from cheap
         if cheap:
             return
@@ -116,11 +138,12 @@ class Agreement:
                 yield f"{device_id}: the database says {'a stock' if fact.stock else 'our'} screen"
 
     def _owners(self) -> Iterator[str]:
-        """Yield the lamps that had no owner, or a new one, without having been released or handed over."""
-        changes = self._world.facts.owner_changes()
+        """Yield the lamps that had no owner, or a new one, without having been released, reset or handed over."""
+        changes, resets = self._world.facts.owner_changes(), self._world.facts.resets()
         for lamp in self._world.model.lamps.values():
             found, reported = changes.get(lamp.device_id, OwnerChanges()), lamp.reported
-            for what, times, verb in (("no owner", found.removed, "release"), ("a new owner", found.replaced, "take")):
+            removed = found.removed - resets.get(lamp.device_id, 0)
+            for what, times, verb in (("no owner", removed, "release"), ("a new owner", found.replaced, "take")):
                 least = reported[f"{verb} {OK}"]
                 if not least <= times <= least + reported[f"{verb} {UNKNOWN}"]:
                     yield f"{lamp.device_id}: it had {what} {times} times; {verb} succeeded {least} times"
@@ -140,6 +163,7 @@ class Agreement:
         for lamp in self._world.model.lamps.values():
             lamp.possible = {_state(facts.get(lamp.device_id))}
             lamp.up_since_settling = lamp.up
+            lamp.reset_due_at = None
 
 
 def _read(payload: bytes) -> object:

@@ -87,6 +87,7 @@ class Faults:
         kinds = [
             Fault("leader SIGKILL", "daemons", 3, lambda: self._leader().send(signal.SIGKILL)),
             Fault("leader SIGKILL as a lamp hears", "daemons", 2, self._kill_leader_as_a_lamp_hears),
+            Fault("leader SIGKILL amid a reset", "daemons", 1, self._kill_leader_amid_a_reset),
             Fault("leader SIGTERM", "daemons", 2, lambda: self._leader().send(signal.SIGTERM)),
             Fault("standby SIGKILL", "daemons", 2, lambda: world.keeper.standby().send(signal.SIGKILL)),
             Fault("both daemons SIGKILL", "daemons", 1, self._kill_both),
@@ -127,10 +128,11 @@ class Faults:
             network.flow()
 
         def stall(least: float, most: float) -> None:
-            network = proxy()
+            network, began = proxy(), time.time()
             network.stall()
             self._pass(least, most)
             network.flow()
+            self._world.stalls.add(began, time.time())
 
         def delay() -> None:
             network = proxy()
@@ -177,6 +179,10 @@ class Faults:
     def _kill_leader_as_a_lamp_hears(self) -> None:
         leader = self._leader()
         self._world.pool.when_heard(lambda: leader.send(signal.SIGKILL), 1)
+
+    def _kill_leader_amid_a_reset(self) -> None:
+        leader, pool = self._leader(), self._world.pool
+        pool.when_heard(lambda: leader.send(signal.SIGKILL), 1, of=pool.services.is_asking)
 
     def _kill_both(self) -> None:
         for daemon in self._world.keeper.daemons:

@@ -16,6 +16,7 @@ from shared.protocol import payloads, topics
 from shared.protocol.payloads import Association
 from tests.benchmarks.wire import Wire, publish_packet
 from tests.soak.facts import EVERY_ASSOCIATED
+from tests.soak.lamp_services import EVERY_SET_CONFIG, LampServices
 from tests.soak.model import ModelLamp
 from tests.soak.stock_screens import StockScreens
 from tests.support.stock_screen import StockTouchscreen
@@ -33,10 +34,11 @@ def presence_of(lamp: ModelLamp) -> str:
 class LampPool:
     """Many lamps on one connection; when it is made again, each publishes its state again, as bridges do."""
 
-    def __init__(self, broker: BrokerUrl) -> None:
+    def __init__(self, broker: BrokerUrl, is_up: Callable[[str], bool]) -> None:
         self.connected = False
         self.heard_messages = 0
         self.stock = StockScreens()
+        self.services = LampServices(self._publish_now, is_up)
         self._when_heard: Callable[[str], bool] | None = None
         self._screens: dict[str, bytes] = {}
         self._up: dict[str, ModelLamp] = {}
@@ -142,13 +144,16 @@ class LampPool:
         lamp.announced_at = time.monotonic()
 
     def _publish(self, lamp: ModelLamp, payload: bytes) -> None:
-        if self._client.is_connected():  # else the next connection says it
-            self._client.publish(presence_of(lamp), payload, 0, retain=True)
+        self._publish_now(presence_of(lamp), payload, 0, True)  # else the next connection says it
+
+    def _publish_now(self, topic: str, payload: bytes, qos: int, retain: bool) -> None:
+        if self._client.is_connected():
+            self._client.publish(topic, payload, qos, retain)
 
     def _on_connect(self, client: paho.Client, _userdata: object, *_: object) -> None:
         with self._lock:
             self._screens = {}
-            client.subscribe(EVERY_ASSOCIATED, 0)
+            client.subscribe([(EVERY_ASSOCIATED, 0), (EVERY_SET_CONFIG, 0)])
             self.connected = True
             for lamp in self._up.values():
                 self._connect(lamp)
@@ -164,8 +169,12 @@ class LampPool:
     def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
         self.heard_messages += 1
         device_id = message.topic[8:20]
+        if message.topic.endswith("/set_config"):
+            self.services.receive_request(message.topic, bytes(message.payload))
+            return
         self._screens[device_id] = bytes(message.payload)
         self.stock.receive(device_id, self._screens[device_id])
+        self.services.receive_association(device_id, self._screens[device_id])
         act = self._when_heard
         if act is not None and act(device_id):
             self._when_heard = None

@@ -1,5 +1,6 @@
 """What may be true of each lamp, going by what was reported as done; and what broke a promise."""
 
+import math
 import threading
 import time
 from collections import Counter
@@ -42,13 +43,20 @@ class ModelLamp:
     up_since_settling: bool = False
     announced_at: float = -1.0
     forgotten_at: float = -2.0
+    reset_due_at: float | None = None
+    """Since when a reset of its owner may be due, by the monotonic clock: the daemon releases it at any moment."""
     reported: Counter[str] = field(default_factory=Counter)
 
     def admitted(self) -> set[str]:
         """Return what may be true now: a forgotten lamp that is up comes back when the daemon hears of it again."""
-        if ABSENT in self.possible and (self.up or self.up_since_settling):
+        comes_back = ABSENT in self.possible and (self.up or self.up_since_settling)
+        if comes_back or (self.reset_due_at is not None and self.owners()):
             return self.possible | {NOBODY}
         return self.possible
+
+    def owners(self) -> list[str]:
+        """Return the names of the users who may own it."""
+        return sorted(state.removeprefix("user ") for state in self.possible - {ABSENT, NOBODY})
 
     def must_be_known(self) -> bool:
         """Tell whether it said that it is up after it was last forgotten."""
@@ -76,11 +84,20 @@ class Model:
         self._violations = violations
         self._won: dict[tuple[str, str], str] = {}
 
-    def apply(self, lamp: ModelLamp, outcomes: Sequence[Outcome]) -> None:
-        """Take in what calls reported that ran side by side on one lamp, all with the same verb."""
+    def is_up(self, device_id: str) -> bool:
+        """Tell whether a lamp is up."""
+        lamp = self.lamps.get(device_id)
+        return lamp is not None and lamp.up
+
+    def count(self, lamp: ModelLamp, outcome: Outcome) -> None:
+        """Count what a call reported that changes no owner."""
+        for reported in (self.reported, lamp.reported):
+            reported[f"{outcome.verb} {outcome.result}"] += 1
+
+    def apply(self, lamp: ModelLamp, outcomes: Sequence[Outcome], began: float = math.inf) -> None:
+        """Take in what calls reported that began at a time and ran side by side on one lamp, all with the same verb."""
         for outcome in outcomes:
-            for reported in (self.reported, lamp.reported):
-                reported[f"{outcome.verb} {outcome.result}"] += 1
+            self.count(lamp, outcome)
         before = lamp.admitted()
         done = [outcome for outcome in outcomes if outcome.result == OK]
         if len(done) > 1 and outcomes[0].verb != "forget":
@@ -101,6 +118,8 @@ class Model:
             if not fits:
                 self._break(lamp, f"{done[0]} succeeded although it was {before}")
             lamp.possible = {self._after(done[0])}
+            if lamp.reset_due_at is not None and lamp.reset_due_at < began:
+                lamp.reset_due_at = None  # that was asked against an owner before this one
         else:
             lamp.possible = before | (wanted if fits else set())
         if outcomes[0].verb == "forget" and ABSENT in lamp.possible and (done or wanted):

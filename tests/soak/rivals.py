@@ -5,7 +5,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.soak.model import OK, REFUSED, UNKNOWN, Outcome
@@ -15,19 +15,20 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Order:
-    """One call of the association service, and who receives its outcome."""
+    """One call of a service, and who receives its outcome."""
 
     verb: str
     device_id: str
     user: str | None
     code: str | None
     tell: Callable[[Outcome], None]
+    details: Mapping[str, float] = field(default_factory=dict)
 
     def outcome(self, result: str, reason: str | None, device_id: str | None, offer: str | None = None) -> Outcome:
         return Outcome(self.verb, self.user, self.code, result, reason, device_id, offer)
 
     def line(self) -> str:
-        members = {"verb": self.verb, "device_id": self.device_id, "user": self.user, "code": self.code}
+        members = {"verb": self.verb, "device_id": self.device_id, "user": self.user, "code": self.code, **self.details}
         return json.dumps(members) + "\n"
 
 

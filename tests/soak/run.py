@@ -132,6 +132,8 @@ class Soak:
         self._say(self._progress())
         self._say("faults: " + json.dumps(dict(sorted(self.faults.counts.items())), indent=2))
         self._say("reported: " + json.dumps(dict(sorted(self._world.model.reported.items())), indent=2))
+        for what, ledger in (("resets", self.actions.resets.ledger), ("state requests", self.actions.states.ledger)):
+            self._say(f"{what}: " + json.dumps(dict(sorted(ledger.counts.items())), indent=2))
         starts = sum(daemon.starts for daemon in self._world.keeper.daemons)
         self._say(f"messages heard by the lamps: {self._world.pool.heard_messages}; daemons started: {starts}")
         self._say(f"stock screens that crashed, claimed while their popup opened: {self._world.pool.stock.crashes}")

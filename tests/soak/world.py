@@ -18,9 +18,11 @@ from tests.soak.broken.crash_points import ARMED
 from tests.soak.choosy_broker import ChoosyBroker
 from tests.soak.facts import Facts
 from tests.soak.keeper import Keeper, KeptDaemon, environment_for
+from tests.soak.lamp_services import ComingAndGoing
 from tests.soak.lamps import LampPool, RealLamps
 from tests.soak.model import Model, Violations
 from tests.soak.rivals import Rival
+from tests.soak.state_ledger import Stalls
 from tests.support.cloud import Cloud
 from tests.support.postgres import Postgres
 from tests.support.proxy import TcpProxy
@@ -39,6 +41,7 @@ class World:
         self.model = Model(self.violations)
         self.broker = ChoosyBroker(folder / "broker")
         self.postgres = Postgres(folder / "postgres") if database == "postgresql" else None
+        self.stalls = Stalls()
         self._closing = contextlib.ExitStack()
 
     def start(self) -> Self:
@@ -54,7 +57,7 @@ class World:
             cloud.command("user", "add", user)
         self.environment = self._environment(self.database_url, self.broker.port)
         self.facts = Facts(self.database_url)
-        self.facts.watch_owners()
+        self.facts.watch()
         stack.callback(self.facts.close)
         self.keeper = Keeper([self._daemon(name) for name in ("first", "second")], self.violations)
         self.keeper.start()
@@ -111,9 +114,12 @@ class World:
         return daemon
 
     def _start_lamps(self) -> None:
-        self.pool = LampPool(self.broker.url)
+        self.pool = LampPool(self.broker.url, self.model.is_up)
         self.pool.start()
         self._closing.callback(self.pool.stop)
+        bridge = ComingAndGoing(self.broker.url, self.pool.services.heard)
+        bridge.start()
+        self._closing.callback(bridge.stop)
         self.lamps_network = self._closing.enter_context(TcpProxy(self.broker.port))
         self.real = RealLamps(BrokerUrl("127.0.0.1", self.lamps_network.port))
         self._closing.callback(self.real.stop)
