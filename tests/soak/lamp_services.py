@@ -23,8 +23,8 @@ DIGITS = 2
 
 _CODE = re.compile(rb'"code": "([0-9a-f]{32})"')
 _PRESENT_SECONDS = (1.0, 6.0)
-_AWAY_SECONDS = (0.5, 14.0)
-"""Up to longer than a request lives."""
+_AWAY_SECONDS = (0.5, 25.0)
+"""Up to twice as long as a request lives."""
 
 Publish = Callable[[str, bytes, int, bool], None]
 

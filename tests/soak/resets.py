@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 _REPEATED = 6
 """A lamp repeats a request that is not answered, after this many steps, as the touchscreen does."""
 _GIVEN_UP = 60
+_LOOKED_AT = 15
+"""Lamps that may begin to ask, in each step."""
 
 
 @dataclass
@@ -36,13 +38,12 @@ class ResetsAtLamps:
         self.ledger = ResetLedger(self._services.confirmed)
 
     def step(self) -> None:
-        """Have another lamp ask, and those that have asked get on."""
-        dice, actions = self._actions.dice, self._actions
-        for lamp in dice.sample(list(actions.world.model.lamps.values()), min(12, len(actions.world.model.lamps))):
+        """Have other lamps ask, and those that have asked get on."""
+        dice, lamps = self._actions.dice, list(self._actions.world.model.lamps.values())
+        for lamp in dice.sample(lamps, min(_LOOKED_AT, len(lamps))):
             if self._may_ask(lamp):
                 self._asking[lamp.device_id] = _Asking(lamp, confirms=dice.random() < 0.9)
-                break
-            if not lamp.stock and lamp.up and dice.random() < 0.2 and lamp.device_id not in self._deciding:
+            elif not lamp.stock and lamp.up and dice.random() < 0.2 and lamp.device_id not in self._deciding:
                 self._services.replay(lamp.device_id)
         for asking in list(self._asking.values()):
             self._get_on(asking)
@@ -83,7 +84,7 @@ class ResetsAtLamps:
         if passes:
             self._let_a_day_pass(lamp)
         admitted = lamp.admitted() - {NOBODY}
-        if not lamp.busy and len(admitted) == 1 and owners and self._actions.dice.random() < 0.4:
+        if not lamp.busy and len(admitted) == 1 and owners and self._actions.dice.random() < 0.3:
             self._actions.change_owner(lamp)
 
     def _refuse(self, lamp: ModelLamp, owner: str) -> None:

@@ -1,4 +1,4 @@
-"""What the chaos suite counts as a broken guarantee, and what not."""
+"""What the chaos suite counts as a broken guarantee of owners, and what not; `test_ledgers.py` has the rest."""
 
 import pytest
 
@@ -71,3 +71,20 @@ def test_a_refusal_beside_a_caller_that_died_says_nothing() -> None:
     lamp = a_lamp("user ada")
     assert applied(lamp, Outcome("release", None, None, UNKNOWN), refused("release", "NotAssociated")) == []
     assert lamp.possible == {"user ada", NOBODY}
+
+
+def test_a_lamp_whose_reset_may_be_due_keeps_its_owner_or_has_none() -> None:
+    lamp = a_lamp("user ada")
+    lamp.reset_due_at = 1.0
+    assert lamp.admitted() == {"user ada", NOBODY}
+    assert applied(lamp, refused("release", "NotAssociated")) == []
+    assert applied(lamp, Outcome("associate", "bob", None, OK)) == []
+    assert lamp.admitted() == {"user bob"}, "a reset asked against one owner took the lamp from the next"
+    assert len(applied(lamp, refused("release", "NotAssociated"))) == 1
+
+
+def test_a_reset_that_becomes_due_while_a_lamp_changes_hands_may_be_of_either_owner() -> None:
+    lamp, model = a_lamp("user ada"), Model(Violations())
+    lamp.reset_due_at = 2.0
+    model.apply(lamp, [Outcome("take", "bob", None, OK)], began=1.0)
+    assert lamp.admitted() == {"user bob", NOBODY}

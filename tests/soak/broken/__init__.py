@@ -11,6 +11,8 @@ from tests.soak.broken import (
     lease_without_check,
     publish_before_commit,
     removal_without_version,
+    requests_for_ever,
+    reset_of_any_owner,
     stock_shortcuts,
 )
 
@@ -24,6 +26,9 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "codes-without-reopening": stock_shortcuts.sabotage_reopening,
     "bridges-without-names": stock_shortcuts.sabotage_names,
     "hand-over-by-release": hand_over_by_release.sabotage,
+    "reset-of-any-owner": reset_of_any_owner.sabotage,
+    "requests-of-former-owners": requests_for_ever.sabotage_owners,
+    "requests-without-expiry": requests_for_ever.sabotage_expiry,
     "crash-points": crash_points.sabotage,
     "paused-in-transaction": crash_points.sabotage_transaction,
     "elsewhere": elsewhere.sabotage,
