@@ -1,7 +1,9 @@
 """A broker that can be told to refuse what the daemon publishes for lamps or for itself."""
 
 import signal
+import time
 from pathlib import Path
+from typing import Self
 
 from tests.support.bridge import CloudBroker
 
@@ -16,6 +18,7 @@ class ChoosyBroker(CloudBroker):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.started_at: list[float] = []
         self._rules = folder / "tests.acl"
         self._rules.write_text("topic readwrite #\ntopic readwrite $SYS/#\n")
         config, shipped = self.config_text(), f"acl_file {folder}/lampi/lampi.acl\n"
@@ -25,6 +28,11 @@ class ChoosyBroker(CloudBroker):
         assert config.count(window) == 1
         config = config.replace(window, "max_inflight_messages 20\n")
         (folder / "mosquitto.conf").write_text(config.replace(shipped, f"acl_file {self._rules}\n"))
+
+    def start(self) -> Self:
+        """Start it, and record when, by the system's clock."""
+        self.started_at.append(time.time())
+        return super().start()
 
     def refuse(self, *, lamps: bool = False, own: bool = False) -> None:
         """Refuse from now on what the daemon publishes for lamps, or on topics of its own, and accept the rest."""

@@ -1,7 +1,7 @@
 """What must be true of the states that owners request, going by the database's notes and by what lamps heard."""
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cloud.store.state_requests import REQUEST_FOR
@@ -50,11 +50,12 @@ class Stalls:
 
 
 class StateLedger:
-    """Follows each request from its number to the lamp."""
+    """Follows each request from its number to the lamp; ``started_at`` is when the broker started."""
 
-    def __init__(self, stalls: Stalls) -> None:
+    def __init__(self, stalls: Stalls, started_at: Sequence[float]) -> None:
         self.counts: Counter[str] = Counter()
         self._stalls = stalls
+        self._started_at = started_at
         self._asked: dict[int, Asked] = {}
         self._noted: dict[int, int] = {}
         self._issued: dict[tuple[str, str], int] = {}
@@ -112,8 +113,15 @@ class StateLedger:
         self.counts["heard by the bridge that comes and goes" if heard.by_bridge else "heard"] += 1
         age = heard.at - asked.at
         life = REQUEST_FOR.total_seconds() + SECONDS_ROUNDED_UP + self._stalls.seconds_between(asked.at, heard.at)
-        if age > life + SLACK_SECONDS:
+        if age > life + SLACK_SECONDS and heard.by_bridge and self._was_kept(asked.at + life):
+            self.counts["kept for ever by a broker that started as it expired"] += 1
+        elif age > life + SLACK_SECONDS:
             yield f"{heard.device_id}: it heard the request {heard.number} after {age:.1f} s; it lived {life:.1f} s"
         noted = self._noted.get(heard.number or 0)  # a database that crashed may have lost it
         if not heard.by_bridge and noted is not None and noted < self._deaf_since.get(heard.device_id, 0):
             yield f"{heard.device_id}: it heard the request {heard.number} after the code of a later release"
+
+    def _was_kept(self, expired_at: float) -> bool:
+        """Tell whether the broker started in the second in which a request expired: Mosquitto 2.0.11 keeps it then."""
+        earliest = expired_at - 2 * SECONDS_ROUNDED_UP
+        return any(earliest <= started <= expired_at + SLACK_SECONDS for started in self._started_at)

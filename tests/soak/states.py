@@ -24,7 +24,7 @@ class StateRequests:
     def __init__(self, actions: "Actions") -> None:
         self._actions = actions
         self._made: list[tuple[ModelLamp, str, float]] = []
-        self.ledger = StateLedger(actions.world.stalls)
+        self.ledger = StateLedger(actions.world.stalls, actions.world.broker.started_at)
 
     def step(self) -> None:
         """Have one lamp's state requested."""

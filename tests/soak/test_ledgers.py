@@ -76,7 +76,8 @@ class Requested:
 
     def __init__(self) -> None:
         self.stalls = Stalls()
-        self.ledger = StateLedger(self.stalls)
+        self.started_at: list[float] = []
+        self.ledger = StateLedger(self.stalls, self.started_at)
         self.value = self.ledger.expect(Asked(LAMP, "ada", CLAIMED))
 
     def noted(self, what: What, owner: int | None = ADA, number: int = 5) -> Event:
@@ -116,6 +117,15 @@ def test_a_request_that_is_heard_after_its_life_breaks_a_promise(by_bridge: bool
     assert "it lived 11.0 s" in found
     request.stalls.add(CLAIMED - 5, CLAIMED + 3)
     assert request.found(heard=(heard(15.9, by_bridge=by_bridge),)) == []
+
+
+def test_a_request_that_a_starting_broker_keeps_for_ever_is_not_the_daemon_s() -> None:
+    request = Requested()
+    request.started_at += [CLAIMED + 4, CLAIMED + 20]
+    assert len(request.found(heard=(heard(30, by_bridge=True),))) == 1
+    request.started_at.append(CLAIMED + 10.5)
+    assert request.found(heard=(heard(30, by_bridge=True),)) == []
+    assert len(request.found(heard=(heard(30),))) == 1
 
 
 def test_a_request_that_is_heard_after_the_code_of_a_later_release_breaks_a_promise() -> None:
