@@ -6,7 +6,8 @@ import click
 
 from cloud.cli.options import setting_options, settings_from
 from cloud.db.timestamps import utc_now
-from cloud.ops.backup import back_up, restore
+from cloud.errors import UnusableBackup, UnusableDatabase
+from cloud.ops.backup import back_up, last_good, restore
 
 
 @click.command()
@@ -19,8 +20,13 @@ def backup(file: Path, database_url: str | None) -> None:
     pg_dump's custom format.
     """
     settings = settings_from(database_url=database_url)
-    size = back_up(settings.database_url, file, utc_now())
-    click.echo(f"Backed up {settings.shown_database_url} to {file} ({size:,} bytes, verified).")
+    last = last_good(settings.database_url)
+    of_last = "" if last is None else f" The last good backup before this was made on {last:%Y-%m-%d %H:%M} UTC."
+    try:
+        size = back_up(settings.database_url, file, utc_now())
+    except (UnusableBackup, UnusableDatabase) as fault:
+        raise type(fault)(f"{fault}{of_last}") from None
+    click.echo(f"Backed up {settings.shown_database_url} to {file} ({size:,} bytes, verified).{of_last}")
 
 
 @click.command("restore")

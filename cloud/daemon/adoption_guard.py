@@ -124,6 +124,15 @@ class AdoptionGuard:
         self._on_read()
 
 
+def has_mark(broker: BrokerUrl) -> bool:
+    """Return whether the broker has the mark of a database; False if it can't be read, since the guard reads again."""
+    try:
+        batches = retained_batches(broker, "mark", [topics.HIGH_WATER_MARK], SILENCE_SECONDS, SILENCE_SECONDS)
+        return any(batch for batch in batches)
+    except BrokerAway:
+        return False
+
+
 def _has_foreign(batches: Iterator[list[Message]], origin: str) -> bool:
     try:
         return any(_is_foreign(message, origin) for batch in batches for message in batch)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import peewee
 
-from cloud.daemon.adoption_guard import AdoptionGuard
+from cloud.daemon.adoption_guard import AdoptionGuard, has_mark
 from cloud.daemon.change_notifier import change_notifier_for
 from cloud.daemon.daemon_database import DaemonDatabase
 from cloud.daemon.floods import Floods
@@ -59,7 +59,9 @@ class Daemon:
         self._settings = settings
         self._now = now
         self._stopping = False
-        self._database = DaemonDatabase(settings.database_url, migrate=migrate)
+        self._database = DaemonDatabase(
+            settings.database_url, migrate=migrate, had_another=lambda: has_mark(settings.broker)
+        )
         self._inbox = Inbox()
         self._election = LeaderElection(now)
         self._metrics = Metrics()

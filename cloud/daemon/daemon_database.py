@@ -1,5 +1,7 @@
 """The daemon's database connection, across outages and replacements."""
 
+from collections.abc import Callable
+
 from cloud.db.database import database_proxy
 from cloud.db.schema import open_current
 from cloud.db.sqlite import SqliteFile, tune_for_bursts
@@ -14,11 +16,15 @@ retried."""
 
 
 class DaemonDatabase:
-    """Opens the database when it becomes available. Only the first `open` may create or migrate it."""
+    """Opens the database when it becomes available. Only the first `open` may create or migrate it.
 
-    def __init__(self, url: str, *, migrate: bool) -> None:
+    A missing file is not created if ``had_another``: the broker has the mark of a database, which must be this one.
+    """
+
+    def __init__(self, url: str, *, migrate: bool, had_another: Callable[[], bool] = lambda: False) -> None:
         self._url = url
         self._migrate = migrate
+        self._had_another = had_another
         self._was_open = False
         self._is_checked = False
         self._origin = ""
@@ -30,7 +36,7 @@ class DaemonDatabase:
 
         Raises:
             UnusableDatabase: needs an operator.
-            DatabaseAway: temporarily unavailable, or the file that was open before is gone.
+            DatabaseAway: temporarily unavailable, or the file that was open before is gone, also before a restart.
             DatabaseReplaced: another database, or an older copy, has taken its place.
         """
         if not self.is_open:
@@ -40,8 +46,14 @@ class DaemonDatabase:
 
     def _open(self) -> None:
         file = sqlite_file(self._url)
-        if self._was_open and file is not None and not file.exists():
-            raise DatabaseAway(f"The database file {file} is gone; waiting for it.")
+        if file is not None and not file.exists():
+            if self._was_open:
+                raise DatabaseAway(f"The database file {file} is gone; waiting for it.")
+            if self._migrate and self._had_another():
+                raise DatabaseAway(
+                    f"There is no database {file}, but the broker has the mark of one: waiting for the file. "
+                    "To begin with a new database, run 'lampi-cloud migrate'"
+                )
         database = open_current(self._url, migrate=self._migrate and not self._was_open, busy_seconds=BUSY_SECONDS)
         if isinstance(database, SqliteFile):
             tune_for_bursts(database)

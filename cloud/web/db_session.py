@@ -2,11 +2,13 @@
 
 import logging
 import threading
+import time
 
 import peewee
 from flask import Flask, request
 
 from cloud.db.database import database_proxy, drop_connections, one_line
+from cloud.db.postgres import FAILS_FOR_SECONDS
 from cloud.db.schema import open_current
 from cloud.errors import DatabaseAway
 from cloud.store import open_sign_up, web_secret
@@ -29,25 +31,41 @@ class Store:
         self._sign_up_open = sign_up_open
         self._secret = ""
         self._lock = threading.Lock()
+        self._fault: DatabaseAway | None = None
+        self._failed_at = 0.0
 
     def secret(self) -> str:
-        """Return the cookie secret. The first call announces whether sign-up is open, before anyone can sign up.
+        """Return the cookie secret. The first call opens the database; if it fails, waiting calls fail with it.
 
         Raises:
             UnusableDatabase: the database can't be used.
             DatabaseAway: the database is unavailable for now.
         """
         with self._lock:
-            if not self._secret:
-                database = open_current(self._url, busy_seconds=BUSY_SECONDS, most_connections=MOST_CONNECTIONS)
-                try:
-                    open_sign_up.announce(self._sign_up_open)
-                    self._secret = web_secret.kept()
-                except peewee.PeeweeException as fault:
-                    raise DatabaseAway(f"Database error: {one_line(fault)}") from None
-                finally:
-                    database.close()
+            if self._secret:
+                return self._secret
+            if self._fault is not None and time.monotonic() < self._failed_at + FAILS_FOR_SECONDS:
+                raise DatabaseAway(str(self._fault))
+            try:
+                self._secret = self._open()
+            except DatabaseAway as fault:
+                self._fault, self._failed_at = fault, time.monotonic()
+                raise
         return self._secret
+
+    def _open(self) -> str:
+        """Open the database and return the cookie secret.
+
+        First announces whether sign-up is open, before anyone can sign up.
+        """
+        database = open_current(self._url, busy_seconds=BUSY_SECONDS, most_connections=MOST_CONNECTIONS)
+        try:
+            open_sign_up.announce(self._sign_up_open)
+            return web_secret.kept()
+        except peewee.PeeweeException as fault:
+            raise DatabaseAway(f"Database error: {one_line(fault)}") from None
+        finally:
+            database.close()
 
     def connect(self) -> None:
         """Open this thread's connection.

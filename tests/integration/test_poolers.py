@@ -14,7 +14,7 @@ import pytest
 
 from cloud.db.database import connect_database, database_proxy, open_database, write_transaction
 from cloud.db.postgres import IDLE_MILLISECONDS, PooledPostgresDatabase
-from cloud.db.schema import upgrade
+from cloud.db.schema import open_current, upgrade
 from cloud.errors import UnusableDatabase
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
@@ -91,6 +91,7 @@ def test_an_encoding_is_refused_in_words_or_holds_every_name(postgres: Postgres,
     else:
         opened = open_database(url, create=True)
         upgrade(opened)
+        open_current(url).close()  # every command agrees with 'migrate'
         assert database_proxy.execute_sql("SELECT 'Küche 佐々木 🛋'").fetchone() == ("Küche 佐々木 🛋",)
         opened.close()
 

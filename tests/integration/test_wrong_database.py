@@ -55,6 +55,7 @@ def test_an_empty_database_takes_no_lamp_from_its_owner(owned: Cloud, broker: Mo
     mark = broker.retained(MARK)
     assert mark
     empty = Cloud(tmp_path / "empty", broker.port)
+    empty.command("migrate")
     with empty.daemon() as daemon:
         daemon.wait_to_say(REFUSED)
         broker.publish(presence(NEW), b"1", retain=True)
@@ -70,6 +71,24 @@ def test_an_empty_database_takes_no_lamp_from_its_owner(owned: Cloud, broker: Mo
         wait_for_code(broker, LAMP)
         wait_until(lambda: not is_refused(empty), "status to be well again")
         assert "nothing to adopt" in empty.command("adopt", status=1)
+
+
+def test_a_database_that_is_missing_at_the_start_is_waited_for(owned: Cloud, broker: Mosquitto) -> None:
+    """As on a disk that was not mounted: a new one in its place would be hidden when it is."""
+    file, away = owned.folder / "lampi.db", owned.folder / "away.db"
+    file.rename(away)
+    daemon = owned.daemon("again").start(until=f"There is no database {file}")
+    try:
+        assert f"There is no database {file}" in owned.command("status", status=2)
+        assert not file.exists()
+        away.rename(file)
+        daemon.wait_to_say("Connected to the broker")
+        broker.publish(presence(NEW), b"1", retain=True)
+        wait_for_code(broker, NEW)
+        assert retained(broker) == ASSOCIATED
+        assert daemon.stop() == 0
+    finally:
+        daemon.kill()
 
 
 def test_an_adopted_stock_lamp_shows_its_new_code(broker: Mosquitto, cloud: Cloud) -> None:
@@ -116,6 +135,7 @@ def test_a_cloud_without_lamps_goes_on_after_a_restart(broker: Mosquitto, cloud:
 
 def test_the_end_of_the_daemon_takes_no_lamp_either(owned: Cloud, broker: Mosquitto, tmp_path: Path) -> None:
     empty = Cloud(tmp_path / "empty", broker.port)
+    empty.command("migrate")
     for _ in range(3):
         with empty.daemon():
             broker.publish(presence(NEW), b"1", retain=True)

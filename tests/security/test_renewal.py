@@ -45,10 +45,38 @@ def test_only_the_expiring_certificate_is_reported(installed: Installed) -> None
     assert (check.level, "ca daemon" in check.text) == (Level.CRITICAL, False)
 
 
+def test_the_advice_says_what_reads_the_new_certificate_without_more(installed: Installed) -> None:
+    """As the commands that make it say: Mosquitto reads its own on a reload, which closes no connection."""
+    (check,) = check_renewal({BROKER: utc_now(), DAEMON: utc_now()}, utc_now())
+    broker, _, daemon = check.text.partition("the daemon's certificate")
+    assert ("systemctl reload mosquitto" in broker, "restart" in broker) == (True, False)
+    assert "restart the daemon" in daemon
+    assert "systemctl reload mosquitto" in installed.cloud.command("ca", "server", "localhost")
+    assert "restart the daemon" in installed.cloud.command("ca", "daemon", "--out", str(installed.ca.parent))
+
+
 def test_the_command_says_it(installed: Installed) -> None:
     with installed.broker, installed.cloud.daemon():
         said = installed.cloud.command("status")
     assert "\nOK       renewal    certificates are valid until 20" in said
+
+
+@pytest.mark.parametrize("which", ["ca", "certificate", "key"])
+def test_a_standby_that_takes_over_without_its_files_waits_for_them(installed: Installed, which: str) -> None:
+    """It reads them again then, months after its start."""
+    file = Path(installed.cloud.environment[f"LAMPI_BROKER_{which.upper()}"])
+    with installed.broker, installed.cloud.daemon() as leader:
+        standby = installed.cloud.daemon("standby").start(until="Standing by")
+        try:
+            away = file.rename(file.with_suffix(".away"))
+            assert leader.stop() == 0
+            standby.wait_to_say(f"the file of LAMPI_BROKER_{which.upper()} can't be read")
+            away.rename(file)
+            standby.wait_to_say("Connected to the broker")
+            assert standby.stop() == 0
+            assert "Traceback" not in standby.log()
+        finally:
+            standby.kill()
 
 
 def test_a_broker_that_is_away_is_no_matter_of_certificates(installed: Installed) -> None:

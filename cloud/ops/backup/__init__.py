@@ -42,6 +42,15 @@ def back_up(database_url: str, file: Path, now: datetime) -> int:
     return size
 
 
+def last_good(database_url: str) -> datetime | None:
+    """Return when the last good backup was made; None if there was none, or if it can't be read."""
+    try:
+        with closing(open_database(database_url)):
+            return backups.last_made_at()
+    except (peewee.PeeweeException, UnusableDatabase):
+        return None
+
+
 def restore(file: Path, database_url: str, now: datetime) -> tuple[Contents, Path | None]:
     """Restore a backup, apply pending migrations, and mark the broker's retained messages as untrusted.
 

@@ -8,6 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from cloud.auth import accounts, passwords
+from cloud.db.database import connect_database, write_transaction
 from cloud.errors import BadPassword, BadUserName, Overloaded, TooManyAttempts, WrongPassword
 from cloud.rate_limit.attempts import Attempt, Limit
 from cloud.services.claiming import add_user
@@ -190,6 +191,16 @@ def test_five_wrong_passwords_and_then_not_even_the_right_one(grace: User) -> No
     assert refused.value.retry_after == timedelta(minutes=15)
     accounts.sign_in("grace", PASSWORD, "192.0.2.8", NOW)  # its owner, who is elsewhere, gets in
     accounts.sign_in("grace", PASSWORD, HOME, NOW + timedelta(minutes=15))
+
+
+def test_a_sign_in_is_refused_without_the_write_lock(grace: User, database_url: str) -> None:
+    """Many refusals at once would otherwise hold up the daemon, which waits for a second and then fails."""
+    for _ in range(5):
+        try_in_vain("grace")
+    other = connect_database(database_url)
+    with write_transaction(other), pytest.raises(TooManyAttempts):
+        accounts.sign_in("grace", PASSWORD, HOME, NOW)
+    other.close()
 
 
 def test_right_passwords_do_not_count_as_wrong_ones(grace: User) -> None:

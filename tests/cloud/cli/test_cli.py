@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -46,6 +47,17 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
     said = run(*command.split(), "--help")
     assert said.exit_code == 0
     assert said.output.startswith("Usage:")
+
+
+def test_a_misspelt_setting_is_named_wherever_it_is_set(tmp_path: Path) -> None:
+    """It would otherwise be as if it were not set: here, for another database."""
+    file = tmp_path / "lampi.env"
+    file.write_text("LAMPI_DATABSE_URL=sqlite:////srv/lampi.db\n")
+    warning = "Warning: LAMPI_DATABSE_URL is not a setting; did you mean LAMPI_DATABASE_URL?"
+    environment = {"LAMPI_DATABSE_URL": "sqlite:////srv/lampi.db"}
+    with_file = CliRunner().invoke(commands, ("--settings", str(file), "lamps"), env={"LAMPI_DATABSE_URL": None})
+    for said in (CliRunner().invoke(commands, ("lamps",), env=environment), with_file):
+        assert warning in said.stderr.splitlines()
 
 
 def test_migrate_says_what_it_did(empty_database_url: str) -> None:

@@ -1,5 +1,6 @@
 """The daemon's loop, one round at a time, for errors at an exact point."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -9,14 +10,19 @@ import pytest
 
 from cloud.daemon.daemon import Daemon
 from cloud.daemon.inbox import ConnectionChanged, Presence, Subscribed
+from cloud.daemon.publisher import Publisher
 from cloud.daemon.session import Session
 from cloud.mqtt.reasons import NOT_AUTHORIZED
+from cloud.ops.health import Check, Level, Limits, check_database
 from cloud.rate_limit import policy
+from cloud.services.statistics import read_statistics
 from cloud.settings import CloudSettings
 from cloud.store import broker_faults, claim_url, webhook_queue
 from cloud.store.broker_faults import Fault
 from cloud.store.lamps import Lampi
+from cloud.store.lease import LEASE_SECONDS
 from cloud.webhook.requests import Receiver
+from tests.cloud.conftest import NOW
 from tests.support.broker import Mosquitto
 from tests.support.waiting import wait_until
 
@@ -93,6 +99,41 @@ def test_a_database_that_fails_as_it_begins_to_lead_does_not_keep_it_from_the_br
     with patch.object(*fails, side_effect=gone), pytest.raises(peewee.OperationalError):
         daemon._step()
     connect(daemon)
+    daemon._leave()
+
+
+def test_a_leader_whose_rounds_fail_is_critical_though_it_renews_its_lease(tmp_path: Path, broker: Mosquitto) -> None:
+    """As behind a pooler that refuses its statements: new lamps went unnoticed while `status` said OK."""
+    clock = [NOW]
+    settings = CloudSettings(broker.url, f"sqlite:///{tmp_path / 'lampi.db'}")
+    daemon = Daemon(settings, migrate=True, now=lambda: clock[0])
+
+    def publisher() -> Check:
+        checks = check_database(read_statistics(clock[0]), Limits(30, 300, 0))
+        return next(check for check in checks if check.subject == "publisher")
+
+    def fails() -> bool:
+        try:
+            daemon._step()
+        except peewee.OperationalError:
+            return True
+        return False
+
+    connect(daemon)
+    assert publisher().level is Level.OK
+    with patch.object(Publisher, "pump", side_effect=peewee.OperationalError("prepared statement exists")):
+        wait_until(fails, "the daemon to publish, once the broker is known to have no lamps")
+        for _ in range(4):
+            clock[0] += timedelta(seconds=LEASE_SECONDS)
+            assert fails()
+    leader = read_statistics(clock[0]).leader
+    assert leader is not None
+    assert leader.renewed_seconds == 0
+    assert publisher().level is Level.CRITICAL
+    daemon._step()
+    clock[0] += timedelta(seconds=LEASE_SECONDS)
+    daemon._step()
+    assert publisher().level is Level.OK
     daemon._leave()
 
 

@@ -45,6 +45,7 @@ def test_urls_that_can_be_used(url: str) -> None:
         ("sqlite:////srv/lampi%0A.db", "control character"),
         ("sqlite:///lampi.db?mode=ro", "no parameters"),
         ("sqlite:///q?x.db", "no parameters"),
+        ("sqlite:///lampi.db?pragmas=x", "no parameters"),
         ("sqlite:///h#x.db", "%23"),
         ("sqlite:/lampi.db", "three slashes"),
         ("postgresql://localhost/lampi?pragmas=x", "unknown parameter pragmas"),

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import peewee
 import pytest
 
+from cloud.db.database import write_transaction
 from cloud.errors import AlreadyAssociated, UnknownLamp
+from cloud.rate_limit.policy import CodePolicy, announce
 from cloud.services import lamps
 from cloud.services.claiming import release
 from cloud.services.lamps import register_lamps
@@ -44,6 +46,25 @@ def test_a_new_lamp_has_a_code_and_no_owner(lampi: Lampi) -> None:
     assert stored.user is None
     assert stored.associated_at is None
     assert not stored.connected
+
+
+def test_no_short_code_is_longer_than_the_setting_allows(
+    database: peewee.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`LAMPI_SHORT_CODE_LENGTH=6-6`, and chance that gives the code of another lamp three times."""
+    announce(CodePolicy(longest=6))
+    codes_by_chance = (
+        f"{short}{number:026x}" for number, short in enumerate(["a" * 6] * 4 + ["b" * 6, *["a" * 6] * 3])
+    )
+    dealt = itertools.chain(codes_by_chance, (f"c{number:05x}{number:026x}" for number in itertools.count()))
+    monkeypatch.setattr(codes, "_generate", lambda count: list(itertools.islice(dealt, count)))
+    register_lamps(["b827ebba0387"], NOW)
+    register_lamps(["b827ebba0388"], NOW)
+    other = Lampi.named("b827ebba0388")
+    assert (other.short_code_length, other.association_code[:6]) == (6, "b" * 6)
+    with write_transaction():
+        lamps.issue_codes([other], NOW)
+    assert (other.short_code_length, other.association_code[:6]) == (6, "c00000")
 
 
 def test_publish_unassociated_msg_publishes_the_code(lampi: Lampi) -> None:

@@ -1,7 +1,12 @@
 """The database is unavailable: the page says so, and recovers with the database."""
 
+import shutil
+import sqlite3
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,7 @@ from flask import Flask
 
 from cloud.db.database import database_proxy, open_database
 from cloud.db.schema import upgrade
+from cloud.db.url import sqlite_file
 from cloud.services.claiming import add_user
 from cloud.store.lamps import User
 from cloud.web.app import create_app
@@ -16,6 +22,7 @@ from cloud.web.settings import WebSettings
 from tests.cloud.web.conftest import Clock
 from tests.support.pages import Answer, Reader
 from tests.support.postgres import Postgres
+from tests.support.proxy import TcpProxy
 from tests.support.waiting import wait_until
 
 
@@ -37,6 +44,55 @@ def test_a_database_that_is_not_there_yet(tmp_path: Path, clock: Clock) -> None:
     upgrade(made)
     made.close()
     assert reader.open("/sign-in").status == 200
+
+
+def test_a_page_writes_to_the_file_that_is_there_now(
+    reader: Reader, database_url: str, migrated: Path, tmp_path: Path
+) -> None:
+    """The pool's connections to a file that was replaced would go on in that file, which has no name any more."""
+    file = sqlite_file(database_url)
+    assert file is not None
+    assert reader.sign_up("ada").status == 302
+    shutil.copy(migrated, tmp_path / "other.db")
+    for each in list(file.parent.glob(f"{file.name}*")):  # with the files that SQLite keeps beside it
+        each.rename(each.with_name(f"away-{each.name}"))
+    (tmp_path / "other.db").rename(file)
+    Reader(reader.app).sign_up("grace")
+    with closing(sqlite3.connect(file)) as there:
+        assert there.execute("SELECT name FROM lampi_user").fetchall() == [("grace",)]
+
+
+CONNECT_SECONDS = 2
+"""The shortest time-out that libpq has."""
+
+
+@pytest.mark.parametrize("was_open", [False, True])
+def test_a_server_that_says_nothing_holds_up_all_requests_once(
+    postgres: Postgres, clock: Clock, was_open: bool
+) -> None:
+    """They connect one after the other: four would get their answers after one, two, three and four times."""
+    proxy = TcpProxy(postgres.port).start()
+    url = postgres.make_migrated_database().replace(f":{postgres.port}/", f":{proxy.port}/")
+    app = create_app(WebSettings(f"{url}?connect_timeout={CONNECT_SECONDS}"), now=clock)
+    if was_open:
+        assert Reader(app).open("/sign-in").status == 200
+        database_proxy.close_idle()
+    proxy.stall()
+    waited: list[float] = []
+
+    def ask() -> None:
+        began = time.monotonic()
+        if says_away(Reader(app).open("/sign-in")):
+            waited.append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    proxy.stop()
+    assert len(waited) == 4
+    assert max(waited) < 2 * CONNECT_SECONDS
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Live updates: what counts as a change, and how it reaches a browser."""
 
+import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+import peewee
 import pytest
 from flask import Flask
 
@@ -19,7 +22,7 @@ from cloud.web.watch import Watcher
 from tests.cloud.conftest import NOW
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting
 from tests.support.pages import HOME, Reader
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE_SECONDS, wait_until
 
 pytestmark = BOTH_DATABASES
 
@@ -156,6 +159,29 @@ def test_a_stream_sends_keepalives_and_ends_after_its_lifetime(
     chunks = list(Stream(as_ada, state(ada))._chunks)
     assert 1 <= len(chunks) <= 6
     assert set(chunks) == {":\n\n"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [peewee.OperationalError("locked"), sqlite3.OperationalError("disk I/O error"), ZeroDivisionError()],
+    ids=lambda fault: type(fault).__module__,
+)
+def test_streams_bring_changes_again_after_an_error_of_the_watcher(
+    as_ada: Reader, ada: User, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    failed = threading.Event()
+
+    def fail(*_: object) -> None:
+        failed.set()
+        raise fault
+
+    stream = Stream(as_ada, state(ada))
+    with monkeypatch.context() as broken:
+        broken.setattr("cloud.web.watch.states_of", fail)
+        assert failed.wait(DEADLINE_SECONDS)
+    claiming.associate_by_code(CODE, ada, NOW)
+    assert stream.next()[0] == state(ada)
+    stream.close()
 
 
 @pytest.mark.parametrize("everywhere", [True, False])

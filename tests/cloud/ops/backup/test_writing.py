@@ -19,7 +19,9 @@ from cloud.db.database import open_database, write_transaction
 from cloud.errors import UnusableBackup
 from cloud.ops.backup import back_up
 from cloud.ops.backup.files import new_file
+from cloud.ops.health import Limits, check_database
 from cloud.services.statistics import read_statistics
+from cloud.store import backups
 from cloud.store.lamps import Lampi
 from tests.cloud.conftest import NOW
 from tests.cloud.ops.backup.conftest import mode, run
@@ -166,9 +168,23 @@ def test_status_says_when_the_last_good_backup_was(lampi: Lampi, database_url: s
     back_up(database_url, file, NOW)
     open_database(database_url)
     assert read_statistics(NOW).backed_up_at == NOW
+    checks = check_database(read_statistics(NOW), Limits(30, 300, 0))
+    assert "last backup: 2026-11-23 12:00 UTC" in [check.text for check in checks]
     with pytest.raises(UnusableBackup):
         back_up(database_url, file, NOW + timedelta(days=1))
     assert read_statistics(NOW).backed_up_at == NOW
+
+
+def test_backup_says_when_the_last_good_one_was_also_when_it_fails(lampi: Lampi, database_url: str, file: Path) -> None:
+    first = run("backup", str(file), url=database_url)
+    assert first.output.endswith(" bytes, verified).\n")
+    open_database(database_url)
+    backups.record(NOW)
+    said = " The last good backup before this was made on 2026-11-23 12:00 UTC.\n"
+    refused = run("backup", str(file), url=database_url)
+    assert (refused.exit_code, refused.stderr.endswith(f"give another name.{said}")) == (1, True)
+    again = run("backup", f"{file}.again", url=database_url)
+    assert (again.exit_code, again.output.endswith(f" bytes, verified).{said}")) == (0, True)
 
 
 @pytest.mark.parametrize("answer", [errno.EPERM, errno.EOPNOTSUPP])
