@@ -22,7 +22,7 @@ from tests.support.loop import (
 )
 from tests.support.resets import (
     ask,
-    hold_button,
+    hold,
     let_a_day_pass,
     request_reset,
     reset_topic,
@@ -45,15 +45,6 @@ def owned(bridged: Bridged) -> Bridged:
     bridged.associate(wait_for_code(bridged.at_lamp, LAMP))
     wait_for_state(bridged.at_lamp, LAMP, ASSOCIATED)
     return bridged
-
-
-def hold(screen: Touchscreen) -> None:
-    """Open the status page, and hold the button until the dialog is there."""
-    tap_mark(screen)
-    screen.wait_for_text("reset ownership")
-    screen.screen.press(*hold_button(screen))
-    screen.wait_for_text("Request reset")
-    screen.screen.lift()
 
 
 def test_an_owner_refuses_on_the_page_and_the_next_time_says_nothing(tmp_path: Path, page: Page) -> None:
