@@ -145,6 +145,29 @@ def test_a_browser_without_a_stream_polls(played: Played, page: Page) -> None:
     expect(page.get_by_role("switch", name="Power")).not_to_be_checked()
 
 
+NOTE_FETCHES = """() => {
+  window.fetched = []
+  const fetch = window.fetch
+  window.fetch = (...given) => {
+    window.fetched.push(given[0])
+    return fetch(...given)
+  }
+}"""
+
+
+def test_a_page_that_stays_open_is_not_reloaded_and_asks_for_nothing(played: Played, page: Page) -> None:
+    played.sign_up_and_claim(page)
+    page.clock.install()
+    owning.open_lamp(page, played.web.url)
+    power = page.get_by_role("switch", name="Power")
+    expect(power).to_be_checked()
+    page.evaluate(NOTE_FETCHES)
+    page.clock.run_for(60_000)
+    played.service.say(on=False, client="lamp_ui")
+    expect(power).not_to_be_checked()
+    assert page.evaluate("window.fetched") == []  # undefined once the page has been loaded again
+
+
 def test_a_lamp_that_is_released_elsewhere_is_gone(played: Played, page: Page) -> None:
     played.sign_up_and_claim(page)
     owning.open_lamp(page, played.web.url)

@@ -197,5 +197,5 @@ if (document.querySelector('[data-left]')) {
   countDown()
   setInterval(countDown, 1000)
 }
-if (document.querySelector('[data-away]')) setTimeout(awaitReturn, POLL_MILLISECONDS)
+if (document.querySelector('[data-awaits-return]')) setTimeout(awaitReturn, POLL_MILLISECONDS)
 if (live()) follow()
