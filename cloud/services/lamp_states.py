@@ -5,7 +5,7 @@ Looking at a lamp watches it: the daemon subscribes to its state for as long. An
 """
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from cloud.db.database import connection_returned, write_transaction
 from cloud.rate_limit import state_requests as budget
+from cloud.services import resets
 from cloud.services.ownership import lamp_of
 from cloud.store import lease, outbox, state_requests, state_watches
 from cloud.store.lamps import Lampi, User
@@ -53,7 +54,8 @@ class Followed(NamedTuple):
 class LampView:
     """What is known of a lamp: ``shown`` is its state, None if not known; and its owner's latest request, if any.
 
-    ``is_served`` is False while no daemon runs, so that nothing is learned or published.
+    ``is_served`` is False while no daemon runs, so that nothing is learned or published. ``release_at`` is when the
+    lamp will be released by a reset that was requested at it, unless its owner refuses.
     """
 
     connected: bool
@@ -62,6 +64,7 @@ class LampView:
     reported_at: datetime | None
     requested_at: datetime | None
     outcome: Outcome | None
+    release_at: datetime | None
 
 
 def look_at(user: User, device_id: str, now: datetime) -> LampView:
@@ -123,14 +126,17 @@ def views_of(followed: Collection[Followed], now: datetime) -> dict[Followed, La
     return {each: views[each.device_id] for each in lamps}
 
 
-def _views(lamps: Collection[Lampi], now: datetime) -> dict[str, LampView]:
+def _views(lamps: Sequence[Lampi], now: datetime) -> dict[str, LampView]:
     device_ids = [lampi.device_id for lampi in lamps]
     watches, requests = state_watches.watches_of(device_ids, now), state_requests.requests_of(device_ids)
     is_served = lease.has_leader(now)
-    return {
-        lampi.device_id: _view(lampi, is_served, watches.get(lampi.device_id), requests.get(lampi.device_id), now)
-        for lampi in lamps
-    }
+    releases = {device_id: reset.due_at for device_id, reset in resets.requested_among(lamps).items()}
+
+    def view(lampi: Lampi) -> LampView:
+        watch, request = watches.get(lampi.device_id), requests.get(lampi.device_id)
+        return _view(lampi, watch, request, is_served=is_served, release_at=releases.get(lampi.device_id), now=now)
+
+    return {lampi.device_id: view(lampi) for lampi in lamps}
 
 
 def _when_learned(user: User, view: LampView, device_id: str, now: datetime) -> LampView:
@@ -160,7 +166,13 @@ def _lamps_of(followed: Collection[Followed]) -> dict[Followed, Lampi]:
 
 
 def _view(
-    lampi: Lampi, is_served: bool, watch: StateWatch | None, request: StateRequest | None, now: datetime
+    lampi: Lampi,
+    watch: StateWatch | None,
+    request: StateRequest | None,
+    *,
+    is_served: bool,
+    release_at: datetime | None,
+    now: datetime,
 ) -> LampView:
     is_known = is_served and watch is not None and watch.reported_at is not None
     own = request if request is not None and request.user_id == lampi.user_id else None
@@ -171,6 +183,7 @@ def _view(
         reported_at=watch.reported_at if watch is not None and is_known else None,
         requested_at=None if own is None else own.requested_at,
         outcome=None if own is None else _outcome(own, now),
+        release_at=release_at,
     )
 
 

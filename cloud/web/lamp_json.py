@@ -1,14 +1,20 @@
-"""What a lamp shows, as JSON for the lamp's page."""
+"""What a lamp's page shows, as JSON."""
 
 import json
 
 from cloud.api.lamp_states import shown_state
+from cloud.db.timestamps import shown_instant
 from cloud.services.lamp_states import LampView, Outcome
 
 
 def as_json(view: LampView | None) -> str:
-    """Return what is known of a lamp, as the API has it, with the key of what the page says; `null` for no lamp."""
-    return json.dumps(None if view is None else {**shown_state(view), "says": says(view)})
+    """Return what is known of a lamp; `null` for no lamp.
+
+    To what the API has, it adds the key of what the page says, and when a requested reset will release the lamp.
+    """
+    if view is None:
+        return "null"
+    return json.dumps({**shown_state(view), "says": says(view), "release_at": shown_instant(view.release_at)})
 
 
 def says(view: LampView) -> str:

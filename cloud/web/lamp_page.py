@@ -4,7 +4,7 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from werkzeug.wrappers import Response
 
 from cloud.errors import UnknownLamp
-from cloud.services import lamp_states, offering, ownership, resets
+from cloud.services import lamp_states, offering, ownership
 from cloud.services.lamp_states import LampView
 from cloud.web.auth import current_time, signed_in, the_user
 from cloud.web.forms import Form
@@ -33,7 +33,7 @@ def show(device_id: str) -> str:
     return render_template(
         "lamp.html",
         lampi=lampi,
-        reset=resets.requested_among([lampi]).get(device_id),
+        release_at=view.release_at,
         shown=_positions(view),
         says=says(view),
         view=as_json(view),

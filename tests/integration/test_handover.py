@@ -14,6 +14,7 @@ from cloud.store.audit_log import History
 from cloud.store.lamps import Lampi
 from cloud.store.offers import Offer
 from tests.integration.conftest import PHONE
+from tests.support import owning
 from tests.support.bridge import Bridged
 from tests.support.cloud import Cloud
 from tests.support.loop import ASSOCIATED, made_cloud, opened_database, wait_for_state
@@ -90,24 +91,20 @@ def test_two_browsers_beside_a_touchscreen(tmp_path: Path, page: Page, browser: 
         with bridged.running(), Touchscreen(tmp_path / "touchscreen", bridged.at_lamp, LAMP) as screen:
             address = wait_until(screen.qr, "a QR code on the screen")
             page.goto(address)
-            sign_up_on(page, "grace")
+            owning.sign_up_on(page, "grace")
             page.get_by_role("button", name="Find lamp").click()
             page.get_by_role("button", name="Associate this lamp").click()
             expect(page.get_by_role("heading", name="This lamp is yours")).to_be_visible()
             screen.wait_for_main_screen()
 
-            page.goto(f"{web.url}/lamps")
-            page.get_by_role("link", name="Hand over My LAMPI").click()
-            with page.expect_request("**/live?seen=*"):
-                page.get_by_role("button", name="Make an offer").click()
+            link = owning.make_offer(page, web.url)
             code = page.locator("#code").inner_text().replace(" ", "")
-            link = page.get_by_label("Send this link to the new owner").input_value()
             assert link.startswith(f"{web.url}/associate?code={code}")
             expect(page.get_by_role("timer")).to_have_text(re.compile(r"^14:[0-5]\d$"))
 
             taker = other.new_page()
             taker.goto(link)
-            sign_up_on(taker, "hopper")
+            owning.sign_up_on(taker, "hopper")
             expect(taker.get_by_role("heading", name="Take over this lamp?")).to_be_visible()
             expect(taker.locator(".digits")).to_have_text(LAMP[-4:])
             assert screen.code() == ""
@@ -123,14 +120,6 @@ def test_two_browsers_beside_a_touchscreen(tmp_path: Path, page: Page, browser: 
     assert f"handed over {LAMP} by grace to hopper, from 127.0.0.1" in history
     assert code not in history
     other.close()
-
-
-def sign_up_on(page: Page, name: str) -> None:
-    """Create an account from the page that asks to sign in."""
-    page.get_by_role("link", name="Create an account").click()
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password", exact=True).fill("correct horse battery")
-    page.get_by_role("button", name="Create account").click()
 
 
 def is_copied(page: Page) -> bool:

@@ -9,12 +9,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lamp_ui.core.lamp_control import Control
-from tests.lamp_ui.test_touch import boxes, tap
-from tests.support import axe
+from tests.support import axe, owning
 from tests.support.bridge import Bridged
 from tests.support.lamp_service import LampService
 from tests.support.loop import USER, wait_for_code
 from tests.support.screen import Touchscreen
+from tests.support.touches import boxes, tap
 from tests.support.waiting import wait_until
 from tests.support.web import WebProcess, follow, sign_up
 from tests.support.web_album import LAMP
@@ -34,14 +34,7 @@ class Played:
 
     def sign_up_and_claim(self, page: Page) -> None:
         sign_up(page, self.web.url, "grace")
-        page.goto(f"{self.web.url}/associate")
-        page.get_by_label("Code on").fill(wait_for_code(self.bridged.at_lamp, LAMP)[:6])
-        follow(page.get_by_role("button", name="Find lamp"))
-        follow(page.get_by_role("button", name="Associate this lamp"))
-
-    def open_lamp(self, page: Page) -> None:
-        page.goto(f"{self.web.url}/lamps")
-        follow(page.get_by_role("link", name="My LAMPI", exact=True))
+        owning.claim(page, self.web.url, wait_for_code(self.bridged.at_lamp, LAMP)[:6])
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def test_switched_from_the_page_and_slid_on_the_screen(played: Played, page: Pag
     with Touchscreen(tmp_path / "touchscreen", played.bridged.at_lamp, LAMP) as screen:
         played.sign_up_and_claim(page)
         screen.wait_for_main_screen()
-        played.open_lamp(page)
+        owning.open_lamp(page, played.web.url)
         power, brightness = page.get_by_role("switch", name="Power"), page.get_by_label("Brightness")
         expect(power).to_be_checked()
         power.click()
@@ -72,7 +65,7 @@ def test_switched_from_the_page_and_slid_on_the_screen(played: Played, page: Pag
         tap(screen, boxes(screen)[Control.BRIGHTNESS], across=0.999)  # which switches it on, too
         expect(brightness).to_have_value("100", timeout=LIVE_MILLISECONDS)
         expect(power).to_be_checked(timeout=LIVE_MILLISECONDS)
-        expect(page.get_by_role("status")).to_have_text("")
+        expect(page.locator("#says")).to_have_text("")
         assert axe.violations(page) == []
         assert {request["client"] for request in played.service.requests} == {"cloud", "lamp_ui"}
 
@@ -92,7 +85,7 @@ def test_a_finger_on_a_slider_sends_ten_requests_a_second_at_most_and_its_last_p
     played: Played, page: Page
 ) -> None:
     played.sign_up_and_claim(page)
-    played.open_lamp(page)
+    owning.open_lamp(page, played.web.url)
     hue = page.get_by_label("Hue")
     expect(hue).to_be_enabled()
     page.evaluate(NOTE_REQUESTS)
@@ -129,7 +122,7 @@ def test_an_open_page_stays_while_nothing_changes(played: Played, page: Page, pa
 
 def test_a_lamp_that_does_not_answer_is_shown_as_it_was(played: Played, page: Page) -> None:
     played.sign_up_and_claim(page)
-    played.open_lamp(page)
+    owning.open_lamp(page, played.web.url)
     power = page.get_by_role("switch", name="Power")
     expect(power).to_be_checked()
     played.service.stop()
@@ -142,7 +135,7 @@ def test_a_lamp_that_does_not_answer_is_shown_as_it_was(played: Played, page: Pa
 
 def test_the_daemon_goes_and_comes_back(played: Played, page: Page) -> None:
     played.sign_up_and_claim(page)
-    played.open_lamp(page)
+    owning.open_lamp(page, played.web.url)
     power = page.get_by_role("switch", name="Power")
     expect(power).to_be_enabled()
     played.bridged.daemon.stop()
@@ -157,15 +150,38 @@ def test_the_daemon_goes_and_comes_back(played: Played, page: Page) -> None:
 def test_a_browser_without_a_stream_polls(played: Played, page: Page) -> None:
     page.route("**/live?session=*", lambda route: route.fulfill(status=503))
     played.sign_up_and_claim(page)
-    played.open_lamp(page)
+    owning.open_lamp(page, played.web.url)
     expect(page.get_by_role("switch", name="Power")).to_be_checked()
     played.service.say(on=False, client="lamp_ui")
     expect(page.get_by_role("switch", name="Power")).not_to_be_checked()
 
 
+NOTE_FETCHES = """() => {
+  window.fetched = []
+  const fetch = window.fetch
+  window.fetch = (...given) => {
+    window.fetched.push(given[0])
+    return fetch(...given)
+  }
+}"""
+
+
+def test_a_page_that_stays_open_is_not_reloaded_and_asks_for_nothing(played: Played, page: Page) -> None:
+    played.sign_up_and_claim(page)
+    page.clock.install()
+    owning.open_lamp(page, played.web.url)
+    power = page.get_by_role("switch", name="Power")
+    expect(power).to_be_checked()
+    page.evaluate(NOTE_FETCHES)
+    page.clock.run_for(60_000)
+    played.service.say(on=False, client="lamp_ui")
+    expect(power).not_to_be_checked()
+    assert page.evaluate("window.fetched") == []  # undefined once the page has been loaded again
+
+
 def test_a_lamp_that_is_released_elsewhere_is_gone(played: Played, page: Page) -> None:
     played.sign_up_and_claim(page)
-    played.open_lamp(page)
+    owning.open_lamp(page, played.web.url)
     expect(page.get_by_role("switch", name="Power")).to_be_checked()
     played.bridged.cloud.command("release", LAMP)
     expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
@@ -175,7 +191,7 @@ def test_without_scripts(played: Played, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     played.sign_up_and_claim(page)
-    played.open_lamp(page)
+    owning.open_lamp(page, played.web.url)
     follow(page.get_by_role("switch", name="Power"))
     wait_until(lambda: played.service.requests == [{"on": False, "client": "cloud"}], "the lamp to be switched off")
     page.get_by_label("Hue").fill("120")

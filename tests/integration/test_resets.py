@@ -1,14 +1,18 @@
 """Resets at the lamp on real parts: the touchscreen, the bridge, the daemon, and the owner's page."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from cloud.store.lamps import Lampi
 from cloud.store.reset_requests import ResetRequest
+from tests.integration.conftest import PHONE
+from tests.support import axe
 from tests.support.bridge import Bridged
+from tests.support.catalogues import PAGE
 from tests.support.lamp_service import LampService
 from tests.support.looks import tap_mark
 from tests.support.loop import (
@@ -21,8 +25,9 @@ from tests.support.loop import (
     wait_for_state,
 )
 from tests.support.resets import (
+    answer_at,
     ask,
-    hold_button,
+    hold,
     let_a_day_pass,
     request_reset,
     reset_topic,
@@ -34,6 +39,8 @@ from tests.support.screen import Touchscreen
 from tests.support.waiting import wait_until
 from tests.support.web import WebProcess, sign_up
 
+LIVE_MILLISECONDS = 1000
+POLL_MILLISECONDS = 2000
 LAMP = "b827ebba0387"
 OTHER = "b827ebba0388"
 PREFIX = f"devices/{LAMP}/"
@@ -45,15 +52,6 @@ def owned(bridged: Bridged) -> Bridged:
     bridged.associate(wait_for_code(bridged.at_lamp, LAMP))
     wait_for_state(bridged.at_lamp, LAMP, ASSOCIATED)
     return bridged
-
-
-def hold(screen: Touchscreen) -> None:
-    """Open the status page, and hold the button until the dialog is there."""
-    tap_mark(screen)
-    screen.wait_for_text("reset ownership")
-    screen.screen.press(*hold_button(screen))
-    screen.wait_for_text("Request reset")
-    screen.screen.lift()
 
 
 def test_an_owner_refuses_on_the_page_and_the_next_time_says_nothing(tmp_path: Path, page: Page) -> None:
@@ -70,11 +68,13 @@ def test_an_owner_refuses_on_the_page_and_the_next_time_says_nothing(tmp_path: P
         screen.wait_for_main_screen()
         page.goto(f"{web.url}/lamps")
 
+        notice, announcement = page.locator("form.reset"), page.get_by_role("status")
         hold(screen)
-        expect(page.get_by_text("A reset was requested")).to_have_count(0)
+        expect(notice).to_have_count(0)
         tap_confirm(screen)
         screen.wait_for_text("Reset requested.")
-        expect(page.get_by_text("A reset was requested on this lamp's screen.")).to_be_visible()
+        expect(notice).to_contain_text("A reset was requested on this lamp's screen.")
+        expect(announcement).to_contain_text("My LAMPI: A reset was requested on this lamp's screen.")
         tap_close(screen)
         screen.wait_for_text("Software")
         screen.wait_for_text("Reset requested.")
@@ -89,7 +89,7 @@ def test_an_owner_refuses_on_the_page_and_the_next_time_says_nothing(tmp_path: P
         hold(screen)
         tap_confirm(screen)
         screen.wait_for_text("Reset requested.")
-        expect(page.get_by_text("A reset was requested on this lamp's screen.")).to_be_visible()
+        expect(notice).to_be_visible()
         let_a_day_pass(bridged.cloud)
         wait_until(lambda: screen.code() not in ("", code[:6]), "another code on the screen")
         expect(page.get_by_role("heading", name="No lamps yet")).to_be_visible()
@@ -100,6 +100,38 @@ def test_an_owner_refuses_on_the_page_and_the_next_time_says_nothing(tmp_path: P
         f"reset requested {LAMP} of grace, from lamp",
         f"reset {LAMP} of grace, from lamp",
     ]
+
+
+@pytest.mark.parametrize(("locale", "has_stream"), [("en-GB", True), ("de-DE", True), ("en-GB", False)])
+def test_an_open_page_of_the_lamp_shows_a_request_and_its_end(
+    bridged: Bridged, browser: Browser, locale: str, has_stream: bool
+) -> None:
+    say, within = PAGE.words(locale[:2]), LIVE_MILLISECONDS if has_stream else POLL_MILLISECONDS
+    context = browser.new_context(viewport=PHONE, locale=locale, timezone_id="UTC")
+    page = context.new_page()
+    if not has_stream:
+        page.route("**/live?session=*", lambda route: route.fulfill(status=503))
+    with WebProcess(bridged.cloud) as web:
+        sign_up(page, web.url, "grace", say)
+        code = wait_for_code(bridged.at_lamp, LAMP)
+        bridged.cloud.command("associate", code[:6], "--user", "grace")
+        page.goto(f"{web.url}/lamps/{LAMP}")
+        status = page.locator("#reset")
+        expect(status).to_have_role("status")
+        expect(status).to_be_empty()
+
+        request_reset(bridged.at_lamp, LAMP)
+        expect(status.get_by_role("button", name=say("Refuse reset"))).to_be_visible(timeout=within)
+        before, after = say(
+            "A reset was requested on this lamp's screen. The lamp will be released on %(time)s unless you refuse."
+        ).split("%(time)s")
+        until = datetime.fromtimestamp(answer_at(bridged.at_lamp, LAMP)["until"], UTC)
+        expect(status).to_have_text(re.compile(f"{re.escape(before)}.*{until:%Y, %H:%M}{re.escape(after)}"))
+        assert axe.violations(page) == []
+        bridged.cloud.command("refuse-reset", LAMP)
+        expect(status).to_have_text(say("Reset refused. %(name)s stays yours.") % {"name": "My LAMPI"}, timeout=within)
+        assert axe.violations(page) == []
+    context.close()
 
 
 def test_an_operator_lists_and_refuses(owned: Bridged) -> None:

@@ -16,6 +16,7 @@ from tests.support.bridge import Bridged
 from tests.support.catalogues import PAGE
 from tests.support.cloud import Cloud
 from tests.support.loop import opened_database
+from tests.support.owning import sign_up_on
 from tests.support.pages import PASSWORD
 from tests.support.screen import Touchscreen
 from tests.support.waiting import wait_until
@@ -38,10 +39,7 @@ def test_out_of_the_box_scanned_signed_up_identified_associated_and_released(tmp
             address = wait_until(screen.qr, "a QR code on the screen")
             assert address.startswith(f"{web.url}/associate?code=")
             page.goto(address)
-            page.get_by_role("link", name="Create an account").click()
-            page.get_by_label("Username").fill("grace")
-            page.get_by_label("Password", exact=True).fill(PASSWORD)
-            page.get_by_role("button", name="Create account").click()
+            sign_up_on(page, "grace")
             field = page.get_by_label("Code on the lamp's screen")
             expect(field).to_have_value(address.partition("code=")[2])
             code = field.input_value()[:6]

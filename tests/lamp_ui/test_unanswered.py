@@ -4,9 +4,10 @@ import signal
 
 from lamp_ui.core.lamp_control import Control
 from tests.lamp_ui.conftest import StartLamp
-from tests.lamp_ui.test_touch import PREFIX, boxes, tap
+from tests.lamp_ui.test_touch import PREFIX
 from tests.support.broker import Mosquitto
 from tests.support.lamp_service import LampService
+from tests.support.touches import boxes, tap
 from tests.support.waiting import wait_until
 
 

@@ -11,6 +11,7 @@ from lamp_ui.geometry.layout import FINGER, Box, place_dialog, place_status, uni
 from lamp_ui.geometry.theme import CARD_EDGE, HOLD, over
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
+from tests.support.looks import tap_mark
 from tests.support.loop import associated, opened_database
 from tests.support.screen import Touchscreen
 from tests.support.waiting import wait_until
@@ -67,6 +68,15 @@ def hold_button(lamp: Touchscreen) -> tuple[float, float]:
     hold = place_status(*_size(lamp), STATUS_LINES, hold=True).hold
     assert hold is not None
     return _middle(lamp, hold)
+
+
+def hold(screen: Touchscreen) -> None:
+    """Open the status page of the touchscreen, and hold the button until the dialog is there."""
+    tap_mark(screen)
+    screen.wait_for_text("reset ownership")
+    screen.screen.press(*hold_button(screen))
+    screen.wait_for_text("Request reset")
+    screen.screen.lift()
 
 
 def half_held(lamp: Touchscreen) -> Image.Image:

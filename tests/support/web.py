@@ -107,6 +107,11 @@ def chromium(folder: Path) -> Iterator[Browser]:
 def sign_up(page: Page, url: str, name: str = "ada", say: Callable[[str], str] = str) -> None:
     """Create an account as a person does; ``say`` translates to the language of the page."""
     page.goto(f"{url}/sign-up")
+    create_account(page, name, say)
+
+
+def create_account(page: Page, name: str, say: Callable[[str], str] = str) -> None:
+    """Fill in the form for a new account, and send it."""
     page.get_by_label(say("Username")).fill(name)
     page.get_by_label(say("Password"), exact=True).fill(PASSWORD)
     follow(page.get_by_role("button", name=say("Create account")))

@@ -157,13 +157,11 @@ def _association(page: Page, url: str, cloud: Cloud, say: Say) -> Iterator[Shot]
 def _own_lamps(page: Page, url: str, cloud: Cloud, name: str, say: Say) -> Iterator[Shot]:
     page.goto(f"{url}/lamps")
     yield "lamps", page
-    with opened_database(cloud):
-        resets.answer({LAMP: None}, LampReset.AFTER_A_DAY, utc_now())
-        ticket = ResetRequest.get_by_id(LAMP).ticket
-        resets.answer({LAMP: ticket}, LampReset.AFTER_A_DAY, utc_now())
+    refuse = page.get_by_role("button", name=say("Refuse reset of %(name)s", name=say.names[LAMP]))
+    _request_reset(cloud)
     page.reload()
     yield "lamps-reset", page
-    follow(page.get_by_role("button", name=say("Refuse reset of %(name)s", name=say.names[LAMP])))
+    follow(refuse)
     yield "lamps-reset-refused", page
     follow(page.get_by_role("link", name=say("Rename %(name)s", name=say.names[LAMP])))
     yield "rename", page
@@ -194,10 +192,22 @@ def _own_lamps(page: Page, url: str, cloud: Cloud, name: str, say: Say) -> Itera
             state_watches.record(LAMP, LampConfig(Color(0.58, 0.8), 0.7, True), utc_now())
     page.goto(f"{url}/lamps/{LAMP}")
     yield "lamp", page
+    _request_reset(cloud)
+    refuse.wait_for()
+    yield "lamp-reset", page
     with opened_database(cloud):
         daemon.resign()
     page.goto(f"{url}/nothing")
     yield "nothing-here", page
+
+
+def _request_reset(cloud: Cloud) -> None:
+    """Request a reset at the lamp, as if none had been refused before."""
+    with opened_database(cloud):
+        ResetRequest.delete().execute()
+        resets.answer({LAMP: None}, LampReset.AFTER_A_DAY, utc_now())
+        ticket = ResetRequest.get_by_id(LAMP).ticket
+        resets.answer({LAMP: ticket}, LampReset.AFTER_A_DAY, utc_now())
 
 
 def _own_account(page: Page, url: str, cloud: Cloud, name: str, say: Say) -> Iterator[Shot]:

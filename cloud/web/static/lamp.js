@@ -1,4 +1,5 @@
-// The page of one lamp: sends what the switch and the sliders ask for, and shows what the lamp reports.
+// The page of one lamp: sends what the switch and the sliders ask for, and shows what the lamp reports, and whether a
+// reset is requested at it.
 
 const SEND_MILLISECONDS = 100
 const SETTLE_MILLISECONDS = 1500 // how long after an answer reports of earlier requests may still arrive
@@ -12,6 +13,8 @@ const lamp = document.getElementById('lamp')
 const power = document.getElementById('power')
 const says = document.getElementById('says')
 const presence = document.getElementById('presence')
+const reset = document.getElementById('reset')
+const notice = document.getElementById('reset-notice')
 const form = document.getElementById('sliders')
 const sliders = [...form.querySelectorAll('input[type=range]')]
 const { stream, state, session } = lamp.dataset
@@ -24,6 +27,7 @@ const unsent = new Set() // form fields
 let requestedAt = '' // of the last request that was accepted
 let sending = false
 let failed = false
+let releaseAt = view.release_at // as the notice says
 let sendAt = 0
 let sendTimer
 let settleTimer
@@ -52,7 +56,26 @@ function render () {
   lamp.style.setProperty('--light', now.on ? 0.25 + 0.75 * (now.brightness ?? 1) : 0)
   presence.textContent = view.connected ? presence.dataset.up : presence.dataset.down
   presence.previousElementSibling.classList.toggle('off', !view.connected)
+  renderReset()
   say()
+}
+
+// Shows the notice of a reset once it is requested, and that it was refused, here or elsewhere. A status element, so
+// that screen readers announce both.
+function renderReset () {
+  if (view.release_at === releaseAt) return
+  releaseAt = view.release_at
+  if (releaseAt) {
+    const fresh = notice.content.cloneNode(true)
+    fresh.querySelector('time').dateTime = releaseAt
+    showTimes(fresh) // of page.js
+    reset.replaceChildren(fresh)
+  } else {
+    const said = document.createElement('p')
+    said.className = 'said'
+    said.textContent = reset.dataset.refused
+    reset.replaceChildren(said)
+  }
 }
 
 // Says the most important sentence; that a request is pending only if the lamp takes longer than usual.

@@ -18,6 +18,11 @@ function showTimes (within) {
   }
 }
 
+// Returns what screen readers are to announce when it changes.
+function progressIn (section) {
+  return [...section.querySelectorAll('[data-progress]')].map(each => each.textContent).join(' ')
+}
+
 // Replaces the live section with a fresh copy from the server and keeps the keyboard focus.
 async function renew () {
   if (fetching) {
@@ -41,12 +46,13 @@ async function renew () {
     const focused = live().contains(document.activeElement) ? document.activeElement.id : ''
     showTimes(fresh)
     showCopying(fresh)
+    const before = progressIn(live())
     live().replaceWith(document.adoptNode(fresh))
     countDown()
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
-    const progress = fresh.querySelector('[data-progress]')
+    const progress = progressIn(fresh)
     const announcement = document.getElementById('announcement')
-    if (progress && announcement && announcement.textContent !== progress.textContent) announcement.textContent = progress.textContent
+    if (announcement && progress !== before) announcement.textContent = progress
   } catch {
     again = true // no network: retry
   } finally {

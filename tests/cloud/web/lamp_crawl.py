@@ -34,10 +34,11 @@ def lamp_pages(app: Flask, clock: Clock, user: User) -> Iterator[Answer]:
 
 
 def resets_at_the_lamp(app: Flask, clock: Clock, user: User) -> Iterator[Answer]:
-    """Yield the list of lamps while a reset is requested, after it was refused, and after that was tried again."""
+    """Yield the lamp's page and the list while a reset is requested, and the list after it was refused, twice."""
     reader = Reader(app, languages="de").be(user)
     resets.answer({LAMP: None}, LampReset.AFTER_A_DAY, clock())
     resets.answer({LAMP: ResetRequest.get_by_id(LAMP).ticket}, LampReset.AFTER_A_DAY, clock())
+    yield reader.open(f"/lamps/{LAMP}")
     yield reader.open("/lamps")
     form = reader.fields("/lamps")
     for _ in range(2):

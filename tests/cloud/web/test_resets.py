@@ -1,5 +1,6 @@
 """What the owner's page says of a reset at the lamp, and the button that refuses it."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -35,6 +36,15 @@ def test_the_owner_sees_it_and_refuses(as_ada: Reader) -> None:
     assert "Reset refused. My LAMPI stays yours." in page
     assert NOTICE not in page
     assert ResetRequest.get().stage == "refused"
+
+
+def test_the_lamp_s_page_says_so_too(as_ada: Reader) -> None:
+    page, state = f"/lamps/{LAMP}", f"/lamps/{LAMP}/state"
+    assert NOTICE in as_ada.open(page).text
+    assert json.loads(as_ada.open(state).html)["release_at"] == "2026-11-24T12:00:00.000Z"
+    as_ada.send(REFUSE, page=page)
+    assert NOTICE not in as_ada.open(page).text
+    assert json.loads(as_ada.open(state).html)["release_at"] is None
 
 
 def test_an_owner_who_is_too_late_is_told(as_ada: Reader) -> None:
