@@ -71,7 +71,7 @@ def read_members(known: Collection[str]) -> dict[str, Any]:
     except RequestEntityTooLarge:
         raise too_large() from None
     except BadPayload as bad:
-        raise Problem(HTTPStatus.BAD_REQUEST, "bad-body", f"The body is {bad}.") from None
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-body", f"Invalid body: {bad}.") from None
     refuse_others(members, known)
     return members
 

@@ -75,6 +75,31 @@ def test_what_is_wrong_is_named_and_nothing_is_requested(ask: Ask, body: Any, me
     assert StateRequest.select().count() == 0
 
 
+@pytest.mark.parametrize("value", ["0", "-0.0", "1", "1.0", "5e-324", "1e-400", "0." + "1" * 3000])
+def test_every_number_from_0_to_1_is_stored(ask: Ask, value: str) -> None:
+    answer = ask("PATCH", STATE, data=f'{{"brightness": {value}}}', content_type="application/json")
+    assert answer.status_code == 202
+    assert StateRequest.get().config == LampConfig(brightness=float(value))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"on": true, "on": false}',
+        '{"color": {"h": 1, "h": 0, "s": 1}}',
+        '{"brightness": NaN}',
+        '{"brightness": -Infinity}',
+        '{"brightness": 1' + "0" * 5000 + "}",
+        '{"on": true}\0',
+        '{"on": ' + "[" * 4000,
+    ],
+)
+def test_what_parsers_read_differently_is_no_request(ask: Ask, body: str) -> None:
+    said = problem(ask("PATCH", STATE, data=body, content_type="application/json"), 400, "bad-body")
+    assert said.startswith("Invalid body: ")
+    assert StateRequest.select().count() == 0
+
+
 @pytest.mark.parametrize("device_id", [LAMP, "b827ebba0399"])
 def test_another_s_lamp_and_an_unknown_one_get_the_same_answer(ask_for_bob: Ask, device_id: str) -> None:
     before = History.select().count()
