@@ -1,6 +1,7 @@
 """Offering a lamp: an owner makes an offer, shows it and withdraws it. `cloud.services.claiming` takes it.
 
-Each function acts for ``user``, who must own the lamp, or for an operator if that is None.
+Each function acts for ``user``, who must own the lamp, or for an operator if that is None. What is refused doesn't wait
+for the write lock, so that a flood of such requests delays no one.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from cloud.rate_limit.current_budget import length_for_new_codes
 from cloud.rate_limit.policy import announced
 from cloud.services.ownership import lamp_of
 from cloud.store import audit_log, offers
-from cloud.store.audit_log import AuditEvent, Selection
+from cloud.store.audit_log import AuditEvent
 from cloud.store.codes import fresh_codes
 from cloud.store.lamps import Lampi, User
 from cloud.store.offers import GOOD_FOR, Offer
@@ -31,6 +32,7 @@ def make_offer(device_id: str, now: datetime, source: str, user: User | None = N
     """
     if user is not None:
         changes.require_allowed(user, now)
+    _owned(device_id, user)
     with write_transaction():
         lampi = _owned(device_id, user)
         if user is not None:
@@ -64,6 +66,7 @@ def withdraw(device_id: str, now: datetime, source: str, user: User | None = Non
     Raises:
         UnknownLamp, NotAssociated, NotOffered: as in `offer_of`.
     """
+    offer_of(device_id, now, user)
     with write_transaction():
         offer = offer_of(device_id, now, user)
         offers.end(device_id)
@@ -83,8 +86,7 @@ def was_handed_over(user: User, device_id: str, now: datetime) -> bool:
     """Return whether this user's offer of a lamp was taken a short time ago."""
     if not is_device_id(device_id):
         return False
-    recent = audit_log.read(Selection(device_id, since=now - 2 * GOOD_FOR))
-    return any((row.event, row.user_name) == (AuditEvent.HANDED_OVER, user.name) for row in recent)
+    return audit_log.has(AuditEvent.HANDED_OVER, device_id, user.name, since=now - 2 * GOOD_FOR)
 
 
 def _owned(device_id: str, user: User | None) -> Lampi:

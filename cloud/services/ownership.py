@@ -95,6 +95,7 @@ def release_own(user: User, device_id: str, now: datetime, source: str) -> None:
         TooManyChanges: rate limit.
     """
     changes.require_allowed(user, now)
+    lamp_of(user, device_id)  # before the write lock, for which refused requests must not contend
     with write_transaction():
         lamp_of(user, device_id)
         changes.count(user, now)

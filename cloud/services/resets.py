@@ -144,11 +144,18 @@ def refuse(device_id: str, now: datetime, source: str, user: User | None = None)
         UnknownLamp: the user has no lamp with this device id, or there is none.
         NoResetRequest: none is requested, or the lamp has been released.
     """
+    _requested(device_id, user)  # before the write lock, for which refused requests must not contend
     with write_transaction():
-        lampi = Lampi.named(device_id) if user is None else lamp_of(user, device_id)
-        if lampi.device_id not in requested_among([lampi]):
-            raise NoResetRequest("No reset of this lamp is requested.")
+        lampi = _requested(device_id, user)
         _refuse(lampi, ResetStage.REFUSED, now, source, user)
+    return lampi
+
+
+def _requested(device_id: str, user: User | None) -> Lampi:
+    """Return a lamp whose reset is requested; raise as `refuse` does."""
+    lampi = Lampi.named(device_id) if user is None else lamp_of(user, device_id)
+    if lampi.device_id not in requested_among([lampi]):
+        raise NoResetRequest("No reset of this lamp is requested.")
     return lampi
 
 

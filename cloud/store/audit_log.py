@@ -119,6 +119,12 @@ def read(selection: Selection) -> Iterator[History]:
         last = page[-1].id
 
 
+def has(event: AuditEvent, device_id: str, user_name: str, *, since: datetime) -> bool:
+    """Return whether a lamp has had this event with this user. Other entries are not loaded."""
+    found = _selected(Selection(device_id, since)).where((History.event == event) & (History.user_name == user_name))
+    return bool(found.exists())
+
+
 def _selected(selection: Selection) -> ModelSelect:
     rows = History.select()
     if selection.device_id is not None:
