@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from cloud.db.database import connect_database
 from cloud.db.schema import upgrade
-from tests.support.attempts import pytest_terminal_summary  # noqa: F401 - pytest finds it by its name
+from tests.support.attempts import Attempts, pytest_terminal_summary  # noqa: F401 - pytest finds it by its name
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.log_scan import nothing_secret_is_logged  # noqa: F401 - pytest finds it by its name
@@ -83,3 +83,9 @@ def postgres(postgres_server: Postgres) -> Iterator[Postgres]:
     """Give the server to one test, which makes databases of its own on it."""
     yield postgres_server
     postgres_server.drop_databases()
+
+
+@pytest.fixture
+def attempt(record_property: Callable[[str, object], None]) -> Attempts:
+    """Give the table of what was tried and refused, which the test run prints at its end."""
+    return Attempts(record_property)

@@ -1,6 +1,6 @@
 """A broker as it ships, two lamps, the daemon's account, and an observer of every topic."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +8,6 @@ import pytest
 from cloud.db.timestamps import utc_now
 from cloud.ops.provisioning.broker_files import write_program_files
 from cloud.ops.provisioning.rules import RULES
-from tests.support.attempts import Attempts
 from tests.support.bridge import CloudBroker
 from tests.support.callers import Caller, Pair, trusting
 
@@ -63,9 +62,3 @@ def fortress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fortress]:
     made = Fortress(tmp_path_factory.mktemp("fortress"))
     with made.broker:
         yield made
-
-
-@pytest.fixture
-def attempt(record_property: Callable[[str, object], None]) -> Attempts:
-    """Give the table of what was tried and refused, which the test run prints at its end."""
-    return Attempts(record_property)

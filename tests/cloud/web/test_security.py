@@ -6,14 +6,18 @@ import pytest
 from flask import Flask
 
 from cloud.store.lamps import Lampi, User
-from cloud.web.app import LARGEST_REQUEST
+from cloud.web.app import LARGEST_REQUEST, create_app
+from cloud.web.settings import WebSettings
 from tests.cloud.web.conftest import CODE, LAMP
+from tests.support.lamp_requests import everything
 from tests.support.pages import Reader
 
-FORMS = ["/sign-in", "/sign-up", "/sign-out", "/password", "/associate", "/associate/this-lamp", "/associate/identify"]
-FORMS += [f"/lamps/{LAMP}/rename", f"/lamps/{LAMP}/release", "/recover", "/sign-in/passkey", "/account/recovery-codes"]
-FORMS += ["/account/sessions/0123456789abcdef/end", "/account/sessions/end-all", "/account/tokens/1/revoke"]
-FORMS += ["/account/passkeys", "/account/passkeys/new", "/account/passkeys/1/remove"]
+PARAMETERS = {"device_id": LAMP, "number": "1", "name": "0123456789abcdef"}
+FORMS = [
+    re.sub(r"<(?:[^>]*:)?(\w+)>", lambda found: PARAMETERS[found[1]], rule.rule)
+    for rule in create_app(WebSettings("sqlite:///none")).url_map.iter_rules()
+    if "POST" in (rule.methods or ()) and not rule.rule.startswith("/api/")
+]
 ELSEWHERE = ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example", "javascript:alert(1)"]
 
 
@@ -21,10 +25,11 @@ ELSEWHERE = ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\e
 @pytest.mark.parametrize("token", [None, "", "x", "IjAwIg.aAAAAA.AAAAAAAAAAAAAAAAAAAAAAAAAAA"])
 def test_forged_requests_change_nothing(as_ada: Reader, lampi: Lampi, ada: User, path: str, token: str | None) -> None:
     Lampi.update(user=ada).execute()
+    before = everything()
     forged = as_ada.send_bare(path, {"name": "x", "csrf_token": token} if token is not None else {"name": "x"})
     assert forged.status == 400
     assert "This page has expired" in forged.text
-    assert as_ada.open("/lamps").status == 200
+    assert everything() == before
     assert "My LAMPI" in as_ada.open("/lamps").text
 
 
