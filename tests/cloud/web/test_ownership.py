@@ -22,6 +22,7 @@ from shared.protocol.payloads import Color, LampConfig
 from tests.cloud.web.conftest import BOTH_DATABASES, CODE, LAMP, OTHER, Clock, waiting
 from tests.support.attempts import Attempts
 from tests.support.lamp_requests import SAFE, Client, LampRequest, comparable, everything, lamp_requests
+from tests.support.waiting import DEADLINE_SECONDS
 
 UNKNOWN = "b827ebba0399"
 NAME, USER = "Ada's bedroom", "ada"
@@ -161,6 +162,7 @@ def test_a_stream_that_is_open_when_the_ownership_ends_shows_nothing_of_the_next
     scene: Scene, end: Callable[[Scene], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(live, "STREAM_SECONDS", DEADLINE_SECONDS)
     scene.own(scene.bob)
     formers = chunks_of(Client(scene.app, scene.bob))
     assert json.loads(data_of(formers))["on"] is None
@@ -204,7 +206,7 @@ def write_lock_held() -> Iterator[None]:
     holder = threading.Thread(target=hold)
     holder.start()
     try:
-        assert is_held.wait(15)
+        assert is_held.wait(DEADLINE_SECONDS)
         yield
     finally:
         may_end.set()
