@@ -113,7 +113,7 @@ class StateLedger:
         self.counts["heard by the bridge that comes and goes" if heard.by_bridge else "heard"] += 1
         age = heard.at - asked.at
         life = REQUEST_FOR.total_seconds() + SECONDS_ROUNDED_UP + self._stalls.seconds_between(asked.at, heard.at)
-        if age > life + SLACK_SECONDS and heard.by_bridge and self._was_kept(asked.at + life):
+        if age > life + SLACK_SECONDS and heard.by_bridge and self._was_kept(asked.at):
             self.counts["kept for ever by a broker that started as it expired"] += 1
         elif age > life + SLACK_SECONDS:
             yield f"{heard.device_id}: it heard the request {heard.number} after {age:.1f} s; it lived {life:.1f} s"
@@ -121,7 +121,14 @@ class StateLedger:
         if not heard.by_bridge and noted is not None and noted < self._deaf_since.get(heard.device_id, 0):
             yield f"{heard.device_id}: it heard the request {heard.number} after the code of a later release"
 
-    def _was_kept(self, expired_at: float) -> bool:
-        """Tell whether the broker started in the second in which a request expired: Mosquitto 2.0.11 keeps it then."""
-        earliest = expired_at - 2 * SECONDS_ROUNDED_UP
-        return any(earliest <= started <= expired_at + SLACK_SECONDS for started in self._started_at)
+    def _was_kept(self, asked_at: float) -> bool:
+        """Tell whether the broker started in the second in which a request expired: Mosquitto 2.0.11 keeps it then.
+
+        It expired the later, the longer the network stood still before the broker had it.
+        """
+        life = REQUEST_FOR.total_seconds()
+        earliest, latest = asked_at + life - SECONDS_ROUNDED_UP, asked_at + life + SECONDS_ROUNDED_UP + SLACK_SECONDS
+        return any(
+            earliest <= started <= latest + self._stalls.seconds_between(asked_at, started)
+            for started in self._started_at
+        )

@@ -125,7 +125,9 @@ def test_a_request_that_a_starting_broker_keeps_for_ever_is_not_the_daemon_s() -
     assert len(request.found(heard=(heard(30, by_bridge=True),))) == 1
     request.started_at.append(CLAIMED + 10.5)
     assert request.found(heard=(heard(30, by_bridge=True),)) == []
-    assert len(request.found(heard=(heard(30),))) == 1
+    request.stalls.add(CLAIMED + 20, CLAIMED + 40)  # later, and of no account
+    assert request.found(heard=(heard(90, by_bridge=True),)) == []
+    assert len(request.found(heard=(heard(90),))) == 1
 
 
 def test_a_request_that_is_heard_after_the_code_of_a_later_release_breaks_a_promise() -> None:
