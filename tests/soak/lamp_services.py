@@ -5,7 +5,7 @@ import random
 import re
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 import paho.mqtt.client as paho
@@ -38,6 +38,7 @@ class LampServices:
         self.heard: deque[Heard] = deque()
         self.requested: set[str] = set()
         """Lamps for which a state was requested: their codes count."""
+        self.counts: Counter[str] = Counter()
         self._publish = publish
         self._is_up = is_up
         self._answers: dict[str, Reset] = {}
@@ -104,6 +105,7 @@ class LampServices:
         self._publish_reset(device_id, ticket)
 
     def _publish_reset(self, device_id: str, ticket: str | None) -> None:
+        self.counts["published to ask" if ticket is None else "published to confirm"] += 1
         how = topics.RESET
         topic = topics.reset(topics.lamp_prefix(device_id))
         self._publish(topic, ResetRequest(ticket).encode(), how.qos, how.retain)

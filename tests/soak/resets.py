@@ -64,7 +64,7 @@ class ResetsAtLamps:
             self._leave(lamp)
             if dice.random() < 0.5:
                 self._let_a_day_pass(lamp)
-        elif asking.steps > _GIVEN_UP or (stage is ResetStage.OFFERED and not asking.confirms):
+        elif asking.steps > _GIVEN_UP or not lamp.owners() or (stage is ResetStage.OFFERED and not asking.confirms):
             self._leave(lamp)
         elif asking.steps % _REPEATED == 1 and lamp.up:
             self._services.ask_for_reset(lamp.device_id)

@@ -134,6 +134,7 @@ class Soak:
         self._say("reported: " + json.dumps(dict(sorted(self._world.model.reported.items())), indent=2))
         for what, ledger in (("resets", self.actions.resets.ledger), ("state requests", self.actions.states.ledger)):
             self._say(f"{what}: " + json.dumps(dict(sorted(ledger.counts.items())), indent=2))
+        self._say(f"resets, by lamps: {dict(self._world.pool.services.counts)}")
         starts = sum(daemon.starts for daemon in self._world.keeper.daemons)
         self._say(f"messages heard by the lamps: {self._world.pool.heard_messages}; daemons started: {starts}")
         self._say(f"stock screens that crashed, claimed while their popup opened: {self._world.pool.stock.crashes}")
