@@ -198,10 +198,11 @@ def associate(device_id: str, user: User, now: datetime, source: str) -> Lampi:
         UnknownLamp: no lamp has this device id.
         AlreadyAssociated: the lamp has an owner.
     """
-    taken = claim(Lampi.device_id == device_id, user, now, source)
-    if taken is None:
-        Lampi.named(device_id)
-        raise AlreadyAssociated(f"The lamp {device_id} already has an owner.")
+    with write_transaction():  # a lamp that is registered in between has no owner
+        taken = claim(Lampi.device_id == device_id, user, now, source)
+        if taken is None:
+            Lampi.named(device_id)
+            raise AlreadyAssociated(f"The lamp {device_id} already has an owner.")
     return taken
 
 

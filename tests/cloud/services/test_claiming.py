@@ -1,8 +1,11 @@
 """The association service: one code, one owner."""
 
+import threading
+
 import peewee
 import pytest
 
+from cloud.db.database import database_proxy, write_transaction
 from cloud.errors import (
     AlreadyAssociated,
     BadUserName,
@@ -39,6 +42,27 @@ def test_the_beginning_of_the_code_is_enough(typed: str, ada: User) -> None:
     stored = Lampi.named("b827ebba0387")
     assert (stored.user, stored.associated_at) == (ada, NOW)
     assert enqueued() == {TOPIC: b'{"associated": true}'}
+
+
+def test_a_lamp_that_is_registered_meanwhile_is_not_said_to_have_an_owner(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def register() -> None:
+        with database_proxy.connection_context(), write_transaction():
+            Lampi.create(device_id="b827ebba0388")
+
+    daemon, look = threading.Thread(target=register), Lampi.named
+
+    def look_at_the_worst_moment(device_id: str) -> Lampi:
+        daemon.start()
+        daemon.join(1)  # it has to wait for the write lock
+        return look(device_id)
+
+    monkeypatch.setattr(Lampi, "named", look_at_the_worst_moment)
+    with pytest.raises(UnknownLamp):
+        associate_by_device_id("b827ebba0388", ada, NOW)
+    daemon.join()
+    assert look("b827ebba0388").user is None
 
 
 @pytest.mark.parametrize("typed", ["b71e08", "b71e0a", "000000", "ffffff", "b71e09c5", CODE[:-1] + "5"])
