@@ -25,7 +25,10 @@ def backup(file: Path, database_url: str | None) -> None:
     try:
         size = back_up(settings.database_url, file, utc_now())
     except (UnusableBackup, UnusableDatabase) as fault:
-        raise type(fault)(f"{fault}{of_last}") from None
+        said = str(fault)
+        if of_last:
+            said = f"{said.removesuffix('.')}.{of_last}"
+        raise type(fault)(said) from None
     click.echo(f"Backed up {settings.shown_database_url} to {file} ({size:,} bytes, verified).{of_last}")
 
 

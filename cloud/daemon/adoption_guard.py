@@ -19,6 +19,7 @@ from cloud.reconciliation.retained import retained_batches
 from cloud.store import broker_faults, outbox
 from shared.mqtt.broker_url import BrokerUrl
 from shared.mqtt.messages import Message
+from shared.mqtt.tls import BadTlsFile
 from shared.protocol import topics
 from shared.protocol.errors import BadPayload
 from shared.protocol.payloads import WITHDRAWN, decode_high_water_mark
@@ -129,7 +130,7 @@ def has_mark(broker: BrokerUrl) -> bool:
     try:
         batches = retained_batches(broker, "mark", [topics.HIGH_WATER_MARK], SILENCE_SECONDS, SILENCE_SECONDS)
         return any(batch for batch in batches)
-    except BrokerAway:
+    except (BrokerAway, BadTlsFile):
         return False
 
 

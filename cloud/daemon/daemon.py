@@ -108,7 +108,6 @@ class Daemon:
             else:
                 if pause > FIRST_PAUSE_SECONDS:
                     log.info("Database available again")
-                    self._publisher.refusals.hurry()  # a crashed database may have lost the last removals
                 pause = FIRST_PAUSE_SECONDS
         self._leave()
 

@@ -25,6 +25,7 @@ class DaemonDatabase:
         self._url = url
         self._migrate = migrate
         self._had_another = had_another
+        self._awaits_file = False
         self._was_open = False
         self._is_checked = False
         self._origin = ""
@@ -49,10 +50,11 @@ class DaemonDatabase:
         if file is not None and not file.exists():
             if self._was_open:
                 raise DatabaseAway(f"The database file {file} is gone; waiting for it.")
-            if self._migrate and self._had_another():
+            self._awaits_file = self._awaits_file or (self._migrate and self._had_another())
+            if self._awaits_file and not file.exists():
                 raise DatabaseAway(
-                    f"There is no database {file}, but the broker has the mark of one: waiting for the file. "
-                    "To begin with a new database, run 'lampi-cloud migrate'"
+                    f"There is no database {file}, but the broker has the mark of one: waiting for the file. Mount its "
+                    "disk or restore it; only to begin with a new database, run 'lampi-cloud migrate', then 'adopt'"
                 )
         database = open_current(self._url, migrate=self._migrate and not self._was_open, busy_seconds=BUSY_SECONDS)
         if isinstance(database, SqliteFile):

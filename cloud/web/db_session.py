@@ -31,7 +31,7 @@ class Store:
         self._sign_up_open = sign_up_open
         self._secret = ""
         self._lock = threading.Lock()
-        self._fault: DatabaseAway | None = None
+        self._fault = ""
         self._failed_at = 0.0
 
     def secret(self) -> str:
@@ -44,12 +44,12 @@ class Store:
         with self._lock:
             if self._secret:
                 return self._secret
-            if self._fault is not None and time.monotonic() < self._failed_at + FAILS_FOR_SECONDS:
-                raise DatabaseAway(str(self._fault))
+            if self._fault and time.monotonic() < self._failed_at + FAILS_FOR_SECONDS:
+                raise DatabaseAway(self._fault)
             try:
                 self._secret = self._open()
             except DatabaseAway as fault:
-                self._fault, self._failed_at = fault, time.monotonic()
+                self._fault, self._failed_at = str(fault), time.monotonic()
                 raise
         return self._secret
 

@@ -27,7 +27,7 @@ const unsent = new Set() // form fields
 let requestedAt = '' // of the last request that was accepted
 let sending = false
 let failed = false
-let releaseAt = view.release_at // as the notice says
+let releaseAt = view.release_at ?? null // as the notice says
 let sendAt = 0
 let sendTimer
 let settleTimer
@@ -63,8 +63,9 @@ function render () {
 // Shows the notice of a reset once it is requested, and that it was refused, here or elsewhere. A status element, so
 // that screen readers announce both.
 function renderReset () {
-  if (view.release_at === releaseAt) return
-  releaseAt = view.release_at
+  const releasedAt = view.release_at ?? null // an older server doesn't say
+  if (releasedAt === releaseAt) return
+  releaseAt = releasedAt
   if (releaseAt) {
     const fresh = notice.content.cloneNode(true)
     fresh.querySelector('time').dateTime = releaseAt
@@ -127,7 +128,7 @@ async function send () {
     } else {
       const fresh = await answer.json()
       requestedAt = fresh.request.requested_at
-      view = fresh
+      view = { ...fresh, release_at: view.release_at } // the stream may have brought a later one
     }
   } catch {
     fail()

@@ -87,3 +87,25 @@ def test_an_older_copy_in_the_same_file_is_noticed(database: DaemonDatabase, fil
     shutil.copyfile(older, file)
     with pytest.raises(DatabaseReplaced):
         database.open(published_up_to=5)
+
+
+def test_a_file_that_is_waited_for_is_not_created_once_the_broker_is_away(tmp_path: Path) -> None:
+    file, answers = tmp_path / "lampi.db", iter([True, False, False])
+    database = DaemonDatabase(sqlite_url(file), migrate=True, had_another=lambda: next(answers))
+    for _ in range(3):
+        with pytest.raises(DatabaseAway, match="waiting for the file"):
+            database.open()
+    assert not file.exists()
+
+
+def test_a_file_that_appears_while_the_broker_is_asked_is_opened(tmp_path: Path, migrated: Path) -> None:
+    file = tmp_path / "lampi.db"
+
+    def other_daemon_creates_it() -> bool:
+        shutil.copy(migrated, file)
+        return True
+
+    database = DaemonDatabase(sqlite_url(file), migrate=True, had_another=other_daemon_creates_it)
+    database.open()
+    assert database.is_open
+    database.leave()
