@@ -1,8 +1,6 @@
 """Fixtures for all tests."""
 
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from tests.support.attempts import Attempts, pytest_terminal_summary  # noqa: F4
 from tests.support.broker import Mosquitto
 from tests.support.cloud import Cloud
 from tests.support.log_scan import nothing_secret_is_logged  # noqa: F401 - pytest finds it by its name
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, running_server
 from tests.support.screen import VirtualScreen
 
 # No deadline: the machine's speed is not under test. No database: a failure's example is printed, the tree stays clean.
@@ -69,13 +67,8 @@ def cloud(tmp_path: Path, broker: Mosquitto, migrated: Path) -> Cloud:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """Give a running PostgreSQL server."""
-    # Not under pytest's folder, which only its owner may enter: the server runs as another user where we are root.
-    # In memory where that can be had: each database that a test makes is a copy of thousands of pages.
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="lampi-postgres-", dir=memory) as folder:
-        Path(folder).chmod(0o755)
-        with Postgres(Path(folder) / "server") as server:
-            yield server
+    with running_server() as server:
+        yield server
 
 
 @pytest.fixture

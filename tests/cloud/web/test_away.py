@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from cloud.web.app import create_app
 from cloud.web.settings import WebSettings
 from tests.cloud.web.conftest import Clock
 from tests.support.pages import Answer, Reader
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, running_server
 from tests.support.proxy import TcpProxy
 from tests.support.waiting import wait_until
 
@@ -98,10 +97,8 @@ def test_a_server_that_says_nothing_holds_up_all_requests_once(
 @pytest.fixture
 def server() -> Iterator[Postgres]:
     """Give a PostgreSQL server of the test's own, to be ended."""
-    with tempfile.TemporaryDirectory(prefix="lampi-postgres-") as folder:
-        Path(folder).chmod(0o755)  # it runs as another user where we are root
-        with Postgres(Path(folder) / "server") as running:
-            yield running
+    with running_server() as running:
+        yield running
 
 
 @pytest.fixture
